@@ -1,0 +1,68 @@
+"""What can go wrong, said in one line: what came, what was wanted, what to do next."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BeakError(Exception):
+    """Base of every error that beak raises on purpose; its text is one line for the user."""
+
+    exit_code = 1
+    """What a command returns when this ends it: 1 the work failed, 2 the call was wrong."""
+
+
+class UsageError(BeakError):
+    """The call was wrong: an unknown name, an option's value, a path that is not there."""
+
+    exit_code = 2
+
+
+class ShapeError(BeakError, ValueError):
+    """Layers or arrays that do not fit each other."""
+
+    exit_code = 2
+
+
+class NetworkError(BeakError, ValueError):
+    """A network's description is off: an unknown layer or field, a name given twice."""
+
+    exit_code = 2
+
+
+class RecipeError(BeakError, ValueError):
+    """A recipe's key or value is off."""
+
+    exit_code = 2
+
+
+class DataError(BeakError):
+    """The examples cannot be used: none found, one class only, a file that is no picture."""
+
+
+class RunError(BeakError):
+    """A run directory, weights file or checkpoint is missing, damaged or does not fit."""
+
+
+class MissingExtraError(BeakError, ImportError):
+    """A part of beak needs a package that is not installed."""
+
+    def __init__(self, need: str, extra: str) -> None:
+        super().__init__(f'{need} needs an extra: pip install "beak[{extra}]"')
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """'; did you mean …?' with the nearest known word, or the known words where none is near.
+
+    >>> did_you_mean("lectur", ["lecture", "dense"])
+    "; did you mean 'lecture'?"
+    >>> did_you_mean("xyz", ["lecture", "dense"])
+    '; known: dense, lecture'
+    """
+    names = sorted(known)
+    lowered = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean '{lowered[near[0]]}'?"
+    return f"; known: {', '.join(names)}" if names else ""
