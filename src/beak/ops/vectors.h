@@ -32,6 +32,12 @@ inline vec load_some_or(const float* from, int64_t count, float fill) {
     return select(lane_numbers() < static_cast<int32_t>(count), load_some(from, count), broadcast(fill));
 }
 
+// The first `count` lanes, zeros behind them.
+inline dvec first_lanes(dvec v, int64_t count) {
+    if (count >= LANES) return v;
+    for (int64_t i = count; i < LANES; i++) v[i] = 0;
+    return v;
+}
 inline double sum_lanes(dvec v) {
     double sum = 0;
     UNROLL for (int i = 0; i < LANES; i++) sum += v[i];

@@ -60,8 +60,7 @@ inline vec weights_of(const CrossEntropyArgs& a, int64_t c, int64_t n) {
 inline double smooth_loss(const CrossEntropyArgs& a, const float* x, double log_sum) {
     dvec sum{};
     by_lanes(0, a.classes, [&](int64_t c, int64_t n) {
-        const dvec term = widen(weights_of(a, c, n)) * (log_sum - widen(load_some(x + c, n)));
-        UNROLL for (int i = 0; i < LANES; i++) sum[i] += i < n ? term[i] : 0.0;
+        sum += first_lanes(widen(weights_of(a, c, n)) * (log_sum - widen(load_some(x + c, n))), n);
     });
     return sum_lanes(sum);
 }
@@ -73,8 +72,7 @@ inline void write_gradient(const CrossEntropyArgs& a, const float* x, float* dx,
     const double even = a.smoothing / static_cast<double>(a.classes);
     dvec weights{};
     by_lanes(0, a.classes, [&](int64_t c, int64_t n) {
-        const dvec w = widen(weights_of(a, c, n));
-        UNROLL for (int i = 0; i < LANES; i++) weights[i] += i < n ? w[i] : 0.0;
+        weights += first_lanes(widen(weights_of(a, c, n)), n);
     });
     const double all = even * sum_lanes(weights) + label_weight;
     const double probability = static_cast<double>(all) / e.sum / *a.total, share = even / *a.total;
