@@ -112,7 +112,9 @@ def _axes(
             f'text-anchor="middle">{epoch}</text>'
         )
     middle = (LEFT + WIDTH - RIGHT) / 2
-    found.append(f'<text class="tick" x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">epoch</text>')
+    found.append(
+        f'<text class="tick" x="{middle}" y="{HEIGHT - 4}" text-anchor="middle">epoch</text>'
+    )
     return "".join(found)
 
 

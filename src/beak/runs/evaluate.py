@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beak.data.dataset import Part
 from beak.data.spec import InputSpec
 from beak.engine.interface import Engine
 from beak.errors import DataError
 from beak.runs.files import Array
 from beak.runs.history import plain
+
+if TYPE_CHECKING:
+    from beak.data.dataset import Part
 
 NORMAL_95 = 1.959963984540054
 """The 97.5 % point of the normal distribution."""
