@@ -75,6 +75,7 @@ def rubbish(shape: Sequence[int], dtype: Any) -> Array:
 def run(
     kernel: Kernel,
     outputs: Mapping[str, Any],
+    /,
     *,
     parts: int = 1,
     threads: int = 1,
