@@ -104,8 +104,12 @@ def test_position_bias_and_its_gradient(images, places, channels, parts, alias, 
 
 
 @given(
-    partial=st.integers(1, 9), count=st.integers(0, 50), gap=st.integers(0, 20), parts=parts, seed=seeds
-)  # fmt: skip
+    partial=st.integers(1, 9),
+    count=st.integers(0, 50),
+    gap=st.integers(0, 20),
+    parts=parts,
+    seed=seeds,
+)
 def test_partial_sums_are_put_together_across_gaps(partial, count, gap, parts, seed):
     partials = normal(seed, partial, count + gap)
     partials[:, count:] = np.nan
