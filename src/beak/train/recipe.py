@@ -167,10 +167,7 @@ def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
         table, _, leaf = name.rpartition(".")
         (tables.setdefault(table, {}) if table else changed)[leaf] = taken
     for table, entries in tables.items():
-        try:
-            changed[table] = dataclasses.replace(getattr(recipe, table), **entries)
-        except ValueError as error:  # a table that checks itself, such as the augmentation
-            raise RecipeError(f"[{table}]: {error}") from None
+        changed[table] = dataclasses.replace(getattr(recipe, table), **entries)
     return dataclasses.replace(recipe, **changed)
 
 
@@ -190,6 +187,7 @@ def read_values(text: str, name: str) -> dict[str, Any]:
     for key, value in flat.items():
         try:
             values[key] = known_key(Recipe, key).checked(value)
+            with_values(Recipe(), {key: value})  # the checks of whole tables
         except RecipeError as error:
             raise RecipeError(f"{name} line {lines[key]}: {error}") from None
     return values
