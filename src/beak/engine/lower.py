@@ -26,7 +26,6 @@ from beak.ops.embedding import kernels as embedding
 from beak.ops.normalisation import kernels as normalisation
 from beak.ops.pooling import kernels as pooling
 from beak.ops.random import kernels as random
-from beak.shapes import padding_pairs, pair
 
 Array = np.ndarray[Any, Any]
 Order = tuple[int, int, int] | None
@@ -69,6 +68,8 @@ class Lowered:
 
     output: Tensor
     backward: Backward
+    from_logits: Backward | None = None
+    """Of a layer with an activation: back from before that activation."""
     touched: Array | None = None
     """Of an embedding: which rows the batch touched (uint8)."""
 
@@ -198,15 +199,7 @@ def _convolution(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lo
     assert isinstance(layer, layers.Conv1D | layers.Conv2D)
     x = inputs[0]
     out_h, out_w, filters = dimensions(node.output)
-    one = isinstance(layer, layers.Conv1D)
-    window, stride, dilation = (
-        (1, value) if one and isinstance(value, int) else pair(value)
-        for value in (layer.kernel, layer.stride, layer.dilation)
-    )
-    sizes = node.input_shapes[0][1:]
-    pads = padding_pairs(layer.padding, sizes, window[-len(sizes) :], stride[-len(sizes) :],
-                         dilation[-len(sizes) :])
-    pad_top, pad_left = (0, pads[0][0]) if one else (pads[0][0], pads[1][0])
+    windows = _windows(layer.geometry(node.input_shapes[0]))
     weight = c.parameter(f"{node.name}.weight")
     bias = c.parameter(f"{node.name}.bias") if layer.bias else None
     y = c.tape.tensor(x.images, out_h, out_w, filters)
@@ -219,14 +212,7 @@ def _convolution(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lo
         "out_w": out_w,
         "out_channels": filters,
         "groups": layer.groups,
-        "window_h": window[0],
-        "window_w": window[1],
-        "stride_h": stride[0],
-        "stride_w": stride[1],
-        "dilation_h": dilation[0],
-        "dilation_w": dilation[1],
-        "pad_top": pad_top,
-        "pad_left": pad_left,
+        **windows,
         "spread_h": 1,
         "spread_w": 1,
         "relu": int(relu or layer.activation == "relu"),
@@ -247,12 +233,24 @@ def _convolution(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lo
     else:
         output, through = activate(c, layer.activation, y)
 
-    def backward(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
-        dy = through(dy)
+    def linear(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         _weight_gradient(c, node, shape, x, dy, layer.bias)
         return [_input_gradient(c, node, shape, x, dy) if wanted[0] else None]
 
-    return Lowered(output, backward)
+    return Lowered(output, lambda dy, wanted: linear(through(dy), wanted), linear)
+
+
+def _windows(geometry: layers.Geometry) -> dict[str, int]:
+    """A kernel's window fields; a sequence is a picture of height 1."""
+    (pad_top, _), (pad_left, _) = ((0, 0), *geometry.padding)[-2:]
+    fields = {"pad_top": pad_top, "pad_left": pad_left}
+    for name, values in (
+        ("window", geometry.kernel),
+        ("stride", geometry.stride),
+        ("dilation", geometry.dilation),
+    ):
+        fields[f"{name}_h"], fields[f"{name}_w"] = (1, *values)[-2:]
+    return fields
 
 
 def _bands(images: int, rows: int) -> int:
@@ -382,8 +380,7 @@ def _dense(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
     else:
         output, through = activate(c, layer.activation, y)
 
-    def backward(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
-        dy = through(dy)
+    def linear(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         c.tape.emit(
             dense.WEIGHT_GRADIENT,
             min(64, round_up(layer.units) // 16 * -(-x.channels // 96)),
@@ -413,7 +410,7 @@ def _dense(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
         )
         return [dx]
 
-    return Lowered(output, backward)
+    return Lowered(output, lambda dy, wanted: linear(through(dy), wanted), linear)
 
 
 def _dense_parts(rows: int, outputs: int) -> int:
@@ -427,16 +424,8 @@ def _pool(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
     )
     x = inputs[0]
     out_h, out_w, channels = dimensions(node.output)
-    one = isinstance(layer, layers.MaxPool1D | layers.AvgPool1D)
-    stride_value = layer.window if layer.stride is None else layer.stride
-    window, stride = (
-        (1, value) if one and isinstance(value, int) else pair(value)
-        for value in (layer.window, stride_value)
-    )
-    sizes = node.input_shapes[0][1:]
-    pads = padding_pairs(
-        layer.padding, sizes, window[-len(sizes) :], stride[-len(sizes) :], (1,) * len(sizes)
-    )
+    windows = _windows(layer.geometry(node.input_shapes[0]))
+    del windows["dilation_h"], windows["dilation_w"]
     y = c.tape.tensor(x.images, out_h, out_w, channels)
     largest = isinstance(layer, layers.MaxPool1D | layers.MaxPool2D)
     winner = c.tape.like(y, itemsize=2) if largest else None
@@ -447,12 +436,7 @@ def _pool(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
         "in_w": x.width,
         "out_h": out_h,
         "out_w": out_w,
-        "window_h": window[0],
-        "window_w": window[1],
-        "stride_h": stride[0],
-        "stride_w": stride[1],
-        "pad_top": 0 if one else pads[0][0],
-        "pad_left": pads[-1][0],
+        **windows,
     }
     forward, back = (
         (pooling.MAX_POOL_FORWARD, pooling.MAX_POOL_BACKWARD)
@@ -728,7 +712,7 @@ def _embedding(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowe
         )
         return [None]
 
-    return Lowered(y, backward, touched)
+    return Lowered(y, backward, touched=touched)
 
 
 def _position_bias(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
