@@ -23,8 +23,8 @@ def epochs_for(examples: int, photographs: bool) -> int:
     >>> epochs_for(1400, False), epochs_for(54_000, False), epochs_for(1100, True)
     (50, 16, 86)
     """
-    epochs = EPOCHS_FOR_1400 * (1400 / max(examples, 1)) ** 0.31 * (1.6 if photographs else 1)
-    return min(max(round(epochs), 4), 100)
+    fewer = math.pow(1400 / max(examples, 1), 0.31)
+    return min(max(round(EPOCHS_FOR_1400 * fewer * (1.6 if photographs else 1)), 4), 100)
 
 
 def batch_for(examples: int) -> int:
@@ -34,7 +34,7 @@ def batch_for(examples: int) -> int:
     (32, 64, 128, 4)
     """
     power = round(math.log2(max(examples, 1) / 40)) if examples >= 320 else 2
-    small = 2 ** min(max(power, 2), 7)
+    small: int = 1 << min(max(power, 2), 7)
     return max(small, 8) if examples >= 64 else small
 
 

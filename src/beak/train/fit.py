@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from beak.data.batches import batches
+from beak.data.batches import Batch, batches
 from beak.data.dataset import Dataset, Part
 from beak.data.streams import shuffled
 from beak.engine.interface import Engine, Randomness
@@ -132,7 +132,7 @@ class Fit:
             self.dataset.parts["train"], self.dataset.spec, recipe.augmentation, seed=recipe.seed,
             epoch=now.epoch, batch_size=recipe.batch, threads=self.threads, order=rest,
         )  # fmt: skip
-        with closing(prepared):
+        with closing(cast("Generator[Batch]", prepared)):  # ends its thread with the loop
             for batch in prepared:
                 random = Randomness(recipe.seed, now.epoch, batch.examples)
                 result = self.engine.train_step(batch.inputs, batch.labels, self.rate(), random)

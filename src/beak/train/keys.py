@@ -12,7 +12,7 @@ import functools
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,15 +69,20 @@ class Key:
 _WRONG = object()
 
 
-@functools.cache
-def keys_of(recipe: type[Any], prefix: str = "") -> dict[str, Key]:
+def keys_of(recipe: type[Any]) -> dict[str, Key]:
     """Every dotted key of a dataclass of dataclasses, in order."""
+    return _keys_of(typing.cast("Hashable", recipe), "")
+
+
+@functools.cache
+def _keys_of(recipe: Hashable, prefix: str) -> dict[str, Key]:
+    assert isinstance(recipe, type)
     hints = typing.get_type_hints(recipe)
     found: dict[str, Key] = {}
     for field in dataclasses.fields(recipe):
         name, kind = prefix + field.name, hints[field.name]
         if dataclasses.is_dataclass(kind):
-            found |= keys_of(typing.cast("type[Any]", kind), name + ".")
+            found |= _keys_of(typing.cast("Hashable", kind), name + ".")
         else:
             default = field.default
             if field.default_factory is not dataclasses.MISSING:
@@ -104,7 +109,7 @@ def _near(name: str, keys: Mapping[str, Key]) -> str:
     if leaves:
         near = _meant(leaf, leaves)
         return near or f"; known in [{table}]: {', '.join(leaves)}"
-    everywhere = {key.rpartition(".")[2]: key for key in reversed(keys)}
+    everywhere = {key.rpartition(".")[2]: key for key in keys}
     same_leaf = [key for key in keys if key.rpartition(".")[2] == leaf]
     near = _meant(name, {key: key for key in (same_leaf if dot and same_leaf else keys)})
     if same_leaf and not (dot and near):

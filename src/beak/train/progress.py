@@ -49,7 +49,7 @@ class Progress:
 
 
 def save(directory: RunDirectory, engine: Engine, dataset: Dataset, progress: Progress) -> None:
-    """Write the checkpoint; DivergedError, and the one before kept, where weights are not finite."""
+    """Write the checkpoint; DivergedError, the one before kept, where weights are not finite."""
     parameters = engine.parameters()
     if not all(np.isfinite(value).all() for value in parameters.values()):
         raise DivergedError("the weights are not finite any more")
@@ -93,7 +93,11 @@ def restore(
 
 def circumstances(engine: Engine) -> dict[str, Any]:
     """What besides data, recipe and seed the last bit of a result depends on."""
-    return {"engine": engine.name, "instructions": instructions_of(engine), "version": beak_version()}
+    return {
+        "engine": engine.name,
+        "instructions": instructions_of(engine),
+        "version": beak_version(),
+    }
 
 
 def instructions_of(engine: Engine) -> str:

@@ -99,7 +99,7 @@ class Recipe:
     def __post_init__(self) -> None:
         """Check every value, also those given in Python; RecipeError names the key."""
         for name, key in keys_of(Recipe).items():
-            key.checked(_value_at(self, name))
+            key.checked(value_at(self, name))
         if self.folds == 1:
             raise RecipeError("folds = 1: wanted 0 (off) or at least 2")
         if len(self.data.size) not in (0, 2):
@@ -148,7 +148,8 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _value_at(recipe: Any, name: str) -> Any:
+def value_at(recipe: Any, name: str) -> Any:
+    """The value of a dotted key."""
     for part in name.split("."):
         recipe = getattr(recipe, part)
     return recipe
