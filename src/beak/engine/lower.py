@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from beak.engine.slots import Slots, round_up, running_statistics
+from beak.engine.slots import Slots, running_statistics
 from beak.engine.tape import Tape, Tensor
 from beak.network import layers
 from beak.network.network import Network, Node
@@ -24,6 +24,7 @@ from beak.ops.dense import kernels as dense
 from beak.ops.elementwise import kernels as elementwise
 from beak.ops.embedding import kernels as embedding
 from beak.ops.normalisation import kernels as normalisation
+from beak.ops.panels import padded
 from beak.ops.pooling import kernels as pooling
 from beak.ops.random import kernels as random
 
@@ -295,7 +296,7 @@ def _turn_filters(
     c: Context, weight: Array, groups: int, window: int, channels: int, filters: int
 ) -> Tensor:
     """Weights with inputs and outputs exchanged, as the input gradient wants them."""
-    turned = c.tape.floats(groups * round_up(channels) * window * filters)
+    turned = c.tape.floats(groups * padded(channels) * window * filters)
     c.tape.emit(
         convolution.TURN_FILTERS,
         split(turned.count * 4),
@@ -383,7 +384,7 @@ def _dense(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
     def linear(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         c.tape.emit(
             dense.WEIGHT_GRADIENT,
-            min(64, round_up(layer.units) // 16 * -(-x.channels // 96)),
+            min(64, padded(layer.units) // 16 * -(-x.channels // 96)),
             x=x,
             dy=dy,
             dweight=c.gradient_of(f"{node.name}.weight"),
@@ -414,7 +415,7 @@ def _dense(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
 
 
 def _dense_parts(rows: int, outputs: int) -> int:
-    return min(64, -(-rows // 48) * (round_up(outputs) // 16))
+    return min(64, -(-rows // 48) * (padded(outputs) // 16))
 
 
 def _pool(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:

@@ -17,9 +17,9 @@ import numpy as np
 
 from beak.network.layers import BatchNorm, Conv1D, Conv2D, Dense, Embedding
 from beak.network.network import Network, Node
+from beak.ops.panels import from_panels, pad_groups, padded, to_panels, unpad_groups
 
 Array = np.ndarray[Any, Any]
-PANEL = 16
 
 
 @dataclass(frozen=True)
@@ -66,17 +66,12 @@ class Slots:
         return self.trainable.get(name) or self.fixed[name]
 
 
-def round_up(n: int, unit: int = PANEL) -> int:
-    """The least multiple of ``unit`` that is not below n."""
-    return -(-n // unit) * unit
-
-
 Layout = tuple[int, Callable[[Array], Array], Callable[[Array], Array]]
 
 
 def _plain(shape: tuple[int, ...]) -> Layout:
     count = int(np.prod(shape))
-    size = round_up(count)
+    size = padded(count)
 
     def pack(public: Array) -> Array:
         out = np.zeros(size, np.float32)
@@ -88,39 +83,22 @@ def _plain(shape: tuple[int, ...]) -> Layout:
 
 def _grouped(groups: int, each: int) -> Layout:
     """A bias: every group padded to whole panels."""
-    padded = round_up(each)
-
-    def pack(public: Array) -> Array:
-        out = np.zeros((groups, padded), np.float32)
-        out[:, :each] = public.reshape(groups, each)
-        return out.reshape(-1)
-
-    def unpack(flat: Array) -> Array:
-        return flat.reshape(groups, padded)[:, :each].reshape(-1).copy()
-
-    return groups * padded, pack, unpack
+    return (
+        groups * padded(each),
+        lambda public: pad_groups(public, groups).reshape(-1),
+        lambda flat: unpad_groups(flat, groups * each, groups),
+    )
 
 
 def _panels(shape: tuple[int, int, int, int], groups: int, public_shape: tuple[int, ...]) -> Layout:
     """Weights (outputs, channels, height, width), K = (height, width, channels)."""
     outputs, channels, height, width = shape
-    each, terms = outputs // groups, height * width * channels
-    padded = round_up(each)
-
-    def pack(public: Array) -> Array:
-        wide = np.zeros((groups, padded, height, width, channels), np.float32)
-        wide[:, :each] = public.reshape(groups, each, channels, height, width).transpose(
-            0, 1, 3, 4, 2
-        )
-        panels = wide.reshape(groups, padded // PANEL, PANEL, terms).transpose(0, 1, 3, 2)
-        return np.ascontiguousarray(panels).reshape(-1)
-
-    def unpack(flat: Array) -> Array:
-        panels = flat.reshape(groups, padded // PANEL, terms, PANEL).transpose(0, 1, 3, 2)
-        wide = panels.reshape(groups, padded, height, width, channels)[:, :each]
-        return np.ascontiguousarray(wide.transpose(0, 1, 4, 2, 3)).reshape(public_shape)
-
-    return groups * padded * terms, pack, unpack
+    size = groups * padded(outputs // groups) * height * width * channels
+    return (
+        size,
+        lambda public: to_panels(public.reshape(shape), groups).reshape(-1),
+        lambda flat: from_panels(flat, shape, groups).reshape(public_shape),
+    )
 
 
 def _layout(node: Node, name: str, order: tuple[int, int, int] | None) -> Layout:

@@ -113,17 +113,18 @@ class Tape:
 
     def emit(
         self,
-        rows: Sequence[Kernel],
+        table: Sequence[Kernel],
         parts: int,
+        /,
         **values: Tensor | Array | float | None,
     ) -> None:
-        """Add a call of the first kernel of ``rows`` that runs here."""
+        """Add a call of the first kernel of ``table`` that runs here."""
         for value in values.values():
             if isinstance(value, Tensor):
                 if value.block.first < 0:
                     value.block.first = len(self.entries)
                 value.block.last = len(self.entries)
-        self.entries.append(Entry(choose(rows, values), max(1, parts), values))
+        self.entries.append(Entry(choose(table, values), max(1, parts), values))
 
     def keep(self, tensor: Tensor) -> None:
         """Let a tensor's contents stand until the table's end, from its beginning."""
