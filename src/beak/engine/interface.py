@@ -99,7 +99,9 @@ class Engine(Protocol):
     def activations(self, inputs: Array) -> dict[str, Array]:
         """Every node's output by name, "input" first: unfused, unfolded, direct kernels."""
 
-    def gradients(self, inputs: Array, output_gradient: Array, node: str | None = None) -> Gradients:
+    def gradients(
+        self, inputs: Array, output_gradient: Array, node: str | None = None
+    ) -> Gradients:
         """Gradients of sum(node's output x output_gradient), as in prediction.
 
         ``node``: by name; None is the logits.

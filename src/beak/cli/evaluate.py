@@ -1,0 +1,1 @@
+"""``beak evaluate``: how good a trained network is on labelled pictures."""

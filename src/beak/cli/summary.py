@@ -1,0 +1,107 @@
+"""``beak summary``: a network layer by layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from beak.cli.console import count, make_console, print_json, sizes
+from beak.cli.options import command, json_option, shape
+from beak.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from beak.network.network import Network
+
+
+@command
+@click.argument("what", metavar="RUN|NETWORK|FILE.json")
+@click.option("--input", "input_text", metavar="C,H,W", help="Input shape, for a network by name.")
+@click.option("--classes", type=click.IntRange(min=2), help="Classes, for a network by name.")
+@json_option
+def summary(what: str, input_text: str | None, classes: int | None, as_json: bool) -> None:
+    """A network layer by layer: shapes, parameters, work.
+
+    WHAT is a run directory or model.safetensors, a network of the catalogue (beak networks), or a
+    network written as JSON. "fully connected" is how many parameters it would take to compute the
+    same map with every input joined to every output, and how many times more that is.
+    """
+    from beak.network.summary import summarise
+
+    network = find_network(what, shape(input_text), classes)
+    told = summarise(network).to_json()
+    if as_json:
+        print_json(told)
+        return
+    console = make_console()
+    console.print(table_of(told))
+    connected = sum(layer["dense_parameters"] or 0 for layer in told["layers"])
+    console.print(totals(told, connected))
+
+
+def find_network(what: str, input_shape: tuple[int, ...] | None, classes: int | None) -> Network:
+    """The network of a run, of a JSON file, or of the catalogue."""
+    from beak.network.catalogue import CATALOGUE, make_network
+
+    path = Path(what)
+    if path.is_dir() or path.suffix in (".json", ".safetensors"):
+        if input_shape is not None or classes is not None:
+            raise UsageError("--input and --classes are for a network by name; a file says its own")
+        if path.suffix == ".json":
+            from beak.network.network import Network
+
+            return Network.from_file(path)
+        from beak.runs.model import load_model
+
+        return load_model(path).network
+    if what not in CATALOGUE:
+        nearest = did_you_mean(what, CATALOGUE)
+        raise UsageError(f"'{what}' is neither a run, a JSON file nor a network's name{nearest}")
+    return make_network(what, input_shape or (1, 28, 28), classes or 10)
+
+
+def table_of(told: dict[str, Any]) -> Table:
+    """One row for each layer."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("layer", style="label", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    for name in ("output", "parameters", "multiply-adds", "receptive field", "fully connected"):
+        table.add_column(name, justify="right")
+    table.add_row("input", "", sizes(told["input"]), style="dim")
+    for layer in told["layers"]:
+        field = layer["receptive_field"]
+        table.add_row(
+            layer["name"],
+            layer["kind"],
+            sizes(layer["output"]),
+            count(layer["parameters"]) if layer["parameters"] else "",
+            count(layer["multiply_adds"]) if layer["multiply_adds"] else "",
+            sizes(field) if field else "",
+            twin(layer),
+        )
+    return table
+
+
+def twin(layer: dict[str, Any]) -> str:
+    """'13,266,500 (53,066x)': the fully connected twin, and how many times more that is."""
+    dense, own = layer["dense_parameters"], layer["parameters"]
+    if not dense or not own or dense == own:
+        return ""
+    return f"{count(dense)} ({count(dense / own)}x)"
+
+
+def totals(told: dict[str, Any], connected: int) -> str:
+    """The line under the table."""
+    parts = [
+        f"{count(told['parameters'])} parameters",
+        f"{count(told['multiply_adds'])} multiply-adds for one input",
+    ]
+    if connected > told["parameters"] > 0:
+        times = connected / told["parameters"]
+        parts.append(f"fully connected {count(connected)} ({times:,.0f}x)")
+    return "\n" + ", ".join(parts)
