@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console
 
-PLAIN_WIDTH = 120
+PLAIN_WIDTH = 160
 """Columns that tables may take where the output is no terminal."""
 
 STYLES = {

@@ -62,7 +62,8 @@ def usage(error: click.UsageError) -> str:
         name = error.param.make_metavar(error.ctx) if error.ctx else error.param.human_readable_name
         kind = "option" if error.param.param_type_name == "option" else "argument"
         return f"the {kind} {name.strip('.')} is missing"
-    return lower_first(error.format_message().rstrip("."))
+    text = error.format_message().rstrip(".").removeprefix("Invalid value for ")
+    return lower_first(re.sub(r"is not a valid integer( range)?", "is not a whole number", text))
 
 
 def system_error(error: OSError) -> str:
@@ -86,7 +87,7 @@ def say(speaker: str, text: str) -> str:
 
 def flat(text: str) -> str:
     """The text in one line, without characters that could steer a terminal."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", re.sub(r"\s*\n\s*", " ", text)).strip()
+    return " ".join(re.sub(r"[\x00-\x1f\x7f-\x9f]+", " ", text).split())
 
 
 def lower_first(text: str) -> str:

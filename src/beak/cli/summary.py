@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from beak.network.network import Network
+    from beak.network.summary import Row, Summary
 
 
 @command
@@ -32,14 +33,13 @@ def summary(what: str, input_text: str | None, classes: int | None, as_json: boo
     from beak.network.summary import summarise
 
     network = find_network(what, shape(input_text), classes)
-    told = summarise(network).to_json()
+    told = summarise(network)
     if as_json:
-        print_json(told)
+        print_json(told.to_json())
         return
     console = make_console()
     console.print(table_of(told))
-    connected = sum(layer["dense_parameters"] or 0 for layer in told["layers"])
-    console.print(totals(told, connected))
+    console.print(totals(told))
 
 
 def find_network(what: str, input_shape: tuple[int, ...] | None, classes: int | None) -> Network:
@@ -63,7 +63,7 @@ def find_network(what: str, input_shape: tuple[int, ...] | None, classes: int | 
     return make_network(what, input_shape or (1, 28, 28), classes or 10)
 
 
-def table_of(told: dict[str, Any]) -> Table:
+def table_of(told: Summary) -> Table:
     """One row for each layer."""
     from rich.table import Table
 
@@ -72,36 +72,30 @@ def table_of(told: dict[str, Any]) -> Table:
     table.add_column("kind", no_wrap=True)
     for name in ("output", "parameters", "multiply-adds", "receptive field", "fully connected"):
         table.add_column(name, justify="right")
-    table.add_row("input", "", sizes(told["input"]), style="dim")
-    for layer in told["layers"]:
-        field = layer["receptive_field"]
+    table.add_row("input", "", sizes(told.input), style="dim")
+    for row in told.rows:
         table.add_row(
-            layer["name"],
-            layer["kind"],
-            sizes(layer["output"]),
-            count(layer["parameters"]) if layer["parameters"] else "",
-            count(layer["multiply_adds"]) if layer["multiply_adds"] else "",
-            sizes(field) if field else "",
-            twin(layer),
+            row.name,
+            row.kind,
+            sizes(row.output),
+            count(row.parameters) if row.parameters else "",
+            count(row.multiply_adds) if row.multiply_adds else "",
+            sizes(row.receptive_field),
+            twin(row),
         )
     return table
 
 
-def twin(layer: dict[str, Any]) -> str:
+def twin(row: Row) -> str:
     """'13,266,500 (53,066x)': the fully connected twin, and how many times more that is."""
-    dense, own = layer["dense_parameters"], layer["parameters"]
-    if not dense or not own or dense == own:
-        return ""
-    return f"{count(dense)} ({count(dense / own)}x)"
+    times = row.times_smaller
+    return f"{count(row.dense_parameters)} ({count(times)}x)" if times else ""
 
 
-def totals(told: dict[str, Any], connected: int) -> str:
+def totals(told: Summary) -> str:
     """The line under the table."""
-    parts = [
-        f"{count(told['parameters'])} parameters",
-        f"{count(told['multiply_adds'])} multiply-adds for one input",
-    ]
-    if connected > told["parameters"] > 0:
-        times = connected / told["parameters"]
-        parts.append(f"fully connected {count(connected)} ({times:,.0f}x)")
-    return "\n" + ", ".join(parts)
+    said = f"{count(told.parameters)} parameters, {count(told.multiply_adds)} multiply-adds"
+    times = told.times_smaller
+    if times and times > 1:
+        said += f"; fully connected {count(told.dense_parameters)} ({count(times)}x)"
+    return "\n" + said
