@@ -1,0 +1,1 @@
+"""A network as data: layers, shapes, counts, JSON, the catalogue."""

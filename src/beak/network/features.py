@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from beak.errors import NetworkError, ShapeError
-from beak.network.layer import Layer, Parameter, Shape, count
+from beak.network.layer import Layer, Parameter, Shape, count, layer
 from beak.shapes import shape_text
 
 
-@dataclass(frozen=True)
-class _GlobalPool(Layer):
+@layer
+class GlobalPool(Layer):
+    """What both poolings over a whole map share: (C, H, W) or (C, L) -> (C,)."""
+
     prefix: ClassVar[str] = "global_pool"
 
     def output(self, *shapes: Shape) -> Shape:
@@ -25,17 +26,17 @@ class _GlobalPool(Layer):
         return shape[:1]
 
 
-@dataclass(frozen=True)
-class GlobalMaxPool(_GlobalPool):
+@layer
+class GlobalMaxPool(GlobalPool):
     """The largest number of each channel: (C, H, W) or (C, L) -> (C,)."""
 
 
-@dataclass(frozen=True)
-class GlobalAvgPool(_GlobalPool):
+@layer
+class GlobalAvgPool(GlobalPool):
     """The mean of each channel: (C, H, W) or (C, L) -> (C,)."""
 
 
-@dataclass(frozen=True)
+@layer
 class Flatten(Layer):
     """All numbers in one row, channels first: (C, H, W) -> (C*H*W,)."""
 
@@ -46,7 +47,7 @@ class Flatten(Layer):
         return (count(shapes[0]),)
 
 
-@dataclass(frozen=True)
+@layer
 class Dense(Layer):
     """Every output from every input: (n,) -> (units,). weight (units, n), bias (units,)."""
 
@@ -73,7 +74,7 @@ class Dense(Layer):
         return (self.units,)
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
-        """weight (units, n), bias (units,)."""
+        """Weight (units, n), bias (units,)."""
         inputs = shapes[0][0]
         arrays = {
             "weight": Parameter((self.units, inputs), "glorot", inputs, self.units, decay=True)
@@ -83,11 +84,11 @@ class Dense(Layer):
         return arrays
 
     def multiply_adds(self, *shapes: Shape) -> int:
-        """n x units."""
+        """N x units."""
         return shapes[0][0] * self.units
 
 
-@dataclass(frozen=True)
+@layer
 class BatchNorm(Layer):
     """Each channel to mean 0 and variance 1 over the batch, then scaled and shifted.
 
@@ -115,7 +116,7 @@ class BatchNorm(Layer):
         }
 
 
-@dataclass(frozen=True)
+@layer
 class LayerNorm(Layer):
     """At each place, the channels to mean 0 and variance 1, then scaled and shifted: (C,) each."""
 
@@ -128,7 +129,7 @@ class LayerNorm(Layer):
         self._number("epsilon", 0, 1)
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
-        """weight and bias (C,)."""
+        """Weight and bias (C,)."""
         size = shapes[0][0]
         return {
             "weight": Parameter((size,), "ones", 1, 1),
@@ -136,7 +137,7 @@ class LayerNorm(Layer):
         }
 
 
-@dataclass(frozen=True)
+@layer
 class Dropout(Layer):
     """In training, each number becomes 0 with probability ``rate``, the others grow to match."""
 
@@ -149,7 +150,7 @@ class Dropout(Layer):
         self._number("rate", 0, 1)
 
 
-@dataclass(frozen=True)
+@layer
 class Activation(Layer):
     """A function of each number; softmax of each place's channels (axis 0)."""
 
@@ -160,7 +161,7 @@ class Activation(Layer):
         self._function("function", optional=False)
 
 
-@dataclass(frozen=True)
+@layer
 class Embedding(Layer):
     """A vector for each word number: (L,) -> (dimensions, L). weight (words, dimensions).
 
@@ -193,12 +194,12 @@ class Embedding(Layer):
         return (self.dimensions, shape[0])
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
-        """weight (words, dimensions)."""
+        """Weight (words, dimensions)."""
         size = self.dimensions
         return {"weight": Parameter((self.words, size), "glorot", size, size, decay=True)}
 
 
-@dataclass(frozen=True)
+@layer
 class PositionBias(Layer):
     """One bias for each place, the same for all channels: bias (H, W), (L,) or (n,)."""
 
@@ -210,12 +211,12 @@ class PositionBias(Layer):
         return {"bias": Parameter(shape[1:] or shape, "zeros", 1, 1)}
 
 
-@dataclass(frozen=True)
+@layer
 class _Join(Layer):
     arity: ClassVar[tuple[int, int | None]] = (2, None)
 
 
-@dataclass(frozen=True)
+@layer
 class Add(_Join):
     """The sum of inputs of one shape."""
 
@@ -231,7 +232,7 @@ class Add(_Join):
         return shapes[0]
 
 
-@dataclass(frozen=True)
+@layer
 class Concat(_Join):
     """The inputs' channels one after another; their other sizes must agree."""
 
@@ -247,7 +248,7 @@ class Concat(_Join):
         return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
 
-@dataclass(frozen=True)
+@layer
 class Multiply(_Join):
     """The product of inputs of one shape; (C,) multiplies each channel of (C, H, W) or (C, L)."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
 
 from beak.errors import NetworkError, did_you_mean
 
@@ -109,6 +110,28 @@ class Layer:
                 f"{self.kind}: unknown activation {value!r}"
                 + (hint or did_you_mean(str(value), ACTIVATIONS))
             )
+
+
+_Class = TypeVar("_Class", bound=type[Layer])
+
+
+@dataclass_transform(frozen_default=True)
+def layer(cls: _Class) -> _Class:
+    """A frozen dataclass whose unknown fields are told with the nearest known one."""
+    made = dataclass(frozen=True)(cls)
+    known = [field.name for field in dataclasses.fields(made)]
+    fill = made.__init__
+
+    @functools.wraps(fill)
+    def checked(self: Layer, *values: Any, **fields: Any) -> None:
+        for field in fields:
+            if field not in known:
+                hint = did_you_mean(field, known)
+                raise NetworkError(f"{cls.__name__}: unknown field {field!r}{hint}")
+        fill(self, *values, **fields)
+
+    made.__init__ = checked  # type: ignore[misc]
+    return made
 
 
 def whole(value: Any, what: str, least: int = 1) -> int:

@@ -85,9 +85,11 @@ def _layer(node: Any, number: int) -> Layer:
         where += f" ({_short(node['name'])})"
     kind = node.get("kind")
     if kind is None:
-        raise NetworkError(f"{where}: 'kind' is missing, as \"kind\": \"Conv2D\"")
+        raise NetworkError(f'{where}: \'kind\' is missing, as "kind": "Conv2D"')
     if not isinstance(kind, str) or kind not in LAYERS:
-        raise NetworkError(f"{where}: unknown layer {_short(kind)}{did_you_mean(str(kind), LAYERS)}")
+        raise NetworkError(
+            f"{where}: unknown layer {_short(kind)}{did_you_mean(str(kind), LAYERS)}"
+        )
     layer = LAYERS[kind]
     known = {field.name: field for field in dataclasses.fields(layer)}
     needed = [

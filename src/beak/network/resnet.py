@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from beak.network.layers import Activation, BatchNorm, Conv2D, Dense, Dropout, GlobalAvgPool
-from beak.network.layers import MaxPool2D, Shape
+from beak.network.layers import (
+    Activation,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    GlobalAvgPool,
+    MaxPool2D,
+    Shape,
+)
 from beak.network.network import Network
 from beak.network.writers import Residual, Written
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from beak.errors import NetworkError, ShapeError
-from beak.network.layer import Layer, Parameter, Shape, count, whole
-from beak.shapes import Padding, Pair, pair, padding_pairs, reach, shape_text, windows_along
+from beak.network.layer import Layer, Parameter, Shape, count, layer, whole
+from beak.shapes import Padding, Pair, padding_pairs, pair, reach, shape_text, windows_along
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Geometry:
     outputs: tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@layer
 class Windowed(Layer):
     """What convolutions and pooling share: windows over the axes that follow the channels."""
 
@@ -91,11 +91,12 @@ class Windowed(Layer):
             return f"{came}; it must stand before Flatten, GlobalAvgPool and Dense"
         if self.axes == 2:
             name = self.kind.replace("2D", "1D")
-            return f"{came}; a grey picture is (1, {shape_text(shape).replace('x', ', ')}), a sequence needs {name}"
+            sizes = ", ".join(map(str, shape))
+            return f"{came}; a grey picture is (1, {sizes}), a sequence needs {name}"
         return f"{came}; maps need {self.kind.replace('1D', '2D')}"
 
 
-@dataclass(frozen=True)
+@layer
 class _Convolution(Windowed):
     prefix: ClassVar[str] = "conv"
 
@@ -140,7 +141,7 @@ class _Convolution(Windowed):
         return (self.filters, *geometry.outputs)
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
-        """weight (F, C/groups, *kernel), bias (F,)."""
+        """Weight (F, C/groups, *kernel), bias (F,)."""
         (shape,) = shapes
         kernel = self._steps()[0]
         fan_in = shape[0] // self.groups * count(kernel)
@@ -162,7 +163,7 @@ class _Convolution(Windowed):
         return inputs * outputs + (outputs if self.bias else 0)
 
 
-@dataclass(frozen=True)
+@layer
 class Conv2D(_Convolution):
     """Filters that slide over a map: (C, H, W) -> (F, H', W').
 
@@ -171,14 +172,17 @@ class Conv2D(_Convolution):
     """
 
 
-@dataclass(frozen=True)
+@layer
 class Conv1D(_Convolution):
-    """Filters that slide along a sequence: (C, L) -> (F, L'). weight (F, C/groups, k), bias (F,)."""
+    """Filters that slide along a sequence: (C, L) -> (F, L').
+
+    Parameters: weight (F, C/groups, k), bias (F,).
+    """
 
     axes: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
+@layer
 class _Pool(Windowed):
     prefix: ClassVar[str] = "pool"
 
@@ -211,24 +215,24 @@ class _Pool(Windowed):
         return (shape[0], *self._spatial(shape).outputs)
 
 
-@dataclass(frozen=True)
+@layer
 class MaxPool2D(_Pool):
     """The largest number of each window: (C, H, W) -> (C, H', W'); stride None: the window."""
 
 
-@dataclass(frozen=True)
+@layer
 class MaxPool1D(_Pool):
     """The largest number of each window: (C, L) -> (C, L'); stride None: the window."""
 
     axes: ClassVar[int] = 1
 
 
-@dataclass(frozen=True)
+@layer
 class AvgPool2D(_Pool):
     """The mean of each window, padding not counted: (C, H, W) -> (C, H', W')."""
 
 
-@dataclass(frozen=True)
+@layer
 class AvgPool1D(_Pool):
     """The mean of each window, padding not counted: (C, L) -> (C, L')."""
 

@@ -69,7 +69,7 @@ def bare(layer: Layer) -> Layer:
 
 
 class _Writer:
-    """Keeps what is written so far: drafts, and where each name leads (a writer's: its last node)."""
+    """What is written so far: drafts, and where each name leads (a writer's: to its last node)."""
 
     def __init__(self, given: set[str]) -> None:
         self.drafts: list[Draft] = []
@@ -190,13 +190,9 @@ def as_list(written: Written | Iterable[Written]) -> list[Written]:
     return [written] if isinstance(written, Written) else list(written)
 
 
-def _given_names(layers: Iterable[Written], scope: str = "") -> set[str]:
-    """All names that the user gave, for made names to keep clear of."""
-    names = set()
-    for item in layers:
-        if isinstance(item, Layer | Residual | Parallel) and isinstance(item.name, str):
-            names.add(scope + item.name)
-    return names
+def _given_names(layers: Iterable[Written]) -> set[str]:
+    """All names that the user gave at the top, for made names to keep clear of."""
+    return {item.name for item in layers if isinstance(item, Written) and item.name}
 
 
 __all__ = ["LAYERS", "Draft", "Parallel", "Residual", "Written", "as_list", "bare", "write_nodes"]
