@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from beak.network.network import Network
     from beak.network.summary import Row, Summary
 
+WIDE = 100
+"""Columns of a terminal from which on a layer's kind has room."""
+
 
 @command
 @click.argument("what", metavar="RUN|NETWORK|FILE.json")
@@ -38,7 +41,7 @@ def summary(what: str, input_text: str | None, classes: int | None, as_json: boo
         print_json(told.to_json())
         return
     console = make_console()
-    console.print(table_of(told))
+    console.print(table_of(told, console.width))
     console.print(totals(told))
 
 
@@ -63,20 +66,23 @@ def find_network(what: str, input_shape: tuple[int, ...] | None, classes: int | 
     return make_network(what, input_shape or (1, 28, 28), classes or 10)
 
 
-def table_of(told: Summary) -> Table:
-    """One row for each layer."""
+def table_of(told: Summary, width: int) -> Table:
+    """One row for each layer; on a narrow terminal without the kinds, which the names tell."""
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("layer", style="label", no_wrap=True)
-    table.add_column("kind", no_wrap=True)
-    for name in ("output", "parameters", "multiply-adds", "receptive field", "fully connected"):
-        table.add_column(name, justify="right")
-    table.add_row("input", "", sizes(told.input), style="dim")
+    gap = (0, 2, 0, 0) if width >= WIDE else (0, 1, 0, 0)
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=gap)
+    table.add_column("\nlayer", style="label", overflow="fold")
+    if width >= WIDE:
+        table.add_column("\nkind", no_wrap=True)
+    for name in ("\noutput", "\nparameters", "multiply-\nadds", "receptive\nfield"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("fully\nconnected", justify="right", overflow="fold")
+    table.add_row("input", *[""] * (width >= WIDE), sizes(told.input), style="dim")
     for row in told.rows:
         table.add_row(
             row.name,
-            row.kind,
+            *[row.kind] * (width >= WIDE),
             sizes(row.output),
             count(row.parameters) if row.parameters else "",
             count(row.multiply_adds) if row.multiply_adds else "",

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Event = dict[str, Any]
 
 LABEL_WIDTH = 11
-EPOCH_COLUMNS = (("epoch", 9), ("loss", 8), ("right", 9), ("validation loss", 17), ("right", 9))
+EPOCH_COLUMNS = (("epoch", 9), ("loss", 10), ("right", 9), ("loss", 12), ("right", 9), ("time", 10))
 
 
 class JsonView:
@@ -141,7 +141,8 @@ class TrainingView:
                 "good",
             )
         if baseline:
-            self.fact("baseline", f"{percent(baseline['accuracy'])} with {baseline['name']}", "dim")
+            name = "a linear classifier" if baseline["name"] == "linear" else baseline["name"]
+            self.fact("baseline", f"{percent(baseline['accuracy'])} with {name}", "dim")
         self.fact("time", duration(event["seconds"]), "dim")
 
     def fact(self, label: str, text: str, style: str = "") -> None:
@@ -172,25 +173,23 @@ def shortened(words: Sequence[str], most: int) -> str:
 
 
 def epoch_heading() -> str:
-    """The names over the epochs' numbers."""
-    return "".join(name.rjust(width) for name, width in EPOCH_COLUMNS) + "time".rjust(8)
+    """The names over the epochs' numbers, in two lines."""
+    widths = [width for _, width in EPOCH_COLUMNS]
+    groups = (
+        " " * widths[0] + "training".rjust(sum(widths[1:3])) + "validation".rjust(sum(widths[3:5]))
+    )
+    return groups + "\n" + "".join(name.rjust(width) for name, width in EPOCH_COLUMNS)
 
 
 def epoch_line(event: Event, epochs: int) -> str:
     """One epoch's numbers, in columns."""
+    right = event["validation_accuracy"]
     cells = [
         f"{event['epoch']}/{epochs}",
         f"{event['train_loss']:.4f}",
         percent(event["train_accuracy"]),
-        number(event.get("validation_loss")),
-        percent(event["validation_accuracy"])
-        if event.get("validation_accuracy") is not None
-        else "",
+        "" if event["validation_loss"] is None else f"{event['validation_loss']:.4f}",
+        "" if right is None else percent(right),
+        f"{event['seconds']:.1f} s",
     ]
-    line = "".join(cell.rjust(width) for cell, (_, width) in zip(cells, EPOCH_COLUMNS, strict=True))
-    return line + f"{event['seconds']:.1f} s".rjust(8)
-
-
-def number(value: float | None) -> str:
-    """A loss, or nothing where there is none."""
-    return "" if value is None else f"{value:.4f}"
+    return "".join(cell.rjust(width) for cell, (_, width) in zip(cells, EPOCH_COLUMNS, strict=True))
