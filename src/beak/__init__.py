@@ -97,9 +97,7 @@ HOMES = {
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
-
-        return version("beak")
+        return installed_version()
     if name not in __all__:
         from beak.errors import did_you_mean
 
@@ -110,6 +108,16 @@ def __getattr__(name: str) -> Any:
         return sys.modules["beak.train"]
     globals()[name] = value
     return value
+
+
+def installed_version() -> str:
+    """What pip installed; "unknown" for a source tree that is used as it lies."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("beak")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def __dir__() -> list[str]:

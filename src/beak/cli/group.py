@@ -58,9 +58,12 @@ class LazyGroup(click.Group):
 def print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     """Print the installed version and end."""
     if wanted and not ctx.resilient_parsing:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        click.echo(f"beak {version('beak')}")
+        try:
+            click.echo(f"beak {version('beak')}")
+        except PackageNotFoundError:
+            click.echo("beak, not installed")
         ctx.exit()
 
 
