@@ -1,0 +1,16 @@
+"""What the tests of the kernels share: each of them on every instruction set of this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from beak.ops.kernel import supported_sets
+from beak.ops.test_support import using_instruction_set
+
+
+@pytest.fixture(params=supported_sets(), scope="module")
+def every_instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
+    with using_instruction_set(request.param):
+        yield request.param

@@ -1,0 +1,116 @@
+"""What an optimiser is: the rule by which a gradient changes a parameter.
+
+Each rule takes a parameter, its gradient and its moments (what it remembers of earlier gradients)
+and returns the new ones; nothing is changed in place. Float64. The rules are PyTorch's: weight
+decay of SGD and Adam is added to the gradient, AdamW's is taken from the parameter directly, and
+Adam's epsilon stands outside the bias-corrected root.
+
+Source: Polyak 1964, Nesterov 1983 as in Sutskever et al. 2013 (SGD with momentum); Kingma & Ba,
+arXiv 1412.6980 (Adam); Loshchilov & Hutter, arXiv 1711.05101 (AdamW).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+Array = np.ndarray[Any, Any]
+
+
+def sgd(
+    parameter: Array,
+    gradient: Array,
+    velocity: Array,
+    learning_rate: float,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+) -> tuple[Array, Array]:
+    """One step of gradient descent with momentum: the new parameter and velocity.
+
+        g += weight_decay * p;   v = momentum * v + g;   p -= learning_rate * v
+        (Nesterov: p -= learning_rate * (g + momentum * v))
+
+    The velocity starts at zero.
+
+    >>> sgd(np.array([1.0]), np.array([0.5]), np.array([2.0]), learning_rate=0.1, momentum=0.9)
+    (array([0.77]), array([2.3]))
+    """
+    decayed = gradient + weight_decay * parameter
+    velocity = momentum * velocity + decayed
+    direction = decayed + momentum * velocity if nesterov else velocity
+    return parameter - learning_rate * direction, velocity
+
+
+def adam(
+    parameter: Array,
+    gradient: Array,
+    first: Array,
+    second: Array,
+    step: int,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> tuple[Array, Array, Array]:
+    """One step of Adam, `step` counting from 1: the new parameter, first and second moment.
+
+        g += weight_decay * p
+        m = beta1 * m + (1 - beta1) * g;   v = beta2 * v + (1 - beta2) * g^2
+        p -= learning_rate * m / (1 - beta1^step) / (sqrt(v / (1 - beta2^step)) + epsilon)
+
+    >>> new, _, _ = adam(np.array([1.0]), np.array([123.0]), np.zeros(1), np.zeros(1), 1, 0.01)
+    >>> new.round(6)    # the first step is as long as the learning rate, whatever the gradient
+    array([0.99])
+    """
+    decayed = gradient + weight_decay * parameter
+    first = beta1 * first + (1 - beta1) * decayed
+    second = beta2 * second + (1 - beta2) * decayed**2
+    mean = first / (1 - beta1**step)
+    spread = np.sqrt(second / (1 - beta2**step)) + epsilon
+    return parameter - learning_rate * mean / spread, first, second
+
+
+def adamw(
+    parameter: Array,
+    gradient: Array,
+    first: Array,
+    second: Array,
+    step: int,
+    learning_rate: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    weight_decay: float = 0.0,
+) -> tuple[Array, Array, Array]:
+    """One step of AdamW: first p *= 1 - learning_rate * weight_decay, then Adam without decay."""
+    decayed = parameter * (1 - learning_rate * weight_decay)
+    return adam(decayed, gradient, first, second, step, learning_rate, beta1, beta2, epsilon, 0.0)
+
+
+def clip_scale(gradients: Iterable[Array], clip_norm: float) -> float:
+    """What all gradients are multiplied by so that together they are no longer than `clip_norm`.
+
+    The length is the L2 norm over all numbers of all gradients; a shorter gradient is left alone
+    (scale 1). A NaN anywhere leaves the scale at 1, so that it is seen and not spread.
+
+    >>> clip_scale([np.array([3.0]), np.array([[4.0]])], clip_norm=1.0)
+    0.2
+    """
+    norm = math.sqrt(sum(float((np.asarray(g, np.float64) ** 2).sum()) for g in gradients))
+    return clip_norm / norm if norm > clip_norm else 1.0
+
+
+def moving_average(average: Array, parameter: Array, decay: float) -> Array:
+    """The exponential moving average after a step: decay * average + (1 - decay) * parameter.
+
+    It starts as the parameters that training starts from.
+
+    >>> moving_average(np.array([1.0]), np.array([2.0]), decay=0.9)
+    array([1.1])
+    """
+    return decay * average + (1 - decay) * parameter
