@@ -94,6 +94,15 @@ HOMES = {
 }
 """Where each name of the face lives; what is not listed is a layer."""
 
+ELSEWHERE = {
+    "Linear": "Dense(units)",
+    "Model": "Network((channels, height, width), [layers])",
+    "Sequential": "Network((channels, height, width), [layers])",
+    "fit": 'train("photos/")',
+    "load_model": 'load("runs/photos")',
+}
+"""What users of Keras, PyTorch and fastai look for, and its name here."""
+
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
@@ -101,7 +110,8 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         from beak.errors import did_you_mean
 
-        raise AttributeError(f"beak has no '{name}'{did_you_mean(name, __all__)}")
+        near = f"; here: {ELSEWHERE[name]}" if name in ELSEWHERE else did_you_mean(name, __all__)
+        raise AttributeError(f"beak has no '{name}'{near}")
     home = next((home for home, names in HOMES.items() if name in names), "beak.network.layers")
     value = getattr(import_module(home), name)
     if name == "train":  # by now this is the room, which can be called

@@ -25,20 +25,27 @@ MOST_LINES = 5
 @command
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("source", metavar="SOURCE")
+@click.option(
+    "--part",
+    type=click.Choice(["test", "validation", "train", "all"]),
+    default="test",
+    help="Which of the source's pictures to count.",
+)
 @threads_option
 @data_dir_option
 @json_option
 def evaluate(
-    run: Path, source: str, threads: int | None, data_dir: Path | None, as_json: bool
+    run: Path, source: str, part: str, threads: int | None, data_dir: Path | None, as_json: bool
 ) -> None:
     """How good a trained network is on labelled pictures.
 
     RUN is a run directory or its model.safetensors, SOURCE as in beak train. Counted is the
-    source's test part: the given one, or else the tenth that training on it leaves out.
+    source's test part: the given one, or else the tenth that training on it leaves out. For
+    pictures that were never trained on: --part all.
     """
     from beak.runs.run import Run
 
-    found = Run(run, threads=threads).evaluate(source, data_dir=data_dir)
+    found = Run(run, threads=threads).evaluate(source, part=part, data_dir=data_dir)
     for text in found.notes:
         note(text)
     if as_json:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from beak.cli.console import on_terminal
 from beak.cli.options import command, data_dir_option, json_option, threads_option
-from beak.errors import RunError, UsageError
+from beak.errors import BeakError, RunError, UsageError
 
 if TYPE_CHECKING:
     from beak.cli.training import JsonView, TrainingView
@@ -58,17 +59,23 @@ def train(source: str | None, as_json: bool, resume: Path | None, **options: Any
     from beak.cli.training import JsonView, TrainingView
 
     check_call(source, resume, options)
+    options["kind"] = None if options["kind"] == "auto" else options["kind"]
+    if options.pop("find_lr"):
+        from beak.cli.finding import find_learning_rate
+
+        find_learning_rate(source, options, as_json)
+        return
     with JsonView() if as_json else TrainingView() as view:
         try:
             run = start(source, resume, options, view)
         except KeyboardInterrupt:
             raise stopped(view.run) from None
-    if not as_json and run is not None:
-        say_what_next(run)
+    if not as_json:
+        show_what_came_of_it(run, options)
 
 
 def check_call(source: str | None, resume: Path | None, options: dict[str, Any]) -> None:
-    """SOURCE or --resume, not both, not neither."""
+    """SOURCE (which a recipe may name) or --resume, not both, not neither."""
     given = [name for name, value in options.items() if value not in (None, False, (), "auto")]
     if resume is not None:
         more = [
@@ -79,7 +86,7 @@ def check_call(source: str | None, resume: Path | None, options: dict[str, Any])
             raise UsageError(
                 f"--resume goes on with the run's own data and recipe; leave out {', '.join(more)}"
             )
-    elif source is None:
+    elif source is None and options["recipe"] is None:
         raise UsageError(
             "the argument SOURCE is missing: a folder of class folders, or a built-in "
             "set such as digits (beak train --help)"
@@ -88,28 +95,49 @@ def check_call(source: str | None, resume: Path | None, options: dict[str, Any])
 
 def start(
     source: str | None, resume: Path | None, options: dict[str, Any], view: JsonView | TrainingView
-) -> Run | None:
-    """Do what was asked; None where no run comes of it."""
-    threads, data_dir = options["threads"], options["data_dir"]
+) -> Run:
+    """Train, or go on with a training."""
+    from beak.train import train as training
+
     if resume is not None:
-        from beak.train.train import resume as go_on
-
-        return go_on(resume, listen=view.listen, threads=threads)
-    if options.pop("find_lr"):
-        from beak.cli.finding import find_learning_rate
-
-        find_learning_rate(source, options, view)
-        return None
-    from beak.train.train import train as train_network
-
-    settings = {name: value for name, value in options.items() if value not in (None, ())}
-    settings["set"] = settings.pop("settings", ())
-    settings["baseline"] = not settings.pop("no_baseline")
-    return train_network(source, listen=view.listen, **settings)
+        return training.resume(resume, listen=view.listen, threads=options["threads"])
+    settings = {name: value for name, value in options.items() if name != "no_baseline"}
+    settings["set"] = settings.pop("settings")
+    settings["baseline"] = False if options["no_baseline"] else None
+    return training.train(source, listen=view.listen, **settings)
 
 
 def stopped(run: str | None) -> RunError:
-    """What Ctrl-C answers."""
+    """What Ctrl-C answers where the training itself does not."""
     if run is None:
         return RunError("stopped before the training began")
     return RunError(f"stopped; go on with: beak train --resume {run}")
+
+
+def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
+    """A few pictures with the network's answers, and what to type next."""
+    import shlex
+
+    from beak.cli.console import make_console
+    from beak.cli.examples import fitting_in_a_row, show_examples
+
+    console = make_console()
+    console.print()
+    data = tomllib.loads(run.recipe).get("data", {})
+    with contextlib.suppress(BeakError):  # no test part, or the source has gone: nothing to draw
+        show_examples(
+            run.model,
+            data.get("source", ""),
+            fitting_in_a_row(console.width),
+            data_dir=options["data_dir"] or data.get("directory") or None,
+            threads=options["threads"],
+        )
+    path = shlex.quote(str(run.path))
+    console.print(" next", style="label")
+    for typed, why in (
+        (f"beak predict {path} PICTURE", "what it sees in pictures of yours"),
+        (f"beak evaluate {path} SOURCE", "how good it is on others"),
+        (f"beak summary {path}", "the network layer by layer"),
+        (f"{path}/report.html", "for a browser: curves, classes, mistakes"),
+    ):
+        console.print(f"   {typed.ljust(len(path) + 22)}  {why}", no_wrap=True)

@@ -131,7 +131,9 @@ class NativeEngine:
 
     # Gradients and training.
 
-    def gradients(self, inputs: Array, output_gradient: Array, node: str | None = None) -> Gradients:
+    def gradients(
+        self, inputs: Array, output_gradient: Array, node: str | None = None
+    ) -> Gradients:
         """Gradients of sum(node's output x output_gradient), as in prediction."""
         inputs = self._checked(inputs)
         shape = self.network.output if node is None else self.network.node(node).output
@@ -259,7 +261,7 @@ class NativeEngine:
             )
             if plan.bytes > self._arena.size:
                 self._plans.clear()
-                self._arena = make_arena(0)    # let the old one go before the new one comes
+                self._arena = make_arena(0)  # let the old one go before the new one comes
                 self._arena = make_arena(plan.bytes)
             plan.bind(self._arena)
             self._plans[key] = plan
