@@ -13,7 +13,7 @@ from beak.engine.lower import orders
 from beak.engine.plan import Buffers, Plan, Purpose
 from beak.engine.slots import Slot, place_parameters
 from beak.engine.tape import Tensor, contents, make_arena
-from beak.errors import ShapeError, did_you_mean
+from beak.errors import ShapeError, UsageError, did_you_mean
 from beak.network.initial import initial_parameters
 from beak.network.layers import Embedding
 from beak.network.network import Network
@@ -64,7 +64,9 @@ class NativeEngine:
     def parameters(self, average: bool = False) -> dict[str, Array]:
         """Copies of all parameters under the network's names and in its shapes."""
         trainable = self._buffers.parameters
-        if average and self._buffers.average.size:
+        if average:
+            if not self._buffers.average.size:
+                raise UsageError("no average is kept; train with Optimiser(average=0.999)")
             trainable = self._buffers.average
         return self._unpack(trainable) | {
             name: slot.unpack(self._buffers.fixed[slot.range])

@@ -1,0 +1,1 @@
+"""One trained network = one directory: its files, its answers, its evaluation and report."""

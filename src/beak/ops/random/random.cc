@@ -66,11 +66,11 @@ BEAK_KERNEL(philox_words, WordsArgs) {
     const Share share(args->count, part, parts);
     for (int64_t i = share.begin; i < share.end; i += LANES) {
         const int64_t there = least(LANES, share.end - i);
-        uint32_t counters[BLOCK] = {}, words[BLOCK];
-        memcpy(counters, args->counters + 4 * i, static_cast<size_t>(there) * 16);
-        Words c{};
-        for (int w = 0; w < 4; w++)
-            for (int lane = 0; lane < LANES; lane++) c.word[w][lane] = counters[4 * lane + w];
+        uint32_t counters[4][LANES] = {}, words[BLOCK];
+        for (int64_t lane = 0; lane < there; lane++)
+            for (int64_t w = 0; w < 4; w++) counters[w][lane] = args->counters[4 * (i + lane) + w];
+        Words c;
+        memcpy(&c, counters, sizeof c);
         interleave(words, philox(c, static_cast<uint32_t>(args->key0), static_cast<uint32_t>(args->key1)));
         memcpy(args->words + 4 * i, words, static_cast<size_t>(there) * 16);
     }

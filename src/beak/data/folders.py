@@ -1,0 +1,170 @@
+"""Class folders: a folder for each label, with or without train/, val/ and test/ above them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from beak.data.found import Found, in_order, is_junk, numbered
+from beak.data.pictures import SUFFIXES
+from beak.data.report import NOTE, WARNING, Finding
+from beak.data.split import TEST, TRAIN, UNKNOWN, VALIDATION
+from beak.errors import DataError
+
+PART_NAMES = {
+    "train": TRAIN, "training": TRAIN, "val": VALIDATION, "valid": VALIDATION,
+    "validation": VALIDATION, "dev": VALIDATION, "test": TEST, "testing": TEST,
+}  # fmt: skip
+
+
+@dataclass
+class _Walk:
+    """What was met on the way, besides pictures."""
+
+    loops: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+    loose: list[str] = field(default_factory=list)
+
+
+def find(source: Path) -> Found:
+    """All pictures below the class folders of ``source``.
+
+    A label is the name of the folder right below ``source`` (or below train/, val/, test/);
+    folders inside a class folder belong to it. Raises DataError when there are no class folders.
+    """
+    root = _inner(source)
+    walk = _Walk()
+    tops = _folders(root)
+    parts = [(name, PART_NAMES[name.lower()]) for name in tops if name.lower() in PART_NAMES]
+    parts = [(name, part) for name, part in parts if _folders(root / name)]
+    findings = []
+    if any(part == TRAIN for _, part in parts):
+        aside = [name for name in tops if name not in dict(parts)]
+        if aside:
+            text = "folders beside train/ that are not val/ or test/ are left out"
+            findings.append(Finding(NOTE, text, tuple(aside)))
+        places = [(f"{name}/{c}", c, part) for name, part in parts for c in _folders(root / name)]
+    else:
+        places = [(name, name, UNKNOWN) for name in tops]
+    rows = []
+    for folder, label, part in places:
+        for name, size, time in _pictures(root, folder, walk, ()):
+            rows.append((name, label, part, size, time))
+    if not rows:
+        raise DataError(_nothing(source, root))
+    empty = sorted({f for f, _, _ in places} - {_top(r[0], r[2]) for r in rows})
+    if empty:
+        findings.append(Finding(WARNING, "folders without pictures", tuple(empty)))
+    findings += _met(walk)
+    labels = in_order(label for _, label, _, _, _ in rows)
+    return Found(
+        root,
+        labels,
+        [row[0] for row in rows],
+        numbered([row[1] for row in rows], labels),
+        np.array([row[2] for row in rows], np.int8),
+        np.array([row[3] for row in rows], np.int64),
+        np.array([row[4] for row in rows], np.int64),
+        findings,
+    )
+
+
+def _top(name: str, part: int) -> str:
+    return "/".join(name.split("/")[: 1 if part == UNKNOWN else 2])
+
+
+def _folders(path: Path) -> list[str]:
+    with os.scandir(path) as entries:
+        return sorted(e.name for e in entries if not is_junk(e.name) and _is_folder(e))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
+def _inner(source: Path) -> Path:
+    """The folder that holds the class folders: archives often wrap them in one or two more."""
+    for _ in range(3):
+        folders = _folders(source)
+        if len(folders) != 1 or _has_pictures(source) or _has_pictures(source / folders[0]):
+            break
+        if len(_folders(source / folders[0])) < 2:
+            break
+        source = source / folders[0]
+    return source
+
+
+def _has_pictures(path: Path) -> bool:
+    with os.scandir(path) as entries:
+        return any(_suffix(e.name) in SUFFIXES and not is_junk(e.name) for e in entries)
+
+
+def _suffix(name: str) -> str:
+    dot = name.rfind(".")
+    return name[dot:].lower() if dot > 0 else ""
+
+
+def _pictures(
+    root: Path, folder: str, walk: _Walk, above: tuple[tuple[int, int], ...]
+) -> Iterator[tuple[str, int, int]]:
+    """Name below ``root``, bytes and time of each picture, in the order of the names."""
+    try:
+        told = os.stat(root / folder)
+        me = (told.st_dev, told.st_ino)
+        if me in above:
+            walk.loops.append(folder)
+            return
+        with os.scandir(root / folder) as listing:
+            entries = sorted(listing, key=lambda e: e.name)
+    except OSError as error:
+        walk.closed.append(f"{folder} ({error.strerror})")
+        return
+    for entry in entries:
+        name = f"{folder}/{entry.name}"
+        if is_junk(entry.name):
+            continue
+        if _is_folder(entry):
+            yield from _pictures(root, name, walk, (*above, me))
+        elif _suffix(entry.name) not in SUFFIXES:
+            walk.others.append(name)
+        else:
+            try:
+                stat = entry.stat()
+                yield name, stat.st_size, stat.st_mtime_ns
+            except OSError:
+                yield name, -1, 0
+
+
+def _met(walk: _Walk) -> list[Finding]:
+    findings = []
+    if walk.loops:
+        text = "symbolic links that lead back to a folder above them are not followed"
+        findings.append(Finding(WARNING, text, tuple(walk.loops)))
+    if walk.closed:
+        findings.append(Finding(WARNING, "folders that cannot be read", tuple(walk.closed)))
+    if walk.others:
+        text = f"{len(walk.others)} files are no pictures by their names and are left out"
+        findings.append(Finding(NOTE, text, tuple(walk.others)))
+    return findings
+
+
+def _nothing(source: Path, root: Path) -> str:
+    if _has_pictures(root):
+        return (
+            f"{source}: pictures lie directly in the folder, so their labels are not known; put "
+            "each class's pictures in a folder of its own, or give a CSV of path and label"
+        )
+    if any(name.lower() in PART_NAMES and _has_pictures(root / name) for name in _folders(root)):
+        return (
+            f"{source}: train/ holds pictures but no class folders; wanted train/LABEL/picture.jpg"
+        )
+    kinds = " ".join(sorted(SUFFIXES))
+    return f"{source}: no pictures in folders below it; wanted LABEL/picture.jpg ({kinds})"

@@ -1,0 +1,67 @@
+"""What a search for examples gives: files with labels, before any of them is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from beak.data.report import Finding
+
+Array = np.ndarray[Any, Any]
+
+JUNK_FOLDERS = frozenset({"__MACOSX", "__pycache__", "lost+found", "$RECYCLE.BIN", "@eaDir"})
+JUNK_FILES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db"})
+
+
+@dataclass
+class Found:
+    """Picture files with their labels; rows of one table kept as columns."""
+
+    root: Path
+    labels: tuple[str, ...]
+    names: list[str]
+    """Paths relative to ``root``, with forward slashes; absolute where the source says so."""
+    classes: Array
+    """int32 (N,): places in ``labels``."""
+    given: Array
+    """int8 (N,): the part that the source gives, or ``split.UNKNOWN``."""
+    sizes: Array
+    """int64 (N,): bytes; -1 where the file could not be asked."""
+    times: Array
+    """int64 (N,): when it was changed, in ns."""
+    findings: list[Finding] = field(default_factory=list)
+
+    def path(self, i: int) -> Path:
+        """Where example ``i``'s file is."""
+        return self.root / self.names[i]
+
+
+def is_junk(name: str) -> bool:
+    """Whether a name is an operating system's litter, or hidden.
+
+    >>> [is_junk(n) for n in (".DS_Store", "__MACOSX", "Thumbs.db", "cat.jpg")]
+    [True, True, True, False]
+    """
+    return name.startswith(".") or name in JUNK_FOLDERS or name.lower() in JUNK_FILES
+
+
+def in_order(labels: Iterable[str]) -> tuple[str, ...]:
+    """Different labels, sorted: by value where all are whole numbers, else by their letters.
+
+    >>> in_order(["10", "9", "9"]), in_order(["dog", "Cat"])
+    (('9', '10'), ('Cat', 'dog'))
+    """
+    known = set(labels)
+    if all(label.isascii() and label.isdigit() for label in known):
+        return tuple(sorted(known, key=lambda label: (int(label), label)))
+    return tuple(sorted(known))
+
+
+def numbered(words: Sequence[str], labels: Sequence[str]) -> Array:
+    """The place of each word in ``labels``, int32."""
+    place = {label: i for i, label in enumerate(labels)}
+    return np.array([place[word] for word in words], np.int32)

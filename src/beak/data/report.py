@@ -1,0 +1,60 @@
+"""What was found out about a data set before training, as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+NOTE, WARNING = "note", "warning"
+FILES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to know: a line of text, and the files it is about.
+
+    >>> Finding("warning", "2 files cannot be read", ("a.jpg", "b.jpg")).line()
+    '2 files cannot be read: a.jpg, b.jpg'
+    """
+
+    level: str
+    """"note" or "warning"; with ``strict`` a warning ends the loading."""
+    text: str
+    files: tuple[str, ...] = ()
+
+    def line(self, shown: int = FILES_SHOWN) -> str:
+        """The text with the first few files."""
+        if not self.files:
+            return self.text
+        more = f" and {len(self.files) - shown} more" if len(self.files) > shown else ""
+        return f"{self.text}: {', '.join(self.files[:shown])}{more}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings, in the order in which they were made."""
+
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What should be looked at."""
+        return tuple(f for f in self.findings if f.level == WARNING)
+
+    @property
+    def notes(self) -> tuple[Finding, ...]:
+        """What was chosen, and what is worth knowing."""
+        return tuple(f for f in self.findings if f.level == NOTE)
+
+    def lines(self) -> list[str]:
+        """One line a finding, warnings marked."""
+        return [("warning: " if f.level == WARNING else "") + f.line() for f in self.findings]
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """A list of {"level", "text", "files"}."""
+        return [{"level": f.level, "text": f.text, "files": list(f.files)} for f in self.findings]
+
+    def plus(self, more: Iterable[Finding]) -> Report:
+        """This report with more findings behind."""
+        return Report((*self.findings, *more))
