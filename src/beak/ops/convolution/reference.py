@@ -14,16 +14,16 @@ Visin, A guide to convolution arithmetic for deep learning, arXiv 1603.07285.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from beak.errors import ShapeError
-from beak.shapes import padding_pairs, pair, windows_along
+from beak.shapes import Padding, padding_pairs, pair, windows_along
 
 Array = np.ndarray[Any, Any]
 Size = int | tuple[int, int]
-Padding = int | tuple[int, int] | str
+Along = int | Literal["valid", "same"]
 
 
 class ConvolutionGradients(NamedTuple):
@@ -92,7 +92,7 @@ def conv1d(
     filters: Array,
     bias: Array | None = None,
     stride: int = 1,
-    padding: int | str = 0,
+    padding: Along = 0,
     dilation: int = 1,
     groups: int = 1,
 ) -> Array:
@@ -112,7 +112,7 @@ def conv1d_backward(
     sequences: Array,
     filters: Array,
     stride: int = 1,
-    padding: int | str = 0,
+    padding: Along = 0,
     dilation: int = 1,
     groups: int = 1,
 ) -> ConvolutionGradients:
@@ -146,7 +146,7 @@ def convolution_matrix(
     return maps.reshape(pixels, -1).T
 
 
-def along_the_width(padding: int | str) -> Padding:
+def along_the_width(padding: Along) -> Padding:
     """A sequence's padding as the padding of a picture of height 1."""
     return padding if isinstance(padding, str) else (0, padding)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch.nn.functional as F  # noqa: N812
-from beak.shapes import padding_pairs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +19,7 @@ from beak.ops.convolution.reference import (
 )
 from beak.ops.pooling.reference import max_pool2d
 from beak.ops.test_reference_support import by_torch, numerical_gradient, run_doctests
+from beak.shapes import padding_pairs
 
 IMAGE = np.array(
     [

@@ -14,16 +14,16 @@ Source: LeCun et al. 1998 (average), Ranzato et al. 2007 (maximum).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
-from beak.shapes import padding_pairs, pair, windows_along
 
 from beak.errors import ShapeError
+from beak.shapes import Padding, padding_pairs, pair, windows_along
 
 Array = np.ndarray[Any, Any]
 Size = int | tuple[int, int]
-Padding = int | tuple[int, int] | str
+Along = int | Literal["valid", "same"]
 Box = tuple[tuple[slice, slice], tuple[slice, slice]]
 
 
@@ -120,7 +120,7 @@ def global_avg_pool_backward(gradient: Array, maps: Array) -> Array:
 
 
 def max_pool1d(
-    sequences: Array, window: int = 2, stride: int | None = None, padding: int | str = "valid"
+    sequences: Array, window: int = 2, stride: int | None = None, padding: Along = "valid"
 ) -> Array:
     """`max_pool2d` on pictures of height 1: (B,C,L) -> (B,C,L')."""
     return max_pool2d(_as_picture(sequences), *_flat(window, stride, padding))[:, :, 0]
@@ -131,7 +131,7 @@ def max_pool1d_backward(
     sequences: Array,
     window: int = 2,
     stride: int | None = None,
-    padding: int | str = "valid",
+    padding: Along = "valid",
 ) -> Array:
     """The gradient of `max_pool1d` by the sequences."""
     options = _flat(window, stride, padding)
@@ -139,7 +139,7 @@ def max_pool1d_backward(
 
 
 def avg_pool1d(
-    sequences: Array, window: int = 2, stride: int | None = None, padding: int | str = "valid"
+    sequences: Array, window: int = 2, stride: int | None = None, padding: Along = "valid"
 ) -> Array:
     """`avg_pool2d` on pictures of height 1: (B,C,L) -> (B,C,L')."""
     return avg_pool2d(_as_picture(sequences), *_flat(window, stride, padding))[:, :, 0]
@@ -150,7 +150,7 @@ def avg_pool1d_backward(
     sequences: Array,
     window: int = 2,
     stride: int | None = None,
-    padding: int | str = "valid",
+    padding: Along = "valid",
 ) -> Array:
     """The gradient of `avg_pool1d` by the sequences."""
     options = _flat(window, stride, padding)
@@ -162,7 +162,7 @@ def _as_picture(sequences: Array) -> Array:
 
 
 def _flat(
-    window: int, stride: int | None, padding: int | str
+    window: int, stride: int | None, padding: Along
 ) -> tuple[tuple[int, int], tuple[int, int], Padding]:
     step = window if stride is None else stride
     return (1, window), (1, step), padding if isinstance(padding, str) else (0, padding)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
-from beak.shapes import padding_pairs, pair
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,6 +26,7 @@ from beak.ops.pooling.reference import (
     max_pool2d_backward,
 )
 from beak.ops.test_reference_support import by_torch, numerical_gradient, run_doctests
+from beak.shapes import padding_pairs, pair
 
 
 def torch_pool(kind, window, stride, padding):

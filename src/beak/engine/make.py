@@ -1,0 +1,40 @@
+"""The choice of an engine; each is imported only when it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from beak.engine.interface import Engine
+from beak.errors import UsageError, did_you_mean
+from beak.network.network import Network
+
+KINDS = ("auto", "native", "reference")
+
+
+def make_engine(
+    network: Network,
+    parameters: Mapping[str, np.ndarray[Any, Any]] | None = None,
+    *,
+    seed: int = 0,
+    threads: int | None = None,
+    kind: str = "auto",
+) -> Engine:
+    """An engine that holds this network.
+
+    ``parameters``: None starts from ``initial_parameters(network, seed)``. ``threads``: None is as
+    many as this process may use cores; the reference engine takes one. ``kind``: "auto" (native),
+    "native" or "reference"; another raises UsageError.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"no engine '{kind}'{did_you_mean(kind, KINDS)}")
+    if kind == "reference":
+        from beak.engine.reference import ReferenceEngine
+
+        return ReferenceEngine(network, parameters, seed)
+    from beak.engine.native import NativeEngine
+
+    engine: Engine = NativeEngine(network, parameters, seed, threads)
+    return engine
