@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 import shlex
 from pathlib import Path
@@ -37,6 +38,13 @@ def run_line(line: str) -> None:
     assert beak(in_short(words)) == 0, line
 
 
+def run_session(text: str, page: Path, names: dict[str, object]) -> None:
+    session = doctest.DocTestParser().get_doctest(text, names, page.name, str(page), 0)
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
+    said: list[str] = []
+    assert runner.run(session, out=said.append, clear_globs=False).failed == 0, "".join(said)
+
+
 def test_there_are_pages_with_examples():
     assert {page.name for page in WITH_EXAMPLES} >= {"README.md", "pictures.md", "networks.md"}
 
@@ -48,7 +56,9 @@ def test_the_examples_of_a_page_run(page, workplace):
     (workplace / "photos" / "stripes").rename(workplace / "photos" / "dog")
     names: dict[str, object] = {}
     for kind, text in blocks(page):
-        if kind == "python":
+        if text.startswith(">>> "):
+            run_session(text, page, names)
+        elif kind == "python":
             exec(compile(text, str(page), "exec"), names)
         else:
             lines = [line[2:] for line in text.splitlines() if line.startswith("$ ")]

@@ -83,6 +83,7 @@ def draw_row(console: Console, pictures: list[Array], captions: list[Text]) -> N
                 cell = lines[y].copy() if y < len(lines) else Text()
                 cell.pad_right(SIDE + GAP - cell.cell_len)
                 line.append_text(cell)
+            line.rstrip()
             console.print(line, no_wrap=True)
         line = Text("  ")
         for caption in captions[start : start + a_row]:
@@ -90,5 +91,6 @@ def draw_row(console: Console, pictures: list[Array], captions: list[Text]) -> N
             cell.truncate(SIDE + GAP - 1, overflow="ellipsis")
             cell.pad_right(SIDE + GAP - cell.cell_len)
             line.append_text(cell)
+        line.rstrip()
         console.print(line, no_wrap=True)
         console.print()

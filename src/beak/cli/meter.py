@@ -78,3 +78,11 @@ def bar(share: float, width: int) -> Text:
     halves = round(2 * width * share)
     full = "━" * (halves // 2) + ("╸" if halves % 2 else "")
     return Text.assemble((full, "label"), ("─" * (width - len(full)), "dim"))
+
+
+def waiting(what: str, share: float) -> Text:
+    """'getting the data ready ━━━━╸─── 43 %'."""
+    from rich.text import Text
+
+    share = min(1.0, share)
+    return Text.assemble(f" {what} ", bar(share, 30), f" {100 * share:.0f} %", no_wrap=True)

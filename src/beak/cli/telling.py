@@ -24,7 +24,7 @@ def recipe_lines(recipe: Mapping[str, Any]) -> list[str]:
     changes = [
         name if value is True else f"{name} {plain(value)}"
         for name, value in recipe["augmentation"].items()
-        if value
+        if value and not isinstance(value, str)
     ]
     lines.append(("augmentation: " + ", ".join(changes)) if changes else "no augmentation")
     return [line.replace("_", " ") for line in lines]

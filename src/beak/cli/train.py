@@ -100,11 +100,13 @@ def start(
     from beak.train import train as training
 
     if resume is not None:
-        return training.resume(resume, listen=view.listen, threads=options["threads"])
+        return training.resume(
+            resume, listen=view.listen, progress=view.progress, threads=options["threads"]
+        )
     settings = {name: value for name, value in options.items() if name != "no_baseline"}
     settings["set"] = settings.pop("settings")
     settings["baseline"] = False if options["no_baseline"] else None
-    return training.train(source, listen=view.listen, **settings)
+    return training.train(source, listen=view.listen, progress=view.progress, **settings)
 
 
 def stopped(run: str | None) -> RunError:

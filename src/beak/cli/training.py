@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from beak.cli.console import count, duration, how_many, make_console, note, percent, print_json
-from beak.cli.meter import Meter
+from beak.cli.meter import Meter, waiting
 from beak.cli.telling import recipe_lines, shortened
 
 if TYPE_CHECKING:
@@ -36,6 +36,9 @@ class JsonView:
             note(event["text"], event["event"])
         elif event["event"] != "step":
             print_json(event)
+
+    def progress(self, done: int, total: int) -> None:
+        """Say nothing: a program waits for events."""
 
 
 class TrainingView:
@@ -72,10 +75,14 @@ class TrainingView:
         self.fact("data", f"{event['name']}: {total}, {how_many(len(labels), 'label')}")
         self.fact("", shortened(labels, 12), "dim")
         self.fact("", ", ".join(f"{count(n)} {name}" for name, n in parts.items()), "dim")
+        for text in new_notes(event):
+            self.fact("", text, "dim")
         self.fact("input", event["input"])
-        for finding in event["findings"]:
-            if finding["level"] == "note":  # warnings come as events of their own
-                self.fact("", finding["text"], "dim")
+
+    def progress(self, done: int, total: int) -> None:
+        """Move the bar of what comes before the first event: downloading, decoding."""
+        if self.console.is_terminal and total:
+            self.bar().update(waiting("getting the data ready", done / total))
 
     def show_note(self, event: Event) -> None:
         """A line among the others."""
@@ -93,10 +100,10 @@ class TrainingView:
             f"{count(event['multiply_adds'])} multiply-adds a picture",
         )
         if event["why"]:
-            self.fact("", event["why"], "dim")
+            self.fact("", event["why"].removeprefix(f"{event['network']}: "), "dim")
         first, *more = recipe_lines(event["recipe"])
         self.fact("recipe", first)
-        for line in more:
+        for line in (*more, f"whole: {event['run']}/recipe.toml"):
             self.fact("", line, "dim")
         self.fact("run", event["run"])
         self.epochs = event["epochs"]
@@ -172,6 +179,14 @@ class TrainingView:
             "", Text(label, style if label in ("note", "warning") else "label"), Text(text, style)
         )
         self.console.print(row)
+
+
+def new_notes(event: Event) -> list[str]:
+    """The notes on the data that say more than the lines above them; warnings come by themselves."""
+    notes = [f["text"] for f in event["findings"] if f["level"] == "note"]
+    total = str(sum(event["examples"].values()))
+    notes = [text.removesuffix(f"; input: {event['input']}") for text in notes]
+    return [text for text in notes if not text.replace(",", "").startswith(total)]
 
 
 def tested(test: Event | None) -> str:
