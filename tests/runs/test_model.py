@@ -143,7 +143,7 @@ def test_a_network_that_no_machine_can_run_is_refused_before_anything_is_allocat
     metadata["network"] = json.dumps(network)
     arrays = {**model.parameters, "dense1.weight": np.zeros((3, 4), np.float32)}
     write_arrays(tmp_path / "m", arrays, metadata)
-    with pytest.raises(RunError, match="one example would take|larger than beak can hold"):
+    with pytest.raises(RunError, match=r"one example would take|larger than beak can hold"):
         load_model(tmp_path / "m")
 
 
@@ -185,7 +185,7 @@ HOSTILE = {
     "a hole between arrays": header_of(a={"dtype": "F32", "shape": [], "data_offsets": [4, 8]})
     + bytes(8),
     "more bytes than arrays": header_of() + bytes(3),
-    "a pickle": b"\x80\x04\x95\x1f\x00\x00\x00\x00\x00\x00\x00\x8c\x05posix\x94\x8c\x06system\x94\x93.",
+    "a pickle": b"\x80\x04\x95\x1f" + bytes(7) + b"\x8c\x05posix\x94\x8c\x06system\x94\x93.",
 }
 
 
@@ -247,7 +247,8 @@ def test_changed_bytes_end_in_a_model_or_one_line(check, good, places):
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
     | st.sampled_from([2**31, 2**63, -1, 0, 1, "Conv2D", "input", [], {}, 1e308, 2**2000]),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=8,
 )  # fmt: skip
 

@@ -157,7 +157,8 @@ def _check(network: Network, spec: InputSpec, labels: tuple[str, ...], name: str
         )
     if tuple(network.output) != (len(labels),):
         raise RunError(
-            f"{name}: {len(labels)} labels for a network that answers {list(network.output)}; {AGAIN}"
+            f"{name}: {len(labels)} labels for a network that answers "
+            f"{one_line(list(network.output))}; {AGAIN}"
         )
     if len(set(labels)) != len(labels) or any(not 0 < len(t) <= LABEL_LIMIT for t in labels):
         raise RunError(f"{name}: a label is empty, too long or there twice; {AGAIN}")
