@@ -103,7 +103,7 @@ class BatchNorm(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._number("epsilon", 0, 1)
-        self._number("momentum", 0, 1.0000001)
+        self._number("momentum", 0, 1)
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
         """weight, bias, running_mean, running_var: (C,) each."""
@@ -266,14 +266,14 @@ class Multiply(_Join):
 
 
 def _what_fits(shapes: tuple[Shape, ...]) -> str:
-    """The 1x1 convolution that brings the second input to the first one's shape, where one does."""
+    """The 1x1 convolution that brings one input to the other's shape, where one does."""
     first, second = shapes[0], next(shape for shape in shapes if shape != shapes[0])
+    which = "the second input"
+    if first[1:] > second[1:]:
+        first, second, which = second, first, "the first input"
     if len(first) == len(second) == 3:
-        strides = {-(-b // a) for a, b in zip(first[1:], second[1:], strict=True)}
-        stride = strides.pop()
-        if not strides and all(
-            -(-b // stride) == a for a, b in zip(first[1:], second[1:], strict=True)
-        ):
+        stride = -(-second[1] // first[1])
+        if first[1:] == tuple(-(-size // stride) for size in second[1:]):
             more = f", stride={stride}" if stride > 1 else ""
-            return f"Conv2D({first[0]}, 1{more}) on the second input would fit"
+            return f"Conv2D({first[0]}, 1{more}) on {which} would fit"
     return "a convolution with as many filters, and padding and stride to match, would fit"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from beak.network.layer import Shape, count
 from beak.network.layers import Embedding
 from beak.network.network import Network, Parameter
 
@@ -33,15 +34,27 @@ def _initial(name: str, parameter: Parameter, seed: int) -> Array:
     stream = _stream(name, seed)
     if parameter.initial == "he":
         spread = math.sqrt(2 / parameter.fan_in)
-        values = spread * stream.standard_normal(parameter.shape)
+        values = spread * _normal(stream, parameter.shape)
     else:
         limit = math.sqrt(6 / (parameter.fan_in + parameter.fan_out))
-        values = stream.uniform(-limit, limit, parameter.shape)
+        values = limit * (2 * _uniform(stream, parameter.shape) - 1)
     return np.asarray(values, dtype=np.float32)
 
 
-def _stream(name: str, seed: int) -> np.random.Generator:
+def _uniform(stream: np.random.Philox, shape: Shape) -> Array:
+    """float64 in [0, 1), from the stream's own words: NumPy may change its distributions."""
+    words = stream.random_raw(count(shape)) >> np.uint64(11)
+    return (words * 2.0**-53).reshape(shape)
+
+
+def _normal(stream: np.random.Philox, shape: Shape) -> Array:
+    """Standard normal numbers, by Box and Muller 1958."""
+    radius = np.sqrt(-2 * np.log(1 - _uniform(stream, shape)))
+    return np.asarray(radius * np.cos(2 * np.pi * _uniform(stream, shape)))
+
+
+def _stream(name: str, seed: int) -> np.random.Philox:
     """A Philox stream whose key is the seed and the name's hash, the same on every machine."""
     digest = hashlib.sha256(f"initial\0{name}".encode()).digest()[:8]
     key = np.array([seed % 2**64, int.from_bytes(digest, "little")], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key))
+    return np.random.Philox(key=key)

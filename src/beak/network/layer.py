@@ -86,16 +86,16 @@ class Layer:
     def _true_or_false(self, field: str) -> None:
         if not isinstance(getattr(self, field), bool):
             raise NetworkError(
-                f"{self.kind}: {field}={getattr(self, field)!r}; true or false was wanted"
+                f"{self.kind}: {field}={short(getattr(self, field))}; true or false was wanted"
             )
 
     def _number(self, field: str, least: float, below: float) -> None:
         value = getattr(self, field)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise NetworkError(f"{self.kind}: {field}={value!r} is no number")
+            raise NetworkError(f"{self.kind}: {field}={short(value)} is no number")
         if not least <= value < below:
             raise NetworkError(
-                f"{self.kind}: {field}={value!r}; from {least:g} to below {below:g} was wanted"
+                f"{self.kind}: {field}={short(value)}; from {least:g} to below {below:g} was wanted"
             )
         self._set(field, float(value))
 
@@ -107,16 +107,16 @@ class Layer:
         if value not in ACTIVATIONS:
             hint = "; leave it out" if value == "linear" else ""
             raise NetworkError(
-                f"{self.kind}: unknown activation {value!r}"
+                f"{self.kind}: unknown activation {short(value)}"
                 + (hint or did_you_mean(str(value), ACTIVATIONS))
             )
 
 
-_Class = TypeVar("_Class", bound=type[Layer])
+_Kind = TypeVar("_Kind", bound=Layer)
 
 
 @dataclass_transform(frozen_default=True)
-def layer(cls: _Class) -> _Class:
+def layer(cls: type[_Kind]) -> type[_Kind]:
     """A frozen dataclass whose unknown fields are told with the nearest known one."""
     made = dataclass(frozen=True)(cls)
     known = [field.name for field in dataclasses.fields(made)]
@@ -127,11 +127,17 @@ def layer(cls: _Class) -> _Class:
         for field in fields:
             if field not in known:
                 hint = did_you_mean(field, known)
-                raise NetworkError(f"{cls.__name__}: unknown field {field!r}{hint}")
+                raise NetworkError(f"{cls.__name__}: unknown field {short(field)}{hint}")
         fill(self, *values, **fields)
 
-    made.__init__ = checked  # type: ignore[misc]
+    made.__init__ = checked  # type: ignore[method-assign]
     return made
+
+
+def short(value: Any) -> str:
+    """How an error quotes a value: in one line, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def whole(value: Any, what: str, least: int = 1) -> int:
@@ -140,7 +146,7 @@ def whole(value: Any, what: str, least: int = 1) -> int:
         number = int(value.__index__())
         if least <= number < 2**31:
             return number
-    raise NetworkError(f"{what}={value!r}; a whole number of at least {least} was wanted")
+    raise NetworkError(f"{what}={short(value)}; a whole number of at least {least} was wanted")
 
 
 def count(shape: Iterable[int]) -> int:

@@ -10,7 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from beak.errors import NetworkError, ShapeError, did_you_mean
-from beak.network.layer import RELU_KINDS, Layer, Parameter, Shape, count, count_trainable, whole
+from beak.network.layer import (
+    RELU_KINDS,
+    Layer,
+    Parameter,
+    Shape,
+    count,
+    count_trainable,
+    short,
+    whole,
+)
 from beak.network.layers import Activation, Embedding
 from beak.network.reading import drafts_from_json, node_to_json, read_json_file
 from beak.network.writers import Draft, Written, write_nodes
@@ -74,7 +83,8 @@ class Network:
             raise ShapeError(f"{error}{_channels_last_hint(self.input)}") from None
         if _surely_channels_last(self.input):
             raise ShapeError(
-                f"input {self.input}: channels come first in beak{_channels_last_hint(self.input)}"
+                f"input {self.input} says {self.input[0]} channels of {shape_text(self.input[1:])}"
+                f"{_channels_last_hint(self.input)}"
             )
         self._by_name = {node.name: node for node in self.nodes}
 
@@ -155,8 +165,8 @@ class Network:
 def input_shape(value: Sequence[int]) -> Shape:
     """One to three sizes as a tuple, or NetworkError."""
     if isinstance(value, str | bytes) or not hasattr(value, "__iter__"):
-        raise NetworkError(f"input {value!r}; a shape as (1, 28, 28) was wanted")
-    shape = tuple(whole(size, f"input {tuple(value)!r}: size") for size in value)
+        raise NetworkError(f"input {short(value)}; a shape as (1, 28, 28) was wanted")
+    shape = tuple(whole(size, f"input {short(tuple(value))}: size") for size in value)
     if not 1 <= len(shape) <= 3:
         raise NetworkError(
             f"input {shape}; (channels, height, width), (channels, length) or (n,) was wanted, "
@@ -169,7 +179,8 @@ def input_shape(value: Sequence[int]) -> Shape:
 
 def _listed(layers: Iterable[Written]) -> list[Written]:
     if not isinstance(layers, Iterable) or isinstance(layers, str | Mapping):
-        raise NetworkError(f"{layers!r}: a list of layers was wanted, as [Conv2D(25, 3), …]")
+        came = type(layers).__name__
+        raise NetworkError(f"a {came} came; a list of layers was wanted, as [Conv2D(25, 3), …]")
     return list(layers)
 
 

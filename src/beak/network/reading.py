@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from beak.errors import NetworkError, UsageError, did_you_mean
-from beak.network.layers import LAYERS, Layer
+from beak.network.layer import Layer, short
+from beak.network.layers import LAYERS
 from beak.network.writers import Draft, write_nodes
 
 
@@ -29,17 +30,17 @@ def node_to_json(name: str, layer: Layer, inputs: tuple[str, ...], before: str) 
 def drafts_from_json(data: Any) -> tuple[Sequence[int], list[Draft]]:
     """The input shape and the nodes of a network in JSON, or NetworkError."""
     if not isinstance(data, Mapping):
-        raise NetworkError(f'a network is an object {{"format": 1, …}}, not {_short(data)}')
+        raise NetworkError(f'a network is an object {{"format": 1, …}}, not {short(data)}')
     _check_keys(data, ("format", "input", "nodes"), "the network")
     if data["format"] != 1 or isinstance(data["format"], bool):
         raise NetworkError(
-            f"network format {_short(data['format'])}: this beak reads format 1; a newer beak may "
+            f"network format {short(data['format'])}: this beak reads format 1; a newer beak may "
             "read it"
         )
     if not isinstance(data["input"], list | tuple):
-        raise NetworkError(f"input {_short(data['input'])}; a list as [1, 28, 28] was wanted")
+        raise NetworkError(f"input {short(data['input'])}; a list as [1, 28, 28] was wanted")
     if not isinstance(data["nodes"], list | tuple):
-        raise NetworkError(f"nodes {_short(data['nodes'])}; a list of nodes was wanted")
+        raise NetworkError(f"nodes {short(data['nodes'])}; a list of nodes was wanted")
     layers = [_layer(node, number) for number, node in enumerate(data["nodes"], start=1)]
     return data["input"], write_nodes(layers)
 
@@ -80,16 +81,14 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _layer(node: Any, number: int) -> Layer:
     where = f"node {number}"
     if not isinstance(node, Mapping):
-        raise NetworkError(f"{where}: {_short(node)} is no node; an object was wanted")
+        raise NetworkError(f"{where}: {short(node)} is no node; an object was wanted")
     if isinstance(node.get("name"), str):
-        where += f" ({_short(node['name'])})"
+        where += f" ({short(node['name'])})"
     kind = node.get("kind")
     if kind is None:
         raise NetworkError(f'{where}: \'kind\' is missing, as "kind": "Conv2D"')
     if not isinstance(kind, str) or kind not in LAYERS:
-        raise NetworkError(
-            f"{where}: unknown layer {_short(kind)}{did_you_mean(str(kind), LAYERS)}"
-        )
+        raise NetworkError(f"{where}: unknown layer {short(kind)}{did_you_mean(str(kind), LAYERS)}")
     layer = LAYERS[kind]
     known = {field.name: field for field in dataclasses.fields(layer)}
     needed = [
@@ -103,7 +102,7 @@ def _layer(node: Any, number: int) -> Layer:
     if inputs is not None and not (
         isinstance(inputs, tuple) and inputs and all(isinstance(name, str) for name in inputs)
     ):
-        raise NetworkError(f"{where}: inputs {_short(node['inputs'])}; a list of names was wanted")
+        raise NetworkError(f"{where}: inputs {short(node['inputs'])}; a list of names was wanted")
     try:
         return layer(**values)
     except NetworkError as error:
@@ -120,12 +119,9 @@ def _check_keys(
     """Raise NetworkError for a key that is unknown or missing."""
     for key in data:
         if key not in known:
-            raise NetworkError(f"{where}: unknown field {key!r}{did_you_mean(str(key), known)}")
+            raise NetworkError(
+                f"{where}: unknown field {short(key)}{did_you_mean(str(key), known)}"
+            )
     for key in known if needed is None else needed:
         if key not in data:
             raise NetworkError(f"{where}: the field {key!r} is missing")
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

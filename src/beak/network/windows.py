@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from beak.errors import NetworkError, ShapeError
-from beak.network.layer import Layer, Parameter, Shape, count, layer, whole
+from beak.network.layer import Layer, Parameter, Shape, count, layer, short, whole
 from beak.shapes import Padding, Pair, padding_pairs, pair, reach, shape_text, windows_along
 
 
@@ -52,9 +52,11 @@ class Windowed(Layer):
         if hasattr(value, "__index__"):
             value = whole(value, what, least)
         try:
-            values = pair(tuple(value) if isinstance(value, list) else value)
-        except ShapeError as error:
-            raise NetworkError(f"{what}={error}") from None
+            values = pair(value)
+        except ShapeError:
+            raise NetworkError(
+                f"{what}={short(value)}; one whole number or a pair (height, width) was wanted"
+            ) from None
         self._set(field, tuple(whole(number, what, least) for number in values))
 
     def _padding(self) -> None:
@@ -62,7 +64,7 @@ class Windowed(Layer):
         if isinstance(value, str):
             if value not in ("valid", "same"):
                 raise NetworkError(
-                    f"{self.kind}: padding={value!r}; a number, 'valid' or 'same' was wanted"
+                    f"{self.kind}: padding={short(value)}; a number, 'valid' or 'same' was wanted"
                 )
         else:
             self._each("padding", least=0)

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from beak.errors import NetworkError, did_you_mean
-from beak.network.layers import LAYERS, Activation, Add, Concat, Layer
+from beak.network.layer import Layer, short
+from beak.network.layers import Activation, Add, Concat
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\-]{0,199}")
 
@@ -57,9 +58,8 @@ class Draft:
 
 def write_nodes(layers: Iterable[Written]) -> list[Draft]:
     """Named nodes from layers and writers in order, or NetworkError."""
-    layers = list(layers)
-    writer = _Writer(_given_names(layers))
-    writer.write(layers, "", "input")
+    writer = _Writer()
+    writer.write(list(layers), "", "input")
     return writer.drafts
 
 
@@ -71,14 +71,15 @@ def bare(layer: Layer) -> Layer:
 class _Writer:
     """What is written so far: drafts, and where each name leads (a writer's: to its last node)."""
 
-    def __init__(self, given: set[str]) -> None:
+    def __init__(self) -> None:
         self.drafts: list[Draft] = []
         self.leads = {"input": "input"}
-        self.given = given
+        self.given: set[str] = set()  # made names keep clear of these, also of those to come
 
-    def write(self, layers: Iterable[Written], scope: str, before: str) -> str:
+    def write(self, layers: list[Written], scope: str, before: str) -> str:
         """Write layers under a scope such as "res1."; the name of the last node."""
         counts: Counter[str] = Counter()
+        self.given |= {f"{scope}{item.name}" for item in layers if isinstance(item, Written)}
         for item in layers:
             if isinstance(item, Residual):
                 before = self._residual(item, self._name(item.name, "res", scope, counts), before)
@@ -89,7 +90,7 @@ class _Writer:
                 before = self._layer(item, scope, counts, before)
             else:
                 raise NetworkError(
-                    f"{item!r} is no layer; a list of layers was wanted, as [Conv2D(25, 3), …]"
+                    f"{short(item)} is no layer; a list of layers was wanted, as [Conv2D(25, 3), …]"
                 )
         return before
 
@@ -152,8 +153,8 @@ class _Writer:
         if given is not None:
             if not isinstance(given, str) or not NAME.fullmatch(given) or given == "input":
                 raise NetworkError(
-                    f"the name {given!r} cannot be used; letters, digits, '_', '.' and '-' were "
-                    "wanted, and 'input' is the network's own"
+                    f"the name {short(given)} cannot be used; letters, digits, '_', '.' and '-' "
+                    "were wanted, and 'input' is the network's own"
                 )
             self._new(scope + given)
             return scope + given
@@ -176,11 +177,11 @@ class _Writer:
                 return self.leads[name]
         if wanted in self.given or wanted == reader:
             raise NetworkError(
-                f"{reader} reads {wanted!r}, which does not stand before it; "
+                f"{reader} reads {short(wanted)}, which does not stand before it; "
                 "a network has no loops: a node reads only nodes above it"
             )
         raise NetworkError(
-            f"{reader} reads {wanted!r}, which does not exist"
+            f"{reader} reads {short(wanted)}, which does not exist"
             + did_you_mean(str(wanted), self.leads)
         )
 
@@ -188,11 +189,3 @@ class _Writer:
 def as_list(written: Written | Iterable[Written]) -> list[Written]:
     """One layer as a list of it."""
     return [written] if isinstance(written, Written) else list(written)
-
-
-def _given_names(layers: Iterable[Written]) -> set[str]:
-    """All names that the user gave at the top, for made names to keep clear of."""
-    return {item.name for item in layers if isinstance(item, Written) and item.name}
-
-
-__all__ = ["LAYERS", "Draft", "Parallel", "Residual", "Written", "as_list", "bare", "write_nodes"]

@@ -48,6 +48,16 @@ class Kernel:
     args: type[ctypes.Structure]
     isa: frozenset[str] = frozenset({"v2", "v3", "v4", "neon", "portable"})
     takes: Callable[[Any], bool] = lambda shape: True
+    scratch: str | None = None
+    """A compiled function that tells, from the filled arguments, the scratch bytes of a part."""
+
+    def scratch_bytes(self, args: ctypes.Structure) -> int:
+        """How many bytes of a thread's own memory a call with these arguments uses."""
+        if self.scratch is None:
+            return 0
+        ask = getattr(library(), self.scratch)
+        ask.restype, ask.argtypes = INT, (POINTER,)
+        return int(ask(ctypes.addressof(args)))
 
 
 def choose(rows: Sequence[Kernel], shape: Any = None) -> Kernel:
@@ -68,7 +78,6 @@ class Call:
 
     kernel: Kernel
     args: ctypes.Structure
-    scratch: int = 0
     keep: tuple[Any, ...] = ()
 
 
@@ -103,7 +112,7 @@ class Table:
         for place, phase in zip(self._phases, self.phases, strict=False):
             place.first, place.count, place.parts = first, len(phase.calls), phase.parts
             first += len(phase.calls)
-        self._scratch = max((call.scratch for call in calls), default=0)
+        self._scratch = max((call.kernel.scratch_bytes(call.args) for call in calls), default=0)
         self._run = executor().beak_run
         self._run.restype = INT
         self._run.argtypes = (POINTER, POINTER, INT, INT, INT)
@@ -125,14 +134,13 @@ def call_kernel(
     kernel: Kernel,
     parts: int = 1,
     threads: int = 1,
-    scratch: int = 0,
     **values: np.ndarray[Any, Any] | float | None,
 ) -> None:
     """Fill a kernel's arguments by name and run it once: for tests, and for work outside a plan.
 
     Arrays must be C-contiguous; they are passed as pointers and written in place.
     """
-    call = Call(kernel, fill(kernel, values), scratch, keep=tuple(values.values()))
+    call = Call(kernel, fill(kernel, values), keep=tuple(values.values()))
     Table([Phase((call,), parts)]).run(threads)
 
 

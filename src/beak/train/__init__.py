@@ -1,0 +1,1 @@
+"""From a recipe to a run: the loop, its schedule and its recipe; the scikit-learn estimator."""

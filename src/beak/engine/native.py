@@ -1,0 +1,306 @@
+"""The native engine: a network runs as one table of compiled kernel calls."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from beak.engine.checks import (
+    check_inputs,
+    check_labels,
+    check_names,
+    check_parameters,
+    reads_words,
+)
+from beak.engine.interface import Array, Gradients, Loss, Optimiser, Randomness, StepResult
+from beak.engine.lower import orders
+from beak.engine.plan import Buffers, Plan, Purpose
+from beak.engine.slots import Slot, place_parameters
+from beak.engine.tape import Tensor, contents, make_arena
+from beak.errors import ShapeError, UsageError
+from beak.network.initial import initial_parameters
+from beak.network.network import Network
+from beak.ops.kernel import default_threads
+
+LARGEST_BATCH = 128
+"""Answers are computed for so many examples at a time."""
+PLANS = 12
+"""So many plans (batch sizes and purposes) are kept ready."""
+
+
+class NativeEngine:
+    """Runs, differentiates and trains a network on the CPU; see ``engine/interface.py``."""
+
+    name = "native"
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: Mapping[str, Array] | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+    ) -> None:
+        self.network = network
+        self.threads = threads or default_threads()
+        self.slots = place_parameters(network, orders(network))
+        size = self.slots.trainable_size
+        self._buffers = Buffers(
+            self.slots,
+            parameters=np.zeros(size, np.float32),
+            fixed=np.zeros(self.slots.fixed_size, np.float32),
+            gradient=np.zeros(size, np.float32),
+            moment1=np.zeros(0, np.float32),
+            moment2=np.zeros(0, np.float32),
+            average=np.zeros(0, np.float32),
+            settings=np.ones(8),
+        )
+        self._arena = make_arena(0)
+        self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
+        self._optimiser: Optimiser | None = None
+        self._loss = Loss()
+        self._step = 0
+        self._words = reads_words(network)
+        self.set_parameters(parameters or initial_parameters(network, seed))
+
+    # Parameters.
+
+    def parameters(self, average: bool = False) -> dict[str, Array]:
+        """Copies of all parameters under the network's names and in its shapes."""
+        trainable = self._buffers.parameters
+        if average:
+            if not self._buffers.average.size:
+                raise UsageError("no average is kept; train with Optimiser(average=0.999)")
+            trainable = self._buffers.average
+        return self._unpack(trainable) | {
+            name: slot.unpack(self._buffers.fixed[slot.range])
+            for name, slot in self.slots.fixed.items()
+        }
+
+    def set_parameters(self, parameters: Mapping[str, Array]) -> None:
+        """Take parameters; a missing, unknown or misshapen name raises ShapeError."""
+        check_parameters(self.network, parameters)
+        for name, slot in self.slots.trainable.items():
+            self._buffers.parameters[slot.range] = slot.pack(np.asarray(parameters[name]))
+        for name, slot in self.slots.fixed.items():
+            self._buffers.fixed[slot.range] = slot.pack(np.asarray(parameters[name]))
+
+    def _unpack(self, flat: Array) -> dict[str, Array]:
+        slots: dict[str, Slot] = self.slots.trainable
+        return {
+            name: slots[name].unpack(flat[slots[name].range])
+            for name in self.network.parameters
+            if name in slots
+        }
+
+    # Answers.
+
+    def forward(self, inputs: Array) -> Array:
+        """The network's answers (B, *output)."""
+        return self._answers(inputs, logits=False)
+
+    def logits(self, inputs: Array) -> Array:
+        """What stands before the final softmax."""
+        return self._answers(inputs, logits=True)
+
+    def _answers(self, inputs: Array, logits: bool) -> Array:
+        inputs = self._checked(inputs)
+        answers = np.empty((len(inputs), *self.network.output), np.float32)
+        for begin in range(0, len(inputs), LARGEST_BATCH):
+            batch = inputs[begin : begin + LARGEST_BATCH]
+            plan = self._plan("forward", len(batch))
+            self._run(plan, batch)
+            tensor = plan.logits if logits else plan.outputs[self.network.nodes[-1].name]
+            answers[begin : begin + len(batch)] = self._out(tensor, self.network.output)
+        return answers
+
+    def activations(self, inputs: Array) -> dict[str, Array]:
+        """Every node's output by name, "input" first: unfused, direct kernels."""
+        inputs = self._checked(inputs)
+        found: dict[str, list[Array]] = {}
+        for begin in range(0, max(1, len(inputs)), LARGEST_BATCH):
+            batch = inputs[begin : begin + LARGEST_BATCH]
+            if not len(batch):
+                break
+            plan = self._plan("activations", len(batch))
+            self._run(plan, batch)
+            for node in self.network.nodes:
+                value = self._out(plan.outputs[node.name], node.output)
+                found.setdefault(node.name, []).append(value)
+        shapes = {node.name: node.output for node in self.network.nodes}
+        return {"input": inputs.copy()} | {
+            name: np.concatenate(found[name])
+            if name in found
+            else np.empty((0, *shape), np.float32)
+            for name, shape in shapes.items()
+        }
+
+    # Gradients and training.
+
+    def gradients(
+        self, inputs: Array, output_gradient: Array, node: str | None = None
+    ) -> Gradients:
+        """Gradients of sum(node's output x output_gradient), as in prediction."""
+        inputs = self._checked(inputs)
+        shape = self.network.output if node is None else self.network.node(node).output
+        plan = self._plan("gradients", len(inputs), node)
+        given = np.asarray(output_gradient, np.float32)
+        if given.shape != (len(inputs), *shape):
+            raise ShapeError(
+                f"the output gradient has shape {given.shape}; {(len(inputs), *shape)} was wanted"
+            )
+        assert plan.output_gradient is not None
+        self._into(plan.output_gradient, given)
+        self._buffers.gradient[:] = 0
+        self._run(plan, inputs)
+        return self._gradients(plan)
+
+    def loss_gradients(
+        self, inputs: Array, labels: Array, loss: Loss, randomness: Randomness
+    ) -> tuple[StepResult, Gradients]:
+        """One training-mode pass without changing parameters or running statistics."""
+        inputs = self._checked(inputs)
+        plan = self._plan("loss", len(inputs), loss=loss)
+        fixed = self._buffers.fixed.copy()
+        self._buffers.gradient[:] = 0
+        result = self._learn(plan, inputs, labels, randomness)
+        self._buffers.fixed[:] = fixed
+        return result, self._gradients(plan)
+
+    def start_training(self, optimiser: Optimiser, loss: Loss) -> None:
+        """Prepare moments, the average and the training plan; steps count from 0."""
+        b = self._buffers
+        size = self.slots.trainable_size
+        b.moment1 = np.zeros(size, np.float32)
+        b.moment2 = np.zeros(0 if optimiser.kind == "sgd" else size, np.float32)
+        b.average = np.zeros(0, np.float32)
+        if optimiser.average is not None:
+            b.average = b.parameters.copy()
+        self._optimiser, self._loss, self._step = optimiser, loss, 0
+        self._plans.clear()
+
+    def train_step(
+        self, inputs: Array, labels: Array, learning_rate: float, randomness: Randomness
+    ) -> StepResult:
+        """Forward, backward and update for one batch; labels are int32 (B,)."""
+        if self._optimiser is None:
+            raise RuntimeError("start_training comes before train_step")
+        inputs = self._checked(inputs)
+        plan = self._plan("train", len(inputs), loss=self._loss)
+        self._step += 1
+        o, settings = self._optimiser, self._buffers.settings
+        settings[0] = learning_rate
+        settings[1] = 1 - o.beta1**self._step
+        settings[2] = 1 - o.beta2**self._step
+        settings[3] = 1
+        settings[4] = o.average or 0
+        return self._learn(plan, inputs, labels, randomness)
+
+    def _learn(
+        self, plan: Plan, inputs: Array, labels: Array, randomness: Randomness
+    ) -> StepResult:
+        classes = plan.logits.count // plan.images
+        check_labels(labels, len(inputs))
+        if labels.min() < 0 or labels.max() >= classes:
+            raise ShapeError(
+                f"labels from {labels.min()} to {labels.max()} came, 0 to {classes - 1} was wanted"
+            )
+        plan.labels[:] = labels
+        plan.examples[:] = randomness.examples
+        plan.stream[:] = randomness.seed % 2**32, randomness.epoch
+        self._run(plan, inputs)
+        loss = float(plan.losses.sum() / plan.total[0])
+        return StepResult(loss, int(plan.correct.sum()), len(inputs))
+
+    def _gradients(self, plan: Plan) -> Gradients:
+        if plan.input_gradient is None:
+            by_input = np.zeros((plan.images, *self.network.input), np.float32)
+        else:
+            by_input = self._out(plan.input_gradient, self.network.input)
+        return Gradients(self._unpack(self._buffers.gradient), by_input)
+
+    def training_state(self) -> dict[str, Array]:
+        """Moments, the average and the step count, under public names and in public shapes."""
+        state = {"step": np.array(self._step, np.int64)}
+        for kind, flat in self._state_buffers().items():
+            state |= {f"{kind}.{name}": value for name, value in self._unpack(flat).items()}
+        return state
+
+    def _state_buffers(self) -> dict[str, Array]:
+        b = self._buffers
+        sgd = self._optimiser is not None and self._optimiser.kind == "sgd"
+        named = {"velocity" if sgd else "first": b.moment1, "second": b.moment2}
+        named["average"] = b.average
+        return {kind: flat for kind, flat in named.items() if flat.size}
+
+    def set_training_state(self, state: Mapping[str, Array]) -> None:
+        """Take what ``training_state`` gave, after ``start_training`` with the same settings."""
+        expected = self.training_state()
+        check_names("training state", state, expected)
+        for kind, flat in self._state_buffers().items():
+            for name, slot in self.slots.trainable.items():
+                value = np.asarray(state[f"{kind}.{name}"])
+                if value.shape != slot.shape:
+                    raise ShapeError(f"{kind}.{name} has shape {value.shape}, not {slot.shape}")
+                flat[slot.range] = slot.pack(value)
+        self._step = int(state["step"])
+
+    # Plans.
+
+    def _plan(
+        self, purpose: Purpose, images: int, node: str | None = None, loss: Loss | None = None
+    ) -> Plan:
+        if node is not None:
+            self.network.node(node)
+        key = (purpose, images, node, loss)
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = Plan(
+                self.network,
+                self._buffers,
+                images,
+                purpose,
+                node=node,
+                loss=loss,
+                optimiser=self._optimiser,
+            )
+            if plan.bytes > self._arena.size:
+                self._plans.clear()
+                self._arena = make_arena(0)  # let the old one go before the new one comes
+                self._arena = make_arena(plan.bytes)
+            plan.bind(self._arena)
+            self._plans[key] = plan
+            while len(self._plans) > PLANS:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(key)
+        return plan
+
+    def _run(self, plan: Plan, inputs: Array) -> None:
+        staging = contents(plan.staging, self._arena, np.int32 if self._words else np.float32)
+        staging.reshape(inputs.shape)[...] = inputs
+        assert plan.table is not None
+        plan.table.run(self.threads)
+
+    def _checked(self, inputs: Array) -> Array:
+        check_inputs(self.network, inputs)
+        return np.ascontiguousarray(inputs, np.int32 if self._words else np.float32)
+
+    def _out(self, tensor: Tensor, shape: tuple[int, ...]) -> Array:
+        """A tensor as a new array (B, *shape), channels first."""
+        values = contents(tensor, self._arena)
+        if tensor.order is not None:
+            channels, height, width = tensor.order
+            values = values.reshape(-1, height, width, channels)
+        moved = values.transpose(0, 3, 1, 2)
+        return np.ascontiguousarray(moved).reshape(tensor.images, *shape).copy()
+
+    def _into(self, tensor: Tensor, values: Array) -> None:
+        """Write (B, *shape), channels first, into a tensor."""
+        height, width, channels = tensor.height, tensor.width, tensor.channels
+        if tensor.order is not None:
+            channels, height, width = tensor.order
+        moved = values.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
+        to = contents(tensor, self._arena)
+        to[...] = moved.reshape(to.shape)

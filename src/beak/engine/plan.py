@@ -1,0 +1,302 @@
+"""A network lowered to one table of kernel calls for one batch size and one purpose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from beak.engine.interface import Loss, Optimiser
+from beak.engine.lower import LOWER, Context, Lowered, add, dimensions, split
+from beak.engine.slots import Slots
+from beak.engine.tape import Tape, Tensor
+from beak.network.layers import Activation, BatchNorm, Conv1D, Conv2D, Dense, Embedding
+from beak.network.network import Network
+from beak.ops.elementwise import kernels as elementwise
+from beak.ops.kernel import Table
+from beak.ops.loss import kernels as loss_kernels
+from beak.ops.optimiser import kernels as optimiser_kernels
+
+Array = np.ndarray[Any, Any]
+Purpose = Literal["forward", "activations", "gradients", "loss", "train"]
+
+
+@dataclass
+class Buffers:
+    """The engine's arrays that plans read and write."""
+
+    slots: Slots
+    parameters: Array
+    fixed: Array
+    gradient: Array
+    moment1: Array
+    moment2: Array
+    average: Array
+    settings: Array
+    """float64 (8,): what ops/optimiser reads at each step."""
+
+
+class Plan:
+    """Lower a network; then ``bind`` it to an arena and ``run`` the table.
+
+    ``node``: whose output is differentiated ("gradients"); None is the logits.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        buffers: Buffers,
+        images: int,
+        purpose: Purpose,
+        *,
+        node: str | None = None,
+        loss: Loss | None = None,
+        optimiser: Optimiser | None = None,
+    ) -> None:
+        self.network, self.buffers, self.images = network, buffers, images
+        self.purpose = purpose
+        self.tape = Tape()
+        self.stream = np.zeros(2, np.int64)
+        self.examples = np.zeros(images, np.int64)
+        self.context = Context(
+            self.tape,
+            buffers.slots,
+            buffers.parameters,
+            buffers.fixed,
+            buffers.gradient,
+            self.stream,
+            self.examples,
+            training=purpose in ("loss", "train"),
+        )
+        self.lowered: dict[str, Lowered] = {}
+        self.outputs: dict[str, Tensor] = {}
+        self.fused = {} if purpose == "activations" else fusible(network)
+        if purpose == "gradients" and node in self.fused.values():
+            self.fused = {}  # the value before the fused activation is asked for
+        self._forward()
+        self.logits = self._logits()
+        self.output_gradient: Tensor | None = None
+        self.input_gradient: Tensor | None = None
+        if purpose == "gradients":
+            target = self.logits if node is None else self.outputs[node]
+            self.output_gradient = self.tape.like(target)
+            self._backward(node, self.output_gradient, to_input=True)
+        elif purpose in ("loss", "train"):
+            assert loss is not None
+            self._backward(None, self._loss(loss), to_input=purpose == "loss")
+        if purpose == "train":
+            assert optimiser is not None
+            self._update(optimiser)
+        for tensor in self.kept():
+            self.tape.keep(tensor)
+        self.bytes = self.tape.plan_memory()
+        self.table: Table | None = None
+
+    def kept(self) -> list[Tensor]:
+        """What must stand when the table has run (or be filled before it runs)."""
+        tensors = [self.staging, self.outputs[self.network.nodes[-1].name], self.logits]
+        tensors += [t for t in (self.output_gradient, self.input_gradient) if t is not None]
+        return tensors + (list(self.outputs.values()) if self.purpose == "activations" else [])
+
+    def bind(self, arena: Array) -> None:
+        """Make the table, with pointers into this arena."""
+        self.table = self.tape.build(arena)
+
+    def _forward(self) -> None:
+        network, tape, images = self.network, self.tape, self.images
+        if isinstance(network.nodes[0].layer, Embedding):
+            height, width, channels = 1, 1, network.input[0]
+        else:
+            height, width, channels = dimensions(network.input)
+        self.staging = tape.tensor(images, height, width, channels)
+        self.outputs["input"] = self.staging
+        if channels > 1 and height * width > 1:
+            self.outputs["input"] = tape.like(self.staging)
+            tape.emit(
+                elementwise.TRANSPOSE_IMAGES,
+                images,
+                x=self.staging,
+                y=self.outputs["input"],
+                images=images,
+                rows=channels,
+                columns=height * width,
+            )
+        into = set(self.fused.values())
+        for node in network.nodes:
+            inputs = [self.outputs[name] for name in node.inputs]
+            if node.name in self.fused:  # done by the kernel before
+                self.outputs[node.name] = inputs[0]
+                self.lowered[node.name] = Lowered(inputs[0], lambda dy, wanted: [dy])
+                continue
+            lowered = LOWER[type(node.layer)](self.context, node, inputs, node.name in into)
+            self.lowered[node.name] = lowered
+            self.outputs[node.name] = lowered.output
+
+    def _logits(self) -> Tensor:
+        """What stands before the final softmax."""
+        if not self.network.classifies:
+            return self.outputs[self.network.nodes[-1].name]
+        softmax = self.tape.entries[-1]
+        logits = softmax.values["x"]
+        assert isinstance(logits, Tensor)
+        if self.purpose in ("loss", "train"):
+            self.tape.entries.pop()  # training needs no probabilities
+            self.outputs[self.network.nodes[-1].name] = logits
+        return logits
+
+    def _loss(self, loss: Loss) -> Tensor:
+        rows, classes = self.images, self.logits.count // self.images
+        self.labels = np.zeros(rows, np.int32)
+        self.losses, self.correct = np.zeros(rows), np.zeros(rows, np.uint8)
+        self.total = np.ones(1)
+        weights = loss.class_weights
+        class_weights = None if weights is None else np.asarray(weights, np.float32)
+        gradient = self.tape.like(self.logits)
+        self.tape.emit(
+            loss_kernels.LABEL_WEIGHTS,
+            1,
+            labels=self.labels,
+            class_weights=class_weights,
+            total=self.total,
+            rows=rows,
+        )
+        self.tape.emit(
+            loss_kernels.CROSS_ENTROPY,
+            split(rows * classes),
+            logits=self.logits,
+            labels=self.labels,
+            class_weights=class_weights,
+            total=self.total,
+            losses=self.losses,
+            correct=self.correct,
+            dlogits=gradient,
+            rows=rows,
+            classes=classes,
+            smoothing=loss.label_smoothing,
+        )
+        return gradient
+
+    def _backward(self, start: str | None, gradient: Tensor, to_input: bool) -> None:
+        """Gradients from a node's output (None: the logits) to parameters, and to the input."""
+        network = self.network
+        wanted = {"input": to_input and not isinstance(network.nodes[0].layer, Embedding)}
+        for node in network.nodes:
+            wanted[node.name] = any(wanted[name] for name in node.inputs) or any(
+                p.trainable for p in node.parameters.values()
+            )
+        arriving: dict[str, list[Tensor]] = {start or network.nodes[-1].name: [gradient]}
+        for node in reversed(network.nodes):
+            if node.name not in arriving:
+                continue
+            dy = self._sum(arriving.pop(node.name))
+            own = self.lowered[node.name]
+            if start is None and network.classifies and node is network.nodes[-1]:
+                gradients = self._before_softmax(dy)
+            else:
+                gradients = own.backward(dy, [wanted[name] for name in node.inputs])
+            for name, tensor in zip(node.inputs, gradients, strict=True):
+                if tensor is not None and wanted[name]:
+                    arriving.setdefault(name, []).append(tensor)
+        if "input" in arriving:
+            self.input_gradient = self._sum(arriving["input"])
+
+    def _before_softmax(self, dy: Tensor) -> list[Tensor | None]:
+        """Back through the last node from its logits: as if its softmax were not there."""
+        node = self.network.nodes[-1]
+        if isinstance(node.layer, Activation):
+            return [dy]
+        own = self.lowered[node.name]
+        assert own.from_logits is not None
+        wanted = [node.inputs != ("input",) or self.purpose in ("gradients", "loss")]
+        return own.from_logits(dy, wanted)
+
+    def _sum(self, tensors: Sequence[Tensor]) -> Tensor:
+        total = tensors[0]
+        for tensor in tensors[1:]:
+            total = add(self.tape, total, tensor)
+        return total
+
+    def _update(self, optimiser: Optimiser) -> None:
+        b, tape = self.buffers, self.tape
+        if optimiser.clip_norm is not None:
+            parts = split(b.slots.trainable_size)
+            partials = tape.floats(parts, itemsize=8)
+            tape.emit(
+                optimiser_kernels.SQUARED_NORM,
+                parts,
+                gradient=b.gradient,
+                partials=partials,
+                count=b.slots.trainable_size,
+            )
+            tape.emit(
+                optimiser_kernels.CLIP_SCALE,
+                1,
+                partials=partials,
+                settings=b.settings,
+                partial_parts=parts,
+                limit=optimiser.clip_norm,
+            )
+        for segment in b.slots.segments:
+            here = slice(segment.begin, segment.begin + segment.size)
+            shared: dict[str, Any] = {
+                "parameters": b.parameters[here],
+                "gradient": b.gradient[here],
+                "average": None if optimiser.average is None else b.average[here],
+                "settings": b.settings,
+                "decay": optimiser.weight_decay if segment.decay else 0.0,
+            }
+            if segment.rows is None:
+                shared["count"] = segment.size
+            else:
+                name, rows, row = segment.rows
+                shared |= {"touched": self.lowered[name].touched, "rows": rows, "row": row}
+            parts = split(segment.size * 2)
+            if optimiser.kind == "sgd":
+                table = (
+                    optimiser_kernels.SGD if segment.rows is None else optimiser_kernels.SGD_ROWS
+                )
+                tape.emit(
+                    table,
+                    parts,
+                    **shared,
+                    moment=b.moment1[here],
+                    momentum=optimiser.momentum,
+                    nesterov=int(optimiser.nesterov),
+                )
+            else:
+                table = (
+                    optimiser_kernels.ADAM if segment.rows is None else optimiser_kernels.ADAM_ROWS
+                )
+                tape.emit(
+                    table,
+                    parts,
+                    **shared,
+                    moment1=b.moment1[here],
+                    moment2=b.moment2[here],
+                    beta1=optimiser.beta1,
+                    beta2=optimiser.beta2,
+                    epsilon=optimiser.epsilon,
+                    decoupled=int(optimiser.kind == "adamw"),
+                )
+
+
+def fusible(network: Network) -> dict[str, str]:
+    """Activation nodes that the kernel of the node before can do itself: {activation: before}."""
+    readers: dict[str, int] = {}
+    for node in network.nodes:
+        for name in node.inputs:
+            readers[name] = readers.get(name, 0) + 1
+    fused = {}
+    for node in network.nodes:
+        if not isinstance(node.layer, Activation) or node.layer.function != "relu":
+            continue
+        before = node.inputs[0]
+        if before == "input" or readers[before] > 1:
+            continue
+        layer = network.node(before).layer
+        plain = isinstance(layer, Conv1D | Conv2D | Dense) and layer.activation is None
+        if plain or isinstance(layer, BatchNorm):
+            fused[node.name] = before
+    return fused

@@ -1,0 +1,20 @@
+"""The compiled kernels for activation functions and softmax."""
+
+from __future__ import annotations
+
+from beak.ops.kernel import Kernel, structure
+
+FUNCTIONS = ("relu", "leaky_relu", "gelu", "silu", "hard_swish", "tanh", "sigmoid")
+"""A function's number in the kernels is its place here."""
+
+ActivationForwardArgs = structure("ActivationForwardArgs", "ptr:x ptr:y int:count int:function")
+ActivationBackwardArgs = structure(
+    "ActivationBackwardArgs", "ptr:x ptr:y ptr:dy ptr:dx int:count int:function"
+)
+SoftmaxForwardArgs = structure("SoftmaxForwardArgs", "ptr:x ptr:y int:rows int:channels")
+SoftmaxBackwardArgs = structure("SoftmaxBackwardArgs", "ptr:y ptr:dy ptr:dx int:rows int:channels")
+
+ACTIVATION_FORWARD = (Kernel("activation_forward", ActivationForwardArgs),)
+ACTIVATION_BACKWARD = (Kernel("activation_backward", ActivationBackwardArgs),)
+SOFTMAX_FORWARD = (Kernel("softmax_forward", SoftmaxForwardArgs),)
+SOFTMAX_BACKWARD = (Kernel("softmax_backward", SoftmaxBackwardArgs),)

@@ -1,0 +1,192 @@
+// Convolution as an implicit matrix product: forward, input gradient and weight gradient.
+//
+// The input gradient is the same kernel run on the output's gradient, with the filters turned
+// round and their two channel axes exchanged (convolution_turn_filters), the gradient spread out
+// by the stride (spread_h, spread_w) and padded. Filters lie in panels per group:
+// [groups][filters per group / 16][window_h * window_w * channels per group][16].
+#include "tile.h"
+
+namespace {
+
+struct ConvolutionArgs {
+    const float* x;
+    const float* weight;
+    const float* bias;
+    float* y;
+    int64_t images, in_h, in_w, in_channels, out_h, out_w, out_channels, groups;
+    int64_t window_h, window_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+    int64_t spread_h, spread_w;    // 1: the picture as it is; s: s - 1 zeros between its pixels
+    int64_t relu;
+    int64_t bands;    // a picture's output rows are cut into so many bands, each a unit of work
+};
+
+// A picture (or a band of it) as the windows see it: padded and spread, in scratch if need be.
+struct View {
+    const float* pixels;
+    int64_t width;
+};
+
+View view_of(const float* image, const ConvolutionArgs& c, int64_t first_row, int64_t rows, float* scratch) {
+    const int64_t need_h = (rows - 1) * c.stride_h + c.dilation_h * (c.window_h - 1) + 1;
+    const int64_t need_w = (c.out_w - 1) * c.stride_w + c.dilation_w * (c.window_w - 1) + 1;
+    const int64_t top = first_row * c.stride_h - c.pad_top;
+    if (c.spread_h == 1 && c.spread_w == 1 && c.pad_left == 0 && need_w <= c.in_w && top >= 0 &&
+        top + need_h <= c.in_h)
+        return {image + top * c.in_w * c.in_channels, c.in_w};
+    const int64_t row = need_w * c.in_channels;
+    memset(scratch, 0, static_cast<size_t>(need_h * row) * 4);
+    for (int64_t y = 0; y < need_h; y++) {
+        const int64_t spread_y = top + y;
+        if (spread_y < 0 || spread_y % c.spread_h || spread_y / c.spread_h >= c.in_h) continue;
+        const float* from = image + spread_y / c.spread_h * c.in_w * c.in_channels;
+        float* to = scratch + y * row;
+        if (c.spread_w == 1) {
+            const int64_t skip = most(0, -c.pad_left), start = most(0, c.pad_left);    // crop or pad
+            const int64_t count = least(c.in_w - skip, need_w - start);
+            if (count > 0)
+                memcpy(to + start * c.in_channels, from + skip * c.in_channels,
+                       static_cast<size_t>(count * c.in_channels) * 4);
+        } else {
+            for (int64_t x = 0; x < c.in_w; x++) {
+                const int64_t place = x * c.spread_w + c.pad_left;
+                if (place >= 0 && place < need_w)
+                    memcpy(to + place * c.in_channels, from + x * c.in_channels,
+                           static_cast<size_t>(c.in_channels) * 4);
+            }
+        }
+    }
+    return {scratch, need_w};
+}
+
+// Where each window of the band starts, in floats from the view's first pixel.
+void window_offsets(const ConvolutionArgs& c, int64_t rows, int64_t width, int64_t* offsets) {
+    for (int64_t y = 0; y < rows; y++)
+        for (int64_t x = 0; x < c.out_w; x++)
+            *offsets++ = (y * c.stride_h * width + x * c.stride_w) * c.in_channels;
+}
+
+Segments segments_of(const ConvolutionArgs& c, int64_t width) {
+    const int64_t channels = c.in_channels / c.groups;
+    if (c.groups == 1 && c.dilation_w == 1)    // a window's row lies in one piece
+        return {c.window_h, c.dilation_h * width * c.in_channels, 1, 0, c.window_w * channels};
+    return {c.window_h, c.dilation_h * width * c.in_channels, c.window_w, c.dilation_w * c.in_channels, channels};
+}
+
+int64_t view_floats(const ConvolutionArgs& c, int64_t rows) {
+    const int64_t need_h = (rows - 1) * c.stride_h + c.dilation_h * (c.window_h - 1) + 1;
+    const int64_t need_w = (c.out_w - 1) * c.stride_w + c.dilation_w * (c.window_w - 1) + 1;
+    return round_up(need_h * need_w * c.in_channels, 16);
+}
+
+}    // namespace
+
+BEAK_EXPORT int64_t convolution_forward_scratch(const ConvolutionArgs* c) {
+    const int64_t rows = (c->out_h + c->bands - 1) / c->bands;
+    return view_floats(*c, rows) * 4 + round_up(rows * c->out_w, 8) * 8;
+}
+
+BEAK_KERNEL(convolution_forward, ConvolutionArgs) {
+    const ConvolutionArgs& c = *args;
+    const int64_t most_rows = (c.out_h + c.bands - 1) / c.bands;
+    int64_t* offsets = reinterpret_cast<int64_t*>(scratch);
+    float* room = reinterpret_cast<float*>(offsets + round_up(most_rows * c.out_w, 8));
+    const int64_t channels = c.in_channels / c.groups, filters = c.out_channels / c.groups;
+    const int64_t panels = (filters + PANEL - 1) / PANEL, terms = c.window_h * c.window_w * channels;
+    const Share units(c.images * c.bands, part, parts);
+    int64_t offset_rows = -1, offset_width = -1;
+    for (int64_t unit = units.begin; unit < units.end; unit++) {
+        const Share band(c.out_h, unit % c.bands, c.bands);
+        const int64_t rows = band.end - band.begin;
+        if (rows == 0) continue;
+        const int64_t image = unit / c.bands;
+        const View view = view_of(c.x + image * c.in_h * c.in_w * c.in_channels, c, band.begin, rows, room);
+        if (rows != offset_rows || view.width != offset_width) window_offsets(c, rows, view.width, offsets);
+        offset_rows = rows, offset_width = view.width;
+        const Segments k = segments_of(c, view.width);
+        float* out = c.y + (image * c.out_h + band.begin) * c.out_w * c.out_channels;
+        for (int64_t g = 0; g < c.groups; g++)
+            for (int64_t p = 0; p < panels; p++)
+                times_panel(rows * c.out_w, view.pixels + g * channels, offsets, k,
+                            c.weight + (g * panels + p) * terms * PANEL,
+                            c.bias ? c.bias + (g * panels + p) * PANEL : nullptr, c.relu != 0,
+                            out + g * filters + p * PANEL, c.out_channels, least(PANEL, filters - p * PANEL));
+    }
+}
+
+namespace {
+
+struct WeightGradientArgs {
+    ConvolutionArgs forward;    // as forward ran; weight, bias, y are not used
+    const float* dy;
+    float* partials;    // [parts][stride]: a part's sums, filters as forward has them, then bias
+    int64_t stride;
+    int64_t bias_at;    // where the bias sums begin in a part, or -1
+};
+
+}    // namespace
+
+BEAK_EXPORT int64_t convolution_weight_gradient_scratch(const WeightGradientArgs* w) {
+    const ConvolutionArgs& c = w->forward;
+    const int64_t pixels = c.out_h * c.out_w;
+    return view_floats(c, c.out_h) * 4 + round_up(pixels, 8) * 8 + pixels * PANEL * 4;
+}
+
+BEAK_KERNEL(convolution_weight_gradient, WeightGradientArgs) {
+    const ConvolutionArgs& c = args->forward;
+    const int64_t pixels = c.out_h * c.out_w;
+    int64_t* offsets = reinterpret_cast<int64_t*>(scratch);
+    float* packed = reinterpret_cast<float*>(offsets + round_up(pixels, 8));
+    float* room = packed + pixels * PANEL;
+    const int64_t channels = c.in_channels / c.groups, filters = c.out_channels / c.groups;
+    const int64_t panels = (filters + PANEL - 1) / PANEL, terms = c.window_h * c.window_w * channels;
+    float* sums = args->partials + part * args->stride;
+    memset(sums, 0, static_cast<size_t>(args->stride) * 4);
+    const Share images(c.images, part, parts);
+    for (int64_t image = images.begin; image < images.end; image++) {
+        const View view = view_of(c.x + image * c.in_h * c.in_w * c.in_channels, c, 0, c.out_h, room);
+        if (image == images.begin) window_offsets(c, c.out_h, view.width, offsets);
+        const Segments k = segments_of(c, view.width);
+        for (int64_t g = 0; g < c.groups; g++)
+            for (int64_t p = 0; p < panels; p++) {
+                pack_panel(args->dy + image * pixels * c.out_channels + g * filters + p * PANEL, pixels,
+                           c.out_channels, least(PANEL, filters - p * PANEL), packed);
+                float* out = sums + (g * panels + p) * terms * PANEL;
+                for (int64_t o = 0; o < k.outer; o++)
+                    for (int64_t i = 0; i < k.inner; i++, out += k.length * PANEL)
+                        outer_product(k.length, pixels,
+                                      view.pixels + g * channels + o * k.outer_step + i * k.inner_step, offsets,
+                                      packed, out);
+                if (args->bias_at >= 0)
+                    add_rows(packed, pixels, sums + args->bias_at + (g * panels + p) * PANEL);
+            }
+    }
+}
+
+namespace {
+
+struct TurnArgs {
+    const float* weight;    // panels of filters: [groups][filters / 16][window_h, window_w, channels][16]
+    float* turned;          // panels of channels: [groups][channels / 16][window turned, filters][16]
+    int64_t groups, window, channels, filters;    // the last two per group; window = h * w
+};
+
+}    // namespace
+
+// Parts split the panels that are written.
+BEAK_KERNEL(convolution_turn_filters, TurnArgs) {
+    const TurnArgs& t = *args;
+    const int64_t from_panels = (t.filters + PANEL - 1) / PANEL, to_panels = (t.channels + PANEL - 1) / PANEL;
+    const Share share(t.groups * to_panels * t.window, part, parts);
+    for (int64_t unit = share.begin; unit < share.end; unit++) {
+        const int64_t place = unit % t.window, panel = unit / t.window % to_panels, g = unit / t.window / to_panels;
+        const int64_t lanes = least(PANEL, t.channels - panel * PANEL);
+        float* to = t.turned + ((g * to_panels + panel) * t.window + place) * t.filters * PANEL;
+        const int64_t from_place = t.window - 1 - place;
+        for (int64_t f = 0; f < t.filters; f++) {
+            const float* from = t.weight +
+                                (((g * from_panels + f / PANEL) * t.window + from_place) * t.channels +
+                                 panel * PANEL) * PANEL + f % PANEL;
+            for (int64_t lane = 0; lane < PANEL; lane++) to[f * PANEL + lane] = lane < lanes ? from[lane * PANEL] : 0;
+        }
+    }
+}

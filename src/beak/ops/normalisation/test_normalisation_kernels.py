@@ -1,0 +1,217 @@
+"""Batch and layer normalisation against float64 and PyTorch, on every instruction set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from beak.ops.normalisation import kernels
+from beak.ops.test_support import run
+
+pytestmark = pytest.mark.usefixtures("every_instruction_set")
+
+rows_ = st.integers(1, 100)
+channels_ = st.integers(1, 40)
+parts_ = st.integers(1, 7)
+seeds = st.integers(0, 99)
+EPSILON, MOMENTUM = 1e-5, 0.1
+
+
+def draw(seed, rows, channels, offset=3.0):
+    rng = np.random.default_rng(seed)
+    x, dy = rng.normal(size=(2, rows, channels)).astype(np.float32)
+    weight, bias = rng.normal(size=(2, channels)).astype(np.float32)
+    return x * 2 + np.float32(offset), dy, weight, bias
+
+
+def statistics(x, parts=1, threads=1, running=None):
+    """Mean, inverse deviation and the running averages after the batch."""
+    rows, channels = x.shape
+    partials = run(
+        kernels.BATCH_NORM_STATISTICS[0], {"partials": ((parts, 2, channels), np.float64)},
+        x=x, rows=rows, channels=channels, parts=parts, threads=threads,
+    )["partials"]  # fmt: skip
+    out = {"mean": (channels,), "inverse": (channels,)}
+    absent = {"running_mean": None, "running_var": None}
+    if running is not None:
+        out |= {"running_mean": running[0], "running_var": running[1]}
+        absent = {}
+    return run(
+        kernels.BATCH_NORM_FINISH[0], out,
+        partials=partials, partial_parts=parts, rows=rows, channels=channels,
+        epsilon=EPSILON, momentum=MOMENTUM, parts=2, threads=threads, **absent,
+    )  # fmt: skip
+
+
+def apply(x, found, weight, bias, function=-1, alias=False, **options):
+    rows, channels = x.shape
+    return run(
+        kernels.BATCH_NORM_APPLY[0], {"y": "x" if alias else x.shape},
+        x=x, mean=found["mean"], inverse=found["inverse"], weight=weight, bias=bias,
+        rows=rows, channels=channels, function=function, **options,
+    )["y"]  # fmt: skip
+
+
+def backward(x, y, dy, found, weight, function=-1, training=1, alias=False, parts=1, threads=1):
+    rows, channels = x.shape
+    known = {"mean": found["mean"], "inverse": found["inverse"]}
+    sizes = {"rows": rows, "channels": channels, "function": function}
+    known |= {"y": y if function == 0 else None}
+    partials = run(
+        kernels.BATCH_NORM_BACKWARD_SUMS[0], {"partials": ((parts, 2, channels), np.float64)},
+        x=x, dy=dy, **known, **sizes, parts=parts, threads=threads,
+    )["partials"]  # fmt: skip
+    sums = run(
+        kernels.BATCH_NORM_BACKWARD_FINISH[0], {"dweight": (channels,), "dbias": (channels,)},
+        partials=partials, partial_parts=parts, channels=channels, parts=2,
+    )  # fmt: skip
+    given_sums = sums if training else {"dweight": None, "dbias": None}
+    dx = run(
+        kernels.BATCH_NORM_BACKWARD_APPLY[0], {"dx": "dy" if alias else x.shape},
+        x=x, dy=dy, weight=weight, training=training, **known, **given_sums, **sizes,
+        parts=parts, threads=threads,
+    )["dx"]  # fmt: skip
+    return dx, sums["dweight"], sums["dbias"]
+
+
+@given(
+    rows=rows_, channels=channels_, parts=parts_, threads=st.integers(1, 3),
+    offset=st.sampled_from([0.0, 3.0, 1e4]), seed=seeds,
+)  # fmt: skip
+def test_statistics_of_a_batch_whatever_its_parts(rows, channels, parts, threads, offset, seed):
+    x = draw(seed, rows, channels, offset)[0]
+    running = np.full((2, channels), 0.5, np.float32)
+    found = statistics(x, parts, threads, running)
+    wide = x.astype(float)
+    var = wide.var(0)
+    np.testing.assert_allclose(found["mean"], wide.mean(0), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(found["inverse"], 1 / np.sqrt(var + EPSILON), rtol=1e-6)
+    np.testing.assert_allclose(
+        found["running_mean"], 0.45 + 0.1 * wide.mean(0), rtol=1e-6, atol=1e-7
+    )
+    unbiased = var * rows / max(rows - 1, 1)
+    np.testing.assert_allclose(found["running_var"], 0.45 + 0.1 * unbiased, rtol=1e-6)
+
+
+def test_a_small_variance_far_from_zero_is_not_lost():
+    x = (np.array([[1e6 + 1], [1e6], [1e6 - 1], [1e6]] * 50)).astype(np.float32)
+    found = statistics(x, parts=3)
+    assert found["inverse"][0] == pytest.approx(1 / np.sqrt(0.5 + EPSILON), rel=1e-6)
+    x = np.full((1000, 3), 0.1, np.float32)
+    assert statistics(x, parts=4)["inverse"] == pytest.approx(EPSILON**-0.5, rel=1e-6)
+
+
+@given(channels=channels_, seed=seeds)
+def test_the_inverse_of_a_running_variance(channels, seed):
+    variance = np.random.default_rng(seed).uniform(0, 2, channels).astype(np.float32)
+    inverse = run(
+        kernels.BATCH_NORM_INVERSE[0], {"inverse": (channels,)},
+        variance=variance, channels=channels, epsilon=EPSILON, parts=3,
+    )["inverse"]  # fmt: skip
+    np.testing.assert_allclose(inverse, 1 / np.sqrt(variance.astype(float) + EPSILON), rtol=1e-7)
+
+
+def torch_batch_norm(x, dy, weight, bias, running=None, relu=False):
+    """y, dx, dweight, dbias in float64; with running statistics given, in evaluation."""
+    wide = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (x, weight, bias)]
+    mean, var = (torch.tensor(v, dtype=torch.float64) for v in running or (weight * 0, weight * 0))
+    y = torch.nn.functional.batch_norm(
+        wide[0], mean, var, wide[1], wide[2], running is None, MOMENTUM, EPSILON
+    )
+    y = torch.relu(y) if relu else y
+    y.backward(torch.tensor(dy, dtype=torch.float64))
+    return y.detach().numpy(), *(v.grad.numpy() for v in wide)
+
+
+@given(
+    rows=st.integers(2, 100), channels=channels_, parts=parts_, threads=st.integers(1, 3),
+    relu=st.booleans(), alias=st.booleans(), seed=seeds,
+)  # fmt: skip
+def test_training_forward_and_backward_are_pytorchs(
+    rows, channels, parts, threads, relu, alias, seed
+):
+    x, dy, weight, bias = draw(seed, rows, channels)
+    expected, dx, dweight, dbias = torch_batch_norm(x, dy, weight, bias, relu=relu)
+    function = 0 if relu else -1
+    found = statistics(x, parts, threads)
+    y = apply(x, found, weight, bias, function, alias, parts=parts, threads=threads)
+    # of two rows that are nearly equal, float32 cannot know better than their own last digit
+    slack = 1e-5 * np.max(found["inverse"])
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=slack)
+    gradients = backward(
+        x, expected.astype(np.float32), dy, found, weight, function, 1, alias, parts, threads
+    )
+    for got, wanted in zip(gradients, (dx, dweight, dbias), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=slack * 20)
+
+
+@given(rows=rows_, channels=channels_, parts=parts_, relu=st.booleans(), seed=seeds)
+def test_backward_through_running_statistics_is_pytorchs(rows, channels, parts, relu, seed):
+    x, dy, weight, bias = draw(seed, rows, channels)
+    rng = np.random.default_rng(seed)
+    running = (
+        rng.normal(3, 1, channels).astype(np.float32),
+        rng.uniform(1, 5, channels).astype(np.float32),
+    )
+    expected, dx, dweight, dbias = torch_batch_norm(x, dy, weight, bias, running, relu)
+    found = {"mean": running[0], "inverse": (1 / np.sqrt(running[1] + EPSILON)).astype(np.float32)}
+    function = 0 if relu else -1
+    y = apply(x, found, weight, bias, function, parts=parts)
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+    gradients = backward(
+        x, expected.astype(np.float32), dy, found, weight, function, 0, False, parts
+    )
+    for got, wanted in zip(gradients, (dx, dweight, dbias), strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-5)
+
+
+def test_a_fused_relu_passes_nan_on_and_the_gradient_with_it():
+    x = np.array([[np.nan, 1.0], [2.0, -1.0]], np.float32)
+    found = {"mean": np.zeros(2, np.float32), "inverse": np.ones(2, np.float32)}
+    one, zero = np.ones(2, np.float32), np.zeros(2, np.float32)
+    y = apply(x, found, one, zero, 0)
+    np.testing.assert_array_equal(y, [[np.nan, 1], [2, 0]])
+    dx, _, dbias = backward(x, y, np.ones_like(x), found, one, 0, training=0)
+    np.testing.assert_array_equal(dx, [[1, 1], [1, 0]])
+    np.testing.assert_array_equal(dbias, [2, 1])
+
+
+@given(
+    rows=st.integers(0, 12), channels=st.integers(1, 70), parts=parts_, threads=st.integers(1, 3),
+    offset=st.sampled_from([0.0, 100.0]), alias=st.booleans(), seed=seeds,
+)  # fmt: skip
+def test_layer_norm_and_its_gradients_are_pytorchs(
+    rows, channels, parts, threads, offset, alias, seed
+):
+    x, dy, weight, bias = draw(seed, rows, channels, offset)
+    wide = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (x, weight, bias)]
+    expected = torch.nn.functional.layer_norm(wide[0], (channels,), wide[1], wide[2], EPSILON)
+    expected.backward(torch.tensor(dy, dtype=torch.float64))
+    sizes = {"rows": rows, "channels": channels, "parts": parts, "threads": threads}
+    out = {"y": "x" if alias else x.shape, "mean": (rows,), "inverse": (rows,)}
+    found = run(
+        kernels.LAYER_NORM_FORWARD[0], out, x=x, weight=weight, bias=bias, epsilon=EPSILON, **sizes
+    )
+    slack = 1e-5 * max(1, np.max(found["inverse"], initial=0) * (1 + offset / 10))
+    np.testing.assert_allclose(found["y"], expected.detach().numpy(), rtol=1e-5, atol=slack)
+    alone = run(
+        kernels.LAYER_NORM_FORWARD[0], {"y": x.shape},
+        x=x, mean=None, inverse=None, weight=weight, bias=bias, epsilon=EPSILON, **sizes,
+    )  # fmt: skip
+    np.testing.assert_array_equal(alone["y"], found["y"])
+    out = {"dx": "dy" if alias else x.shape, "partials": ((parts, 2, channels), np.float64)}
+    back = run(
+        kernels.LAYER_NORM_BACKWARD[0], out,
+        x=x, dy=dy, mean=found["mean"], inverse=found["inverse"], weight=weight, **sizes,
+    )  # fmt: skip
+    scale = slack * 10 * max(1, np.max(found["inverse"], initial=0))
+    np.testing.assert_allclose(back["dx"], wide[0].grad.numpy(), rtol=1e-4, atol=scale)
+    sums = run(
+        kernels.BATCH_NORM_BACKWARD_FINISH[0], {"dweight": (channels,), "dbias": (channels,)},
+        partials=back["partials"], partial_parts=parts, channels=channels,
+    )  # fmt: skip
+    np.testing.assert_allclose(sums["dweight"], wide[1].grad.numpy(), rtol=1e-4, atol=slack * 10)
+    np.testing.assert_allclose(sums["dbias"], wide[2].grad.numpy(), rtol=1e-5, atol=1e-5)

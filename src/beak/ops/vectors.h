@@ -1,0 +1,176 @@
+// What the kernels of several families share beyond native.h: choosing lanes, sums in double,
+// walks over channels, and exponential functions that are right to a few units in the last place.
+#pragma once
+#include "native.h"
+
+namespace {
+
+typedef double dvec __attribute__((vector_size(LANES * 8)));    // as many doubles as a vec has floats
+
+constexpr float INFINITE = __builtin_inff();
+constexpr double NOT_A_NUMBER = __builtin_nan("");
+
+inline vec select(ivec mask, vec yes, vec no) { return mask ? yes : no; }
+inline ivec select(ivec mask, ivec yes, ivec no) { return mask ? yes : no; }
+inline dvec widen(vec v) { return __builtin_convertvector(v, dvec); }
+inline vec narrow(dvec v) { return __builtin_convertvector(v, vec); }
+
+inline vec magnitude(vec x) { return (vec)((ivec)x & 0x7fffffff); }
+inline vec with_sign_of(vec size, vec sign) {
+    return (vec)(((ivec)size & 0x7fffffff) | ((ivec)sign & static_cast<int32_t>(0x80000000u)));
+}
+
+inline ivec lane_numbers() {
+    ivec v{};
+    UNROLL for (int i = 0; i < LANES; i++) v[i] = i;
+    return v;
+}
+
+// As load_some, with `fill` in the lanes that are not there.
+inline vec load_some_or(const float* from, int64_t count, float fill) {
+    if (count >= LANES) return load(from);
+    return select(lane_numbers() < static_cast<int32_t>(count), load_some(from, count), broadcast(fill));
+}
+
+// The first `count` lanes, zeros behind them.
+inline dvec first_lanes(dvec v, int64_t count) {
+    if (count >= LANES) return v;
+    for (int64_t i = count; i < LANES; i++) v[i] = 0;
+    return v;
+}
+inline double sum_lanes(dvec v) {
+    double sum = 0;
+    UNROLL for (int i = 0; i < LANES; i++) sum += v[i];
+    return sum;
+}
+inline float largest_lane(vec v) {
+    float best = v[0];
+    UNROLL for (int i = 1; i < LANES; i++) best = v[i] > best ? v[i] : best;
+    return best;
+}
+
+// Doubles to and from memory, the first `count` lanes of a dvec.
+inline dvec load_doubles(const double* from, int64_t count) {
+    dvec v{};
+    memcpy(&v, from, static_cast<size_t>(least(count, LANES)) * 8);
+    return v;
+}
+inline void store_doubles(double* to, dvec v, int64_t count) {
+    memcpy(to, &v, static_cast<size_t>(least(count, LANES)) * 8);
+}
+
+// body(i, n) for i = begin, begin + LANES, ...: n lanes are there, fewer than LANES only at the end.
+template <class Body>
+inline void by_lanes(int64_t begin, int64_t end, Body body) {
+    int64_t i = begin;
+    for (; i + LANES <= end; i += LANES) body(i, int64_t{LANES});
+    if (i < end) body(i, end - i);
+}
+
+// A part's share of `count` floats, in whole cache lines so that two parts seldom write to one.
+inline Share share_of_floats(int64_t count, int64_t part, int64_t parts) {
+    Share share(round_up(count, 16) / 16, part, parts);
+    share.begin *= 16;
+    share.end = least(share.end * 16, count);
+    return share;
+}
+
+// A part's share of images x blocks of channels: body(image, first channel, channel behind the last).
+// Each such piece is computed alike whatever the parts are.
+constexpr int64_t CHANNEL_BLOCK = 64;
+template <class Body>
+inline void by_channel_blocks(int64_t images, int64_t channels, int64_t part, int64_t parts, Body body) {
+    const int64_t blocks = (channels + CHANNEL_BLOCK - 1) / CHANNEL_BLOCK;
+    const Share share(images * blocks, part, parts);
+    for (int64_t i = share.begin; i < share.end; i++) {
+        const int64_t first = i % blocks * CHANNEL_BLOCK;
+        body(i / blocks, first, least(first + CHANNEL_BLOCK, channels));
+    }
+}
+
+// e^x: NaN stays NaN, overflow is infinity, underflow goes through the denormals to 0.
+inline vec exponential(vec x) {
+    const float magic = 12582912.0f;    // 1.5 * 2^23: adding it rounds to an integer in the low bits
+    vec t = select(x > 89.0f, broadcast(89.0f), x);
+    t = select(t < -104.0f, broadcast(-104.0f), t);
+    const vec shifted = t * 1.44269504f + magic;
+    const vec n = shifted - magic;
+    const vec r = t - n * 0.693359375f + n * 2.12194440e-4f;
+    vec p = broadcast(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * (r * r) + r + 1.0f;
+    const ivec k = (ivec)shifted - (ivec)broadcast(magic);
+    const ivec half = k >> 1;    // 2^k in two factors, as 2^128 and the denormals are not one float
+    return p * (vec)((half + 127) << 23) * (vec)((k - half + 127) << 23);
+}
+
+inline vec sigmoid(vec x) { return 1.0f / (1.0f + exponential(-x)); }
+
+inline vec hyperbolic_tangent(vec x) {
+    const vec size = magnitude(x);
+    const vec z = size * size;
+    vec p = broadcast(-5.70498872745e-3f);
+    p = p * z + 2.06390887954e-2f;
+    p = p * z - 5.37397155531e-2f;
+    p = p * z + 1.33314422036e-1f;
+    p = p * z - 3.33332819422e-1f;
+    const vec near = p * z * size + size;
+    const vec far = 1.0f - 2.0f / (exponential(2.0f * size) + 1.0f);
+    return with_sign_of(select(size < 0.625f, near, far), x);
+}
+
+// The normal distribution's P(X <= x) = (1 + erf(x / sqrt 2)) / 2; the tails are not 1 - (1 - tail).
+// The two polynomials are N. Juffa's for erff (each below 1 ulp), behind one another at 475/512.
+inline vec normal_probability(vec x) {
+    const vec z = x * 0.70710678f;
+    const vec size = magnitude(z);
+    const vec t = select(size > 4.0f, broadcast(4.0f), size);
+    const vec s = z * z;
+    vec near = broadcast(-5.96761703e-4f);
+    near = near * s + 4.99119423e-3f;
+    near = near * s - 2.67681349e-2f;
+    near = near * s + 1.12819925e-1f;
+    near = near * s - 3.76125336e-1f;
+    near = near * s + 1.28379166e-1f;
+    near = near * z + z;
+    vec far = -1.72853470e-5f * t + 3.83197126e-4f;
+    far = far * (t * t) + (-3.88396438e-3f * t + 2.42546219e-2f);
+    far = far * t - 1.06777877e-1f;
+    far = far * t - 6.34846687e-1f;
+    far = far * t - 1.28717512e-1f;
+    const vec tail = select(size > 4.0f, vec{}, 0.5f * exponential(far * t - t));
+    const vec outside = select(z > 0.0f, 1.0f - tail, tail);
+    return select(size > 0.927734375f, outside, 0.5f + 0.5f * near);
+}
+
+// The natural logarithm of a positive finite normal double (the method of fdlibm's log); NaN and
+// infinity stay. Our own, so that the result does not hang on the C library's version.
+inline double logarithm(double x) {
+    if (!(x < __builtin_inf())) return x;
+    uint64_t bits;
+    memcpy(&bits, &x, 8);
+    int64_t k = static_cast<int64_t>(bits >> 52) - 1023;
+    bits = (bits & 0xfffffffffffffull) | (1023ull << 52);
+    double m;
+    memcpy(&m, &bits, 8);
+    if (m > 1.4142135623730951) {
+        m *= 0.5;
+        k++;
+    }
+    const double f = m - 1, s = f / (2 + f), z = s * s, half = 0.5 * f * f;
+    double r = 1.479819860511658591e-01;
+    r = r * z + 1.531383769920937332e-01;
+    r = r * z + 1.818357216161805012e-01;
+    r = r * z + 2.222219843214978396e-01;
+    r = r * z + 2.857142874366239149e-01;
+    r = r * z + 3.999999999940941908e-01;
+    r = r * z + 6.666666666666735130e-01;
+    const double n = static_cast<double>(k);
+    return n * 6.93147180369123816490e-01 - ((half - (s * (half + r * z) + n * 1.90821492927058770002e-10)) - f);
+}
+
+}    // namespace

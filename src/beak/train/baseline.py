@@ -1,0 +1,78 @@
+"""A linear classifier beside the network, so that one sees what the network is worth."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from beak.data.augment import Augmentation
+from beak.data.dataset import Dataset
+from beak.engine.make import make_engine
+from beak.network.named import make_network
+from beak.network.network import Network
+from beak.runs.evaluate import evaluate
+from beak.train.defaults import batch_for
+from beak.train.fit import Fit
+from beak.train.recipe import EarlyStopping, OptimiserRecipe, Recipe, ScheduleRecipe
+
+MOST_EPOCHS = 30
+SECONDS_PER_MULTIPLY_ADD = 3e-10
+"""A training step's cost for each multiply-add of an example, measured within a factor of two."""
+SECONDS_PER_VALUE = 4e-9
+"""The same for each value of the input that is prepared and read."""
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """How well the simple classifier did."""
+
+    name: str
+    accuracy: float
+    examples: int
+
+
+def baseline_epochs(dataset: Dataset, network: Network, linear: Network, recipe: Recipe) -> int:
+    """How many epochs fit in a tenth of the network's time; 0: none.
+
+    From counts, not from a clock, so that two runs with one seed have the same baseline.
+    """
+    values = math.prod(dataset.spec.shape)
+    cost, linear_cost = (
+        values * SECONDS_PER_VALUE + made.multiply_adds * SECONDS_PER_MULTIPLY_ADD
+        for made in (network, linear)
+    )
+    return min(int(0.1 * recipe.epochs * cost / linear_cost), MOST_EPOCHS)
+
+
+def train_baseline(
+    dataset: Dataset,
+    network: Network,
+    recipe: Recipe,
+    *,
+    threads: int | None = None,
+    engine: str = "auto",
+    stopping: Callable[[], bool] = lambda: False,
+) -> Baseline | str:
+    """Train [Flatten, Dense] on the plain pictures and test it; a text says why it was left out."""
+    linear = make_network("linear", dataset.spec.shape, len(dataset.labels))
+    if linear == network:
+        return "no baseline: the network is the linear one itself"
+    epochs = baseline_epochs(dataset, network, linear, recipe)
+    if epochs < 1:
+        return "no baseline: one epoch of it would take more than a tenth of the network's time"
+    test = dataset.parts.get("test")
+    if test is None or len(test) == 0:
+        return "no baseline: there is no test part to compare on"
+    simple = dataclasses.replace(
+        recipe, epochs=epochs, batch=batch_for(len(dataset.parts["train"])), average=0.0,
+        optimiser=OptimiserRecipe(learning_rate=0.002, weight_decay=0.05),
+        schedule=ScheduleRecipe("one-cycle"), augmentation=Augmentation(),
+        early_stopping=EarlyStopping(),
+    )  # fmt: skip
+    runner = make_engine(linear, seed=recipe.seed, threads=threads, kind=engine)
+    for _ in Fit(runner, dataset, simple, stopping=stopping, threads=threads or 1):
+        pass
+    found = evaluate(runner, test, dataset.spec, dataset.labels, worst=0)
+    return Baseline("linear", found.accuracy, found.examples)

@@ -1,0 +1,145 @@
+"""Which learning rate? One short training in which it grows from tiny to far too high."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from beak.data.batches import Batch, batches
+from beak.data.dataset import Dataset
+from beak.engine.interface import Engine, Randomness
+from beak.engine.make import make_engine
+from beak.errors import DataError
+from beak.network.network import Network
+from beak.train.prepare import gather, prepare
+from beak.train.recipe import Recipe
+
+STEPS = 120
+LOWEST, HIGHEST = 1e-6, 10.0
+SMOOTHING = 0.9
+TOO_HIGH = 4.0
+"""The test ends when the smoothed loss is this many times its least."""
+
+
+@dataclass(frozen=True)
+class LearningRates:
+    """The rates that were tried, the loss at each, and which one to take."""
+
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    """Each batch's loss before its step."""
+    smoothed: tuple[float, ...]
+    """Their exponential average, corrected for its start."""
+    suggestion: float
+    """Where the smoothed loss falls steepest over the logarithm of the rate."""
+    diverged_at: float | None
+    """The rate at which the loss had grown too high; None: it never did."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The event of ``beak train SOURCE --find-lr --json``."""
+        return {
+            "event": "learning_rates",
+            "rates": list(self.rates),
+            "losses": list(self.losses),
+            "smoothed": list(self.smoothed),
+            "suggestion": self.suggestion,
+            "diverged_at": self.diverged_at,
+        }
+
+
+def range_test(
+    engine: Engine,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    steps: int = STEPS,
+    lowest: float = LOWEST,
+    highest: float = HIGHEST,
+    stopping: Callable[[], bool] = lambda: False,
+) -> LearningRates:
+    """Train ``steps`` batches with the rate growing by the same factor each step.
+
+    L. N. Smith, "Cyclical learning rates", WACV 2017, section 3.3. Ends early where the loss is
+    no number or ``TOO_HIGH`` times its least. The engine's weights are changed: give one of its
+    own. Raises DataError where even the first losses are not finite.
+    """
+    engine.start_training(recipe.engine_optimiser(), recipe.engine_loss())
+    rates: list[float] = []
+    losses: list[float] = []
+    smoothed: list[float] = []
+    average, diverged = 0.0, None
+    growth = (highest / lowest) ** (1 / max(steps - 1, 1))
+    for (epoch, batch), step in zip(_endless(dataset, recipe), range(steps), strict=False):
+        rate = lowest * growth**step
+        random = Randomness(recipe.seed, epoch, batch.examples)
+        loss = engine.train_step(batch.inputs, batch.labels, rate, random).loss
+        average = SMOOTHING * average + (1 - SMOOTHING) * loss
+        smooth = average / (1 - SMOOTHING ** (step + 1))
+        if not math.isfinite(smooth) or (smoothed and smooth > TOO_HIGH * min(smoothed)):
+            diverged = rate
+            break
+        rates.append(rate)
+        losses.append(loss)
+        smoothed.append(smooth)
+        if stopping():
+            break
+    if len(rates) < 2:
+        raise DataError(
+            f"the loss is no number at a learning rate of {lowest:g} already; look at the examples"
+        )
+    return LearningRates(
+        tuple(rates), tuple(losses), tuple(smoothed), steepest(rates, smoothed), diverged
+    )
+
+
+def _endless(dataset: Dataset, recipe: Recipe) -> Iterator[tuple[int, Batch]]:
+    """Batches of one epoch after the other; short ones are passed over where full ones exist."""
+    epoch = 0
+    full = min(recipe.batch, len(dataset.parts["train"]))
+    while True:
+        epoch += 1
+        for batch in batches(
+            dataset.parts["train"], dataset.spec, recipe.augmentation, seed=recipe.seed,
+            epoch=epoch, batch_size=recipe.batch,
+        ):  # fmt: skip
+            if len(batch.labels) == full:
+                yield epoch, batch
+
+
+def steepest(rates: list[float], smoothed: list[float]) -> float:
+    """The rate at which the loss falls fastest, rounded to two digits.
+
+    Only up to the least loss counts: what lies behind it is the way up. Where nothing falls, a
+    tenth of the last rate before the end.
+
+    >>> steepest([1e-4, 1e-3, 1e-2, 1e-1, 1.0], [2.3, 2.2, 1.2, 0.9, 3.0])
+    0.01
+    """
+    least = int(np.argmin(smoothed))
+    if least < 2:
+        return float(f"{rates[-1] / 10:.2g}")
+    slopes = np.gradient(np.array(smoothed), np.log(np.array(rates)))[: least + 1]
+    return float(f"{rates[int(np.argmin(slopes))]:.2g}")
+
+
+def find_lr(
+    source: Any,
+    *,
+    network: Network | str | None = None,
+    recipe: Recipe | str | None = None,
+    set: Any = (),
+    kind: str | None = None,
+    seed: int | None = None,
+    data_dir: str | None = None,
+    threads: int | None = None,
+    engine: str = "auto",
+) -> LearningRates:
+    """The LR range test for what ``train`` would train; nothing is written."""
+    values = gather(recipe, set, {"data.kind": kind, "seed": seed, "data.directory": data_dir})
+    ready = prepare(source, values, network, threads=threads)
+    runner = make_engine(ready.network, seed=ready.recipe.seed, threads=threads, kind=engine)
+    return range_test(runner, ready.dataset, ready.recipe)

@@ -1,0 +1,258 @@
+"""The training loop: a generator of records; whoever listens prints, writes or draws.
+
+The same data, recipe and seed give the same bytes, however often the training was stopped and
+went on: the order of the examples, augmentation and dropout are functions of (seed, epoch,
+example), and a checkpoint holds the weights, the optimiser's moments and the epoch's sums.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from beak.data.batches import Batch, batches
+from beak.data.dataset import Dataset, Part
+from beak.data.streams import shuffled
+from beak.engine.interface import Engine, Randomness
+from beak.errors import BeakError, DataError
+from beak.network.layers import BatchNorm
+from beak.network.network import Network
+from beak.runs.directory import RunDirectory
+from beak.runs.evaluate import evaluate
+from beak.train import progress as checkpoints
+from beak.train.progress import DivergedError, Progress
+from beak.train.recipe import Recipe
+from beak.train.records import EpochRecord, StepRecord
+from beak.train.schedule import learning_rate
+
+Array = np.ndarray[Any, Any]
+
+CHECKPOINT_SECONDS = 20.0
+"""At most this long between checkpoints (and a step): well below the 30 seconds promised."""
+
+
+class StoppedError(BeakError):
+    """The user stopped the training; it can go on."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training ends with."""
+
+    parameters: dict[str, Array]
+    """The weights to ship: the best epoch's with early stopping, else the last; averaged if so."""
+    epoch: int
+    """Which epoch's they are."""
+    stopped_early: bool = False
+
+
+@dataclass
+class Fit:
+    """One network being trained; iterate over it, then read ``trained``."""
+
+    engine: Engine
+    dataset: Dataset
+    recipe: Recipe
+    directory: RunDirectory | None = None
+    """Where checkpoints and history go; None: nowhere."""
+    judge: Engine | None = None
+    """A second engine with the same network, which validates; None: no validation."""
+    threads: int = 1
+    """For preparing batches; changes no result."""
+    stopping: Callable[[], bool] = lambda: False
+    """Asked after each step: True writes a checkpoint and raises StoppedError."""
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        part, batch = self.dataset.parts["train"], self.recipe.batch
+        if len(part.labels) == 0:
+            raise DataError("the training part holds no examples")
+        self.trained: Trained | None = None
+        self.notes: list[str] = []
+        self._progress = Progress()
+        left = leftover(len(part.labels), batch, self.engine.network)
+        self._examples = len(part.labels) - left
+        self.steps = math.ceil(self._examples / batch)
+        if left:
+            self.notes.append(
+                f"one example, another each epoch, is left out: {len(part.labels)} examples in "
+                f"batches of {batch} would end in a batch of one, which BatchNorm cannot use"
+            )
+
+    def restore(self) -> None:
+        """Go on from the directory's checkpoint, if it has one; adds to ``notes``."""
+        self._start()
+        if self.directory is None:
+            return
+        if not self.directory.checkpoint_path.exists():
+            self.directory.cut_history(0)
+            return
+        self._progress, notes = checkpoints.restore(
+            self.directory, self.engine, self.dataset, self.recipe
+        )
+        self.notes += notes
+
+    def _start(self) -> None:
+        loss = self.recipe.engine_loss(self._balance())
+        self.engine.start_training(self.recipe.engine_optimiser(), loss)
+        self._started = True
+
+    def __iter__(self) -> Iterator[StepRecord | EpochRecord]:
+        """Train to the end. Raises StoppedError, DivergedError."""
+        if not getattr(self, "_started", False):
+            self._start()
+        now, recipe = self._progress, self.recipe
+        while now.epoch <= recipe.epochs and not now.ended:
+            yield from self._epoch()
+            record = self._close_epoch()
+            if self.directory is not None:
+                self.directory.append_history(record.to_json())
+            now.next_epoch()
+            self._save()
+            yield record
+            if self.stopping():
+                raise StoppedError(self._stopped_text())
+        self.trained = self._end()
+
+    def _epoch(self) -> Iterator[StepRecord]:
+        now, recipe = self._progress, self.recipe
+        order = shuffled(recipe.seed, now.epoch, len(self.dataset.parts["train"].labels))
+        rest = order[: self._examples][now.step * recipe.batch :]
+        self._saved = self._begun = self.clock()
+        self._before = now.seconds
+        if len(rest) == 0:  # stopped between the epoch's last step and its end
+            return
+        prepared = batches(
+            self.dataset.parts["train"], self.dataset.spec, recipe.augmentation, seed=recipe.seed,
+            epoch=now.epoch, batch_size=recipe.batch, threads=self.threads, order=rest,
+        )  # fmt: skip
+        with closing(cast("Generator[Batch]", prepared)):  # ends its thread with the loop
+            for batch in prepared:
+                random = Randomness(recipe.seed, now.epoch, batch.examples)
+                result = self.engine.train_step(batch.inputs, batch.labels, self.rate(), random)
+                now.step += 1
+                now.loss_sum += result.loss * result.examples
+                now.correct += result.correct
+                now.seen += result.examples
+                if not math.isfinite(result.loss):
+                    raise self._diverged(f"the loss is {result.loss}")
+                yield StepRecord(now.epoch, now.step, self.steps, now.loss_sum / now.seen)
+                self._after_step()
+
+    def _after_step(self) -> None:
+        now = self._progress
+        now.seconds = self._before + self.clock() - self._begun
+        if self.stopping():
+            self._save()
+            raise StoppedError(self._stopped_text())
+        if self.clock() - self._saved >= CHECKPOINT_SECONDS:
+            self._save()
+
+    def rate(self) -> float:
+        """The learning rate of the next step."""
+        done = (self._progress.epoch - 1) * self.steps + self._progress.step
+        peak, whole = self.recipe.optimiser.learning_rate, self.recipe.epochs * self.steps
+        return learning_rate(self.recipe.schedule, peak, min(done, whole - 1), whole)
+
+    def _close_epoch(self) -> EpochRecord:
+        now = self._progress
+        weights = self.engine.parameters(average=self.recipe.average > 0)
+        loss, accuracy = self._validate(weights)
+        patience = self.recipe.early_stopping.patience
+        if patience and loss is not None:
+            if loss < now.best_loss:
+                now.best_loss, now.best_epoch, now.best = loss, now.epoch, weights
+            now.ended = now.epoch - now.best_epoch >= patience
+        now.step -= 1  # the rate of the last step, not of the one to come
+        rate = self.rate()
+        now.step += 1
+        now.seconds = self._before + self.clock() - self._begun
+        return EpochRecord(
+            now.epoch, self.recipe.epochs, now.loss_sum / now.seen, now.correct / now.seen,
+            loss, accuracy, rate, round(now.seconds, 3),
+        )  # fmt: skip
+
+    def _validate(self, weights: dict[str, Array]) -> tuple[float | None, float | None]:
+        part: Part | None = self.dataset.parts.get("validation")
+        if self.judge is None or part is None or len(part.labels) == 0:
+            return None, None
+        self.judge.set_parameters(weights)
+        found = evaluate(self.judge, part, self.dataset.spec, self.dataset.labels, worst=0)
+        if not math.isfinite(found.loss):
+            raise self._diverged(f"the validation loss is {found.loss}")
+        return found.loss, found.accuracy
+
+    def _end(self) -> Trained:
+        now = self._progress
+        if now.best:
+            return Trained(now.best, now.best_epoch, stopped_early=now.ended)
+        weights = self.engine.parameters(average=self.recipe.average > 0)
+        return Trained(weights, now.epoch - 1)
+
+    def _save(self) -> None:
+        if self.directory is not None:
+            try:
+                checkpoints.save(self.directory, self.engine, self.dataset, self._progress)
+            except DivergedError as error:
+                raise self._diverged(str(error)) from None
+        self._saved = self.clock()
+
+    def _balance(self) -> tuple[float, ...] | None:
+        """Weights that let each class count the same: examples / (classes x the class's own)."""
+        given = self.recipe.loss.class_weights
+        classes = len(self.dataset.labels)
+        if given and len(given) != classes:
+            raise DataError(f"loss.class_weights has {len(given)} weights for {classes} classes")
+        if not self.recipe.loss.balance:
+            return None
+        labels = np.asarray(self.dataset.parts["train"].labels)
+        counts = np.maximum(np.bincount(labels, minlength=classes), 1)
+        return tuple(float(w) for w in len(labels) / (classes * counts))
+
+    def _diverged(self, what: str) -> DivergedError:
+        now, rate = self._progress, self.recipe.optimiser.learning_rate
+        return DivergedError(
+            f"epoch {now.epoch}, step {now.step} of {self.steps}: {what}; the learning rate is too "
+            f"high: train again with --set optimiser.learning_rate={rate / 10:g}"
+        )
+
+    def _stopped_text(self) -> str:
+        where = f"stopped in epoch {self._progress.epoch} of {self.recipe.epochs}"
+        if self.directory is None:
+            return f"{where}; nothing was kept"
+        return f"{where}; go on with: beak train --resume {self.directory}"
+
+
+def leftover(examples: int, batch: int, network: Network) -> int:
+    """How many examples each epoch leaves out: 1 where a batch of one would meet a BatchNorm.
+
+    The statistics of a batch of one are no statistics. Which example it is changes every epoch.
+    """
+    alone = examples % batch == 1 and examples > 1 and batch > 1
+    return int(alone and any(isinstance(node.layer, BatchNorm) for node in network.nodes))
+
+
+def fit(
+    engine: Engine,
+    dataset: Dataset,
+    recipe: Recipe,
+    *,
+    directory: RunDirectory | None = None,
+    judge: Engine | None = None,
+    resume: bool = False,
+    threads: int = 1,
+) -> Iterator[StepRecord | EpochRecord]:
+    """Train ``engine`` on ``dataset``; its weights are the last ones at the end.
+
+    ``Fit`` is the same with the weights to ship kept apart.
+    """
+    fitting = Fit(engine, dataset, recipe, directory, judge, threads)
+    if resume:
+        fitting.restore()
+    return iter(fitting)

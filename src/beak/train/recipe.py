@@ -1,0 +1,221 @@
+"""A recipe: everything besides the raw files that decides a training's result, as plain data.
+
+In a file it is TOML, ``recipe.toml``; every run keeps the one it was made with, and that file
+alone, given back with ``beak train --recipe``, makes the same run again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from beak.data.augment import Augmentation
+from beak.engine.interface import Loss, Optimiser
+from beak.errors import RecipeError, UsageError
+from beak.train.keys import keys_of, known_key, setting
+from beak.train.toml import read_toml, write_toml
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """Which raw files, and how they become the network's input; empty means: from the files."""
+
+    source: str = setting("", "built-in name, folder or file")
+    kind: str = setting("auto", "what the files are", choices=("auto", "pictures"))
+    directory: str = setting("", "folder that holds a built-in set's files")
+    size: tuple[int, ...] = setting((), "height and width that pictures are brought to", low=1)
+    channels: int = setting(0, "1 grey, 3 colour, 0: as the files are", low=0, high=4)
+    fit: str = setting(
+        "auto", "pictures of another shape: pad, crop or stretch them",
+        choices=("auto", "pad", "crop", "stretch"),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class OptimiserRecipe:
+    """How gradients change the weights."""
+
+    kind: str = setting("adamw", "update rule", choices=("sgd", "adam", "adamw"))
+    learning_rate: float = setting(0.002, "the schedule's highest rate", low=0)
+    weight_decay: float = setting(0.01, "pull of weights to zero", low=0)
+    momentum: float = setting(0.9, "sgd: share of the last step kept", low=0, below=1)
+    nesterov: bool = setting(True, "sgd: look ahead along the momentum")
+    beta1: float = setting(0.9, "adam, adamw: memory of the gradient", low=0, below=1)
+    beta2: float = setting(0.999, "adam, adamw: memory of its square", low=0, below=1)
+    epsilon: float = setting(1e-8, "adam, adamw: added to the divisor", low=0)
+    clip_norm: float = setting(0.0, "longest gradient (L2); 0: no limit", low=0)
+
+
+@dataclass(frozen=True)
+class ScheduleRecipe:
+    """How the learning rate moves over the steps."""
+
+    kind: str = setting(
+        "one-cycle", "course of the rate", choices=("constant", "cosine", "one-cycle")
+    )
+    warmup: float = setting(0.25, "fraction of the steps in which the rate rises", low=0, below=1)
+    start: float = setting(0.04, "first rate, as a fraction of the highest", low=0, high=1)
+    end: float = setting(1e-4, "last rate, as a fraction of the highest", low=0, high=1)
+
+
+@dataclass(frozen=True)
+class LossRecipe:
+    """Cross-entropy and what is added to it."""
+
+    label_smoothing: float = setting(0.0, "share spread over all classes", low=0, below=1)
+    balance: bool = setting(False, "weigh classes so that each counts the same")
+    class_weights: tuple[float, ...] = setting((), "a weight for each class", low=0)
+
+
+@dataclass(frozen=True)
+class EarlyStopping:
+    """Ending before the last epoch where validation no longer gets better."""
+
+    patience: int = setting(0, "epochs without a better validation loss; 0: off", low=0)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained; every field has a key of the same name in ``recipe.toml``."""
+
+    network: str = setting("auto", "name, file or the network's own JSON")
+    epochs: int = setting(20, "times that every example is seen", low=1)
+    batch: int = setting(64, "examples in a step", low=1)
+    seed: int = setting(0, "where every random number comes from", low=0, high=2**63 - 1)
+    average: float = setting(0.0, "decay of the averaged weights (EMA); 0: off", low=0, below=1)
+    folds: int = setting(0, "parts of a cross-validation; 0: off", low=0)
+    compare: str = setting("", "another network to train beside")
+    baseline: bool = setting(True, "train a linear classifier beside")
+    data: DataRecipe = field(default_factory=DataRecipe)
+    optimiser: OptimiserRecipe = field(default_factory=OptimiserRecipe)
+    schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)
+    loss: LossRecipe = field(default_factory=LossRecipe)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    early_stopping: EarlyStopping = field(default_factory=EarlyStopping)
+
+    def __post_init__(self) -> None:
+        """Check every value, also those given in Python; RecipeError names the key."""
+        for name, key in keys_of(Recipe).items():
+            key.checked(value_at(self, name))
+        if self.folds == 1:
+            raise RecipeError("folds = 1: wanted 0 (off) or at least 2")
+        if len(self.data.size) not in (0, 2):
+            raise RecipeError(f"data.size = {list(self.data.size)}: wanted [height, width] or []")
+        if self.loss.balance and self.loss.class_weights:
+            raise RecipeError("loss.balance and loss.class_weights are both given: leave one out")
+
+    def to_json(self) -> dict[str, Any]:
+        """Nested plain values, lists for tuples."""
+        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    def to_toml(self, comments: bool = True) -> str:
+        """The recipe as TOML, every key written; reads back equal."""
+        about = {name: key.limits.get("about", "") for name, key in keys_of(Recipe).items()}
+        return write_toml(self.to_json(), about if comments else {})
+
+    @classmethod
+    def from_toml(cls, text: str, name: str = "recipe.toml") -> Recipe:
+        """A recipe from TOML; keys left out have their default. RecipeError with the line."""
+        recipe = cls()
+        try:
+            return with_values(recipe, read_values(text, name))
+        except RecipeError as error:
+            message = str(error)
+            raise RecipeError(
+                message if message.startswith(name) else f"{name}: {message}"
+            ) from None
+
+    def engine_optimiser(self) -> Optimiser:
+        """The optimiser as the engine takes it."""
+        o = self.optimiser
+        return Optimiser(
+            kind=o.kind, momentum=o.momentum, nesterov=o.nesterov, beta1=o.beta1, beta2=o.beta2,
+            epsilon=o.epsilon, weight_decay=o.weight_decay, clip_norm=o.clip_norm or None,
+            average=self.average or None,
+        )  # fmt: skip
+
+    def engine_loss(self, class_weights: tuple[float, ...] | None = None) -> Loss:
+        """The loss as the engine takes it; ``class_weights`` where ``loss.balance`` made some."""
+        return Loss(self.loss.label_smoothing, class_weights or self.loss.class_weights or None)
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def value_at(recipe: Any, name: str) -> Any:
+    """The value of a dotted key."""
+    for part in name.split("."):
+        recipe = getattr(recipe, part)
+    return recipe
+
+
+def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """The recipe with some dotted keys changed; RecipeError for an unknown key or a wrong value.
+
+    >>> with_values(Recipe(), {"optimiser.learning_rate": 1}).optimiser.learning_rate
+    1.0
+    """
+    changed: dict[str, Any] = {}
+    tables: dict[str, dict[str, Any]] = {}
+    for name, value in values.items():
+        taken = known_key(Recipe, name).checked(value)
+        table, _, leaf = name.rpartition(".")
+        (tables.setdefault(table, {}) if table else changed)[leaf] = taken
+    for table, entries in tables.items():
+        changed[table] = dataclasses.replace(getattr(recipe, table), **entries)
+    return dataclasses.replace(recipe, **changed)
+
+
+def set_value(recipe: Recipe, name: str, text: str) -> Recipe:
+    """The recipe with one key set from a word, read by the key's type (``--set``).
+
+    >>> set_value(Recipe(), "data.size", "32,32").data.size
+    (32, 32)
+    """
+    return with_values(recipe, {name: known_key(Recipe, name).parsed(text)})
+
+
+def read_values(text: str, name: str) -> dict[str, Any]:
+    """The keys that a recipe's TOML gives, checked one by one; RecipeError names file and line."""
+    flat, lines = read_toml(text, name)
+    values = {}
+    for key, value in flat.items():
+        try:
+            values[key] = known_key(Recipe, key).checked(value)
+            with_values(Recipe(), {key: value})  # the checks of whole tables
+        except RecipeError as error:
+            raise RecipeError(f"{name} line {lines[key]}: {error}") from None
+    return values
+
+
+def read_file(path: str | Path) -> dict[str, Any]:
+    """The keys that a recipe file gives. UsageError where there is no such file."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"{path}: no such recipe file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: not readable as a recipe: {error}") from None
+    return read_values(text, str(path))
+
+
+def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
+    """``key=value`` words of ``--set`` to dotted keys and typed values.
+
+    >>> parse_settings(["epochs=3", "loss.label_smoothing=0.1"])
+    {'epochs': 3, 'loss.label_smoothing': 0.1}
+    """
+    values = {}
+    for word in settings:
+        name, equals, text = word.partition("=")
+        if not equals:
+            raise RecipeError(f"--set {word}: wanted key=value, such as epochs=10")
+        name = name.strip()
+        values[name] = known_key(Recipe, name).parsed(text)
+    return values

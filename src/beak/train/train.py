@@ -1,0 +1,257 @@
+"""From raw files to a run: `train` and `resume`, which `beak train` and Python share."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from beak.errors import RunError
+from beak.network.named import make_network
+from beak.network.network import Network
+from beak.runs.directory import RunDirectory
+from beak.runs.model import save_model
+from beak.runs.report import ReportData, write_report
+from beak.runs.run import Run
+from beak.train.baseline import Baseline, train_baseline
+from beak.train.folds import on_everything, train_folds
+from beak.train.interrupt import wish_to_stop
+from beak.train.lines import print_events
+from beak.train.prepare import Prepared, choose, gather, given_network, prepare
+from beak.train.recipe import Recipe, read_values
+from beak.train.single import Listener, Outcome, Session, train_beside, train_one
+
+
+def train(
+    source: Any = None,
+    *,
+    network: Network | str | Path | None = None,
+    recipe: Recipe | str | Path | None = None,
+    out: str | Path | None = None,
+    epochs: int | None = None,
+    batch: int | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    folds: int | None = None,
+    compare: str | Path | Network | None = None,
+    kind: str | None = None,
+    set: Iterable[str] | Mapping[str, Any] = (),
+    baseline: bool | None = None,
+    listen: Listener | None = print_events,
+    data_dir: str | Path | None = None,
+    strict: bool = False,
+    overwrite: bool = False,
+    progress: Callable[..., None] | None = None,
+    engine: str = "auto",
+) -> Run:
+    """Train a network on pictures; everything not said follows from them.
+
+    ``source``: a built-in name, a folder, a file, a Dataset or arrays ``(X, y)``; None: the
+    recipe's. ``set``: dotted recipe keys, as ``{"optimiser.learning_rate": 0.01}``. ``out``: the
+    run directory, by default the next free one under ``runs/``. ``listen`` gets every event as a
+    dict; None: nobody. Raises the kinds of `beak.errors`, each a line that says what to do.
+    """
+    direct = {
+        "epochs": epochs,
+        "batch": batch,
+        "seed": seed,
+        "folds": folds,
+        "compare": _named(compare),
+        "baseline": baseline,
+        "data.kind": kind,
+        "data.directory": None if data_dir is None else str(data_dir),
+    }
+    values = gather(recipe, set, direct)
+    if out is not None and not overwrite and Path(out).exists():
+        RunDirectory.create(out)  # says before all the work that a run lies there
+    ready = prepare(source, values, network, strict=strict, threads=threads, progress=progress)
+    _comparison(ready)  # likewise says before all the work that there is no such network
+    if out is None:
+        directory = RunDirectory.create_numbered("runs", ready.dataset.name)
+    else:
+        directory = RunDirectory.create(out, overwrite)
+    return _run(ready, directory, listen, threads, engine, resume=False)
+
+
+def resume(
+    run: str | Path,
+    *,
+    source: Any = None,
+    listen: Listener | None = print_events,
+    threads: int | None = None,
+    progress: Callable[..., None] | None = None,
+    engine: str = "auto",
+) -> Run:
+    """Go on with a training that was stopped, to the same bytes as if it had not been.
+
+    ``source`` is needed only where the run was trained on arrays or a Dataset in memory.
+    A finished run is told so and given back.
+    """
+    directory = RunDirectory.open(run)
+    if directory.finished:
+        told: Listener = listen or (lambda event: None)
+        told({"event": "note", "text": f"{directory} is finished; there is nothing to go on with"})
+        return Run(directory.path)
+    values = read_values(directory.read_recipe(), str(directory.recipe_path))
+    if source is None and not values.get("data.source"):
+        raise RunError(
+            f"{directory} was trained on arrays in memory; give them again: resume(…, source=…)"
+        )
+    ready = prepare(source, values, threads=threads, progress=progress)
+    return _run(ready, directory, listen, threads, engine, resume=True)
+
+
+def _named(network: str | Path | Network | None) -> str | None:
+    """A network to compare with, as the recipe keeps it."""
+    if network is None:
+        return None
+    given = given_network(network)
+    if isinstance(given, Network):
+        import json
+
+        return json.dumps(given.to_json(), separators=(",", ":"))
+    return given
+
+
+def _run(
+    ready: Prepared,
+    directory: RunDirectory,
+    listen: Listener | None,
+    threads: int | None,
+    engine: str,
+    *,
+    resume: bool,
+) -> Run:
+    with directory.locked(), wish_to_stop() as stopping:
+        session = Session(listen or (lambda event: None), stopping, threads, engine)
+        _announce(ready, directory, session)
+        _train_all(ready, directory, session, resume=resume)
+    return Run(directory.path)
+
+
+def _announce(ready: Prepared, directory: RunDirectory, session: Session) -> None:
+    dataset, recipe = ready.dataset, ready.recipe
+    session.tell(
+        "data",
+        name=dataset.name,
+        labels=list(dataset.labels),
+        examples={name: len(part) for name, part in dataset.parts.items()},
+        input=dataset.spec.describe(),
+        shape=list(dataset.spec.shape),
+        findings=dataset.report.to_json(),
+    )
+    for finding in dataset.report.warnings:
+        session.tell("warning", text=finding.line())
+    session.tell(
+        "start",
+        run=str(directory.path),
+        network=ready.name,
+        why=ready.why,
+        parameters=ready.network.parameter_count,
+        multiply_adds=ready.network.multiply_adds,
+        epochs=recipe.epochs,
+        recipe=recipe.to_json(),
+    )
+
+
+def _train_all(ready: Prepared, directory: RunDirectory, session: Session, *, resume: bool) -> None:
+    """Folds, the network itself, the comparison, the baseline, the report: then the run is done."""
+    began = time.monotonic()
+    recipe = ready.recipe
+    if not resume:
+        directory.save_recipe(recipe.to_toml())  # from here on --resume knows what to do
+    info: dict[str, Any] = {}
+    result = train_folds(ready, directory, session, resume=resume) if recipe.folds else None
+    final = on_everything(ready) if result else ready
+    outcome = train_one(final, directory, session, resume=resume)
+    if result:
+        info["test"] = result.test()
+        if result.baseline is not None:
+            info["baseline"] = {"name": "linear", "accuracy": result.baseline}
+    other = _comparison(ready)
+    if other is not None:
+        info["compare"] = _compare(other, directory, session, resume=resume)
+    if recipe.baseline and not result:
+        info |= _baseline(ready, session)
+    model = replace(outcome.model, info={**outcome.model.info, **info})
+    save_model(directory.model_path, model)
+    seconds = time.monotonic() - began
+    _report(ready, directory, replace(outcome, model=model), seconds)
+    directory.remove_checkpoint()
+    done = {name: model.info[name] for name in ("compare",) if name in model.info}
+    session.tell(
+        "done",
+        run=str(directory.path),
+        test=model.info.get("test"),
+        baseline=model.info.get("baseline"),
+        **done,
+        seconds=round(seconds, 2),
+    )
+
+
+def _comparison(ready: Prepared) -> Prepared | None:
+    """The same data and recipe with the network to compare with."""
+    if not ready.recipe.compare:
+        return None
+    given = given_network(ready.recipe.compare)
+    name = given if isinstance(given, str) else "own"
+    if given == "dense":
+        shape, classes = ready.dataset.spec.shape, len(ready.dataset.labels)
+        given = make_network("dense", shape, classes, like=ready.network)
+    network, text, _ = choose(given, ready.dataset)
+    recipe = replace(ready.recipe, network=text, compare="", folds=0, baseline=False)
+    return Prepared(ready.dataset, network, name, "", recipe)
+
+
+def _compare(
+    other: Prepared, directory: RunDirectory, session: Session, *, resume: bool
+) -> dict[str, Any]:
+    own = session.marked(compare=other.name)
+    outcome = train_beside(other, directory, "compare", own, resume=resume)
+    RunDirectory(directory.path / "compare").remove_checkpoint()
+    found = {"name": other.name, "parameters": other.network.parameter_count, "test": outcome.test}
+    own.tell("compare", **found)
+    return found
+
+
+def _baseline(ready: Prepared, session: Session) -> dict[str, Any]:
+    found = train_baseline(
+        ready.dataset, ready.network, ready.recipe,
+        threads=session.threads, engine=session.engine, stopping=session.stopping,
+    )  # fmt: skip
+    if not isinstance(found, Baseline):
+        session.tell("note", text=found)
+        return {}
+    named = {"name": found.name, "accuracy": found.accuracy}
+    session.tell("baseline", **named)
+    return {"baseline": named}
+
+
+def _report(ready: Prepared, directory: RunDirectory, outcome: Outcome, seconds: float) -> None:
+    history = directory.read_history()
+    notes = ready.dataset.report.lines()
+    if "folds" in outcome.model.info.get("test", {}):
+        test = outcome.model.info["test"]
+        each = ", ".join(f"{100 * accuracy:.1f}" for accuracy in test["folds"])
+        notes = [
+            f"{len(test['folds'])} folds: mean test accuracy {100 * test['accuracy']:.2f} % "
+            f"({each}); the network kept here was then trained on everything",
+            *notes,
+        ]
+    data = ReportData(
+        model=outcome.model,
+        dataset=ready.dataset.name,
+        counts={name: len(part) for name, part in ready.dataset.parts.items()},
+        history=history,
+        evaluation=outcome.evaluation,
+        part=ready.dataset.parts.get("test"),
+        baseline=outcome.model.info.get("baseline"),
+        recipe=directory.read_recipe(),
+        machine=directory.read_machine(),
+        seconds=max(seconds, math.fsum(record.get("seconds") or 0 for record in history)),
+        notes=notes,
+    )
+    write_report(directory.report_path, data)
