@@ -123,7 +123,10 @@ class Run:
         found = evaluate(
             engine, known, self.spec, self.labels, batch=batch, worst=worst, listen=listen
         )
-        return replace(found, notes=(*self._other_preparation(dataset), *notes, *found.notes))
+        told = (finding.line() for finding in dataset.report.warnings)
+        return replace(
+            found, notes=(*self._other_preparation(dataset), *notes, *told, *found.notes)
+        )
 
     def summary(self) -> Summary:
         """Shapes, parameters, multiply-adds and receptive fields, layer by layer."""
@@ -143,12 +146,7 @@ class Run:
             return source
         from beak.data.load import load_dataset
 
-        channels, *size = self.spec.shape
-        if self.spec.kind != "pictures":
-            raise UsageError("this network reads numbers, not files; give a Dataset of load_arrays")
-        return load_dataset(
-            source, data_dir=data_dir, size=tuple(size), channels=channels, fit=self.spec.fit
-        )
+        return load_dataset(source, data_dir=data_dir, spec=self.spec, labels=self.labels)
 
     def _numbered(self, part: Part, dataset: Dataset) -> Part:
         """The part with its labels numbered as the network's answers."""
