@@ -25,6 +25,8 @@ from beak.runs.safe import AGAIN, DTYPES, HEADER_LIMIT, Header, one_line, parse_
 
 Array = np.ndarray[Any, Any]
 
+TEXT_LIMIT = 16 << 20
+"""Bytes that a text file of ours may have."""
 FILE_LIMIT = 16 << 30
 """Bytes that a weights file or checkpoint may have."""
 NAMES = {dtype.newbyteorder("="): name for name, dtype in DTYPES.items()}
@@ -181,6 +183,18 @@ def could_not_read(path: Path, error: OSError) -> RunError:
     if isinstance(error, FileNotFoundError):
         return RunError(f"{name} is not there; give a run directory or a model.safetensors")
     return RunError(f"{name} could not be read: {one_line(error.strerror or error)}")
+
+
+def read_text(path: Path) -> str:
+    """A text file of ours; RunError where it is missing, no UTF-8 or far too large."""
+    try:
+        if path.stat().st_size > TEXT_LIMIT:
+            raise RunError(f"{one_line(path, 300)} is larger than {TEXT_LIMIT >> 20} MB; {AGAIN}")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise RunError(f"{one_line(path, 300)} is not UTF-8 text; {AGAIN}") from None
+    except OSError as error:
+        raise could_not_read(path, error) from None
 
 
 def _opened(path: Path) -> io.BufferedReader:
