@@ -32,13 +32,13 @@ class Decoded:
     def content_hash(self) -> bytes:
         """16 bytes that are the same for the same pixels, whatever file they came in."""
         digest = hashlib.blake2b(repr(self.pixels.shape).encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(self.pixels))
+        digest.update(np.ascontiguousarray(self.pixels).data)
         return digest.digest()
 
 
 def decode_file(source: Path | bytes, name: str) -> Decoded:
     """Decode a picture file, or its bytes. Raises DataError, one line with ``name``."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     if isinstance(source, bytes) and not source:
         raise DataError(f"{name}: the file is empty")
@@ -61,7 +61,7 @@ def decode_file(source: Path | bytes, name: str) -> Decoded:
         raise DataError(f"{name}: no permission to read it") from None
     except IsADirectoryError:
         raise DataError(f"{name}: is a folder, not a picture") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         if isinstance(source, Path) and source.stat().st_size == 0:
             raise DataError(f"{name}: the file is empty") from None
         raise DataError(f"{name}: not a picture that can be read ({', '.join(FORMATS)})") from None
