@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -129,17 +130,18 @@ def steepest(rates: list[float], smoothed: list[float]) -> float:
 def find_lr(
     source: Any,
     *,
-    network: Network | str | None = None,
-    recipe: Recipe | str | None = None,
-    set: Any = (),
+    network: Network | str | Path | None = None,
+    recipe: Recipe | str | Path | None = None,
+    set: Iterable[str] | Mapping[str, Any] = (),
     kind: str | None = None,
     seed: int | None = None,
-    data_dir: str | None = None,
+    data_dir: str | Path | None = None,
     threads: int | None = None,
     engine: str = "auto",
 ) -> LearningRates:
     """The LR range test for what ``train`` would train; nothing is written."""
-    values = gather(recipe, set, {"data.kind": kind, "seed": seed, "data.directory": data_dir})
+    directory = None if data_dir is None else str(data_dir)
+    values = gather(recipe, set, {"data.kind": kind, "seed": seed, "data.directory": directory})
     ready = prepare(source, values, network, threads=threads)
     runner = make_engine(ready.network, seed=ready.recipe.seed, threads=threads, kind=engine)
     return range_test(runner, ready.dataset, ready.recipe)
