@@ -1,16 +1,19 @@
 # make demo: train on real digits and see what came of it.   make test: run the tests.
+# make check: linters, types, rooms.   make wheel: build a wheel.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 KERNELS := $(shell find src/beak -name '*.cc' -o -name '*.h')
 BUILD_FILES := pyproject.toml CMakeLists.txt constraints.txt $(KERNELS)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: demo test check wheel bench clean
+.PHONY: demo test check format wheel clean
 
 demo: $(VENV)/core
 	$(BIN)/beak train digits --out runs/demo --overwrite
 	$(BIN)/beak predict runs/demo digits --show 6
 
+# Slow tests too: make test SLOW=1.   One file: make test ARGS=tests/cli
 test: $(VENV)/dev
 	$(BIN)/python -m pytest -n auto --dist worksteal $(if $(SLOW),,-m "not slow") $(ARGS)
 
@@ -20,18 +23,29 @@ check: $(VENV)/dev
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_rooms.py
 
+format: $(VENV)/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
 wheel: $(VENV)/dev
 	$(BIN)/python -m build --wheel
 
 $(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; beak needs Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: $$($(PYTHON) --version) is too old; name a newer one: make PYTHON=python3.11"; exit 1; }
+	@command -v $${CXX:-g++} >/dev/null || { echo "make: $${CXX:-g++} is missing; beak's kernels are C++"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+# An editable install: Python files are used where they stand; kernels are compiled here, once.
 $(VENV)/core: $(VENV)/bin/python $(BUILD_FILES)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	@echo "Installing beak and compiling its kernels into $(VENV) ..."
+	@$(PIP) install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
 $(VENV)/dev: $(VENV)/bin/python $(BUILD_FILES)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@echo "Installing beak with all that its tests need into $(VENV) ..."
+	@$(PIP) install --quiet --constraint constraints.txt --editable ".[dev]"
 	@touch $(VENV)/core $@
 
 clean:

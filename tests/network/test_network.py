@@ -50,6 +50,8 @@ def test_names_are_made_from_the_kind_and_a_number():
 def test_a_made_name_keeps_clear_of_given_ones():
     layers = [Conv2D(4, 1), Conv2D(4, 1, name="conv1"), Conv2D(4, 1)]
     assert names(Network(INPUT, layers)) == ["conv2", "conv1", "conv3"]
+    inside = [Conv2D(3, 1), Conv2D(3, 1, name="conv1")]
+    assert names(Network(INPUT, [Residual(inside)])) == ["res1.conv2", "res1.conv1", "res1.add"]
 
 
 def test_a_residual_writes_its_body_its_shortcut_and_a_sum():

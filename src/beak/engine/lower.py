@@ -158,7 +158,9 @@ def activation_gradient(
     return dx
 
 
-def activate(c: Context, function: str | None, x: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+def activate(
+    c: Context, function: str | None, x: Tensor
+) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
     """An activation as a call of its own, and the way back."""
     if function is None:
         return x, lambda dy: dy
@@ -310,9 +312,7 @@ def _turn_filters(
     return turned
 
 
-def _input_gradient(
-    c: Context, node: Node, shape: dict[str, int], x: Tensor, dy: Tensor
-) -> Tensor:
+def _input_gradient(c: Context, node: Node, shape: dict[str, int], x: Tensor, dy: Tensor) -> Tensor:
     groups, window_h, window_w = shape["groups"], shape["window_h"], shape["window_w"]
     channels, filters = shape["in_channels"], shape["out_channels"]
     turned = _turn_filters(
@@ -475,9 +475,7 @@ def _global_pool(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lo
 
 def _flatten(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
     x = inputs[0]
-    order = (
-        (x.channels, x.height, x.width) if x.channels > 1 and x.places > 1 else x.order
-    )
+    order = (x.channels, x.height, x.width) if x.channels > 1 and x.places > 1 else x.order
     y = x.view(1, 1, x.places * x.channels, order)
     return Lowered(y, lambda dy, wanted: [dy.view(x.height, x.width, x.channels, x.order)])
 
@@ -726,9 +724,7 @@ def _position_bias(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> 
     }
     y = c.tape.like(x)
     name = f"{node.name}.bias"
-    c.tape.emit(
-        elementwise.POSITION_BIAS, x.images, x=x, bias=c.parameter(name), y=y, **shape
-    )
+    c.tape.emit(elementwise.POSITION_BIAS, x.images, x=x, bias=c.parameter(name), y=y, **shape)
 
     def backward(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         c.tape.emit(

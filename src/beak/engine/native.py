@@ -8,14 +8,20 @@ from typing import Any
 
 import numpy as np
 
+from beak.engine.checks import (
+    check_inputs,
+    check_labels,
+    check_names,
+    check_parameters,
+    reads_words,
+)
 from beak.engine.interface import Array, Gradients, Loss, Optimiser, Randomness, StepResult
 from beak.engine.lower import orders
 from beak.engine.plan import Buffers, Plan, Purpose
 from beak.engine.slots import Slot, place_parameters
 from beak.engine.tape import Tensor, contents, make_arena
-from beak.errors import ShapeError, UsageError, did_you_mean
+from beak.errors import ShapeError, UsageError
 from beak.network.initial import initial_parameters
-from beak.network.layers import Embedding
 from beak.network.network import Network
 from beak.ops.kernel import default_threads
 
@@ -56,7 +62,7 @@ class NativeEngine:
         self._optimiser: Optimiser | None = None
         self._loss = Loss()
         self._step = 0
-        self._words = isinstance(network.nodes[0].layer, Embedding)
+        self._words = reads_words(network)
         self.set_parameters(parameters or initial_parameters(network, seed))
 
     # Parameters.
@@ -133,7 +139,9 @@ class NativeEngine:
 
     # Gradients and training.
 
-    def gradients(self, inputs: Array, output_gradient: Array, node: str | None = None) -> Gradients:
+    def gradients(
+        self, inputs: Array, output_gradient: Array, node: str | None = None
+    ) -> Gradients:
         """Gradients of sum(node's output x output_gradient), as in prediction."""
         inputs = self._checked(inputs)
         shape = self.network.output if node is None else self.network.node(node).output
@@ -194,11 +202,10 @@ class NativeEngine:
         self, plan: Plan, inputs: Array, labels: Array, randomness: Randomness
     ) -> StepResult:
         classes = plan.logits.count // plan.images
-        labels = np.asarray(labels)
-        if labels.shape != (len(inputs),) or labels.min() < 0 or labels.max() >= classes:
+        check_labels(labels, len(inputs))
+        if labels.min() < 0 or labels.max() >= classes:
             raise ShapeError(
-                f"labels of shape {labels.shape}; {len(inputs)} numbers from 0 to {classes - 1} "
-                "were wanted"
+                f"labels from {labels.min()} to {labels.max()} came, 0 to {classes - 1} was wanted"
             )
         plan.labels[:] = labels
         plan.examples[:] = randomness.examples
@@ -217,23 +224,23 @@ class NativeEngine:
     def training_state(self) -> dict[str, Array]:
         """Moments, the average and the step count, under public names and in public shapes."""
         state = {"step": np.array(self._step, np.int64)}
-        for kind in ("moment1", "moment2", "average"):
-            flat = getattr(self._buffers, kind)
-            if flat.size:
-                state |= {f"{kind}.{name}": value for name, value in self._unpack(flat).items()}
+        for kind, flat in self._state_buffers().items():
+            state |= {f"{kind}.{name}": value for name, value in self._unpack(flat).items()}
         return state
+
+    def _state_buffers(self) -> dict[str, Array]:
+        b = self._buffers
+        sgd = self._optimiser is not None and self._optimiser.kind == "sgd"
+        named = {"velocity" if sgd else "first": b.moment1, "second": b.moment2}
+        named["average"] = b.average
+        return {kind: flat for kind, flat in named.items() if flat.size}
 
     def set_training_state(self, state: Mapping[str, Array]) -> None:
         """Take what ``training_state`` gave, after ``start_training`` with the same settings."""
         expected = self.training_state()
-        if sorted(expected) != sorted(state):
-            raise ShapeError(
-                "the training state does not fit this network and optimiser: "
-                f"{sorted(set(expected) ^ set(state))[0]} is missing or unknown"
-            )
-        for kind in ("moment1", "moment2", "average"):
-            flat = getattr(self._buffers, kind)
-            for name, slot in self.slots.trainable.items() if flat.size else ():
+        check_names("training state", state, expected)
+        for kind, flat in self._state_buffers().items():
+            for name, slot in self.slots.trainable.items():
                 value = np.asarray(state[f"{kind}.{name}"])
                 if value.shape != slot.shape:
                     raise ShapeError(f"{kind}.{name} has shape {value.shape}, not {slot.shape}")
@@ -261,7 +268,7 @@ class NativeEngine:
             )
             if plan.bytes > self._arena.size:
                 self._plans.clear()
-                self._arena = make_arena(0)    # let the old one go before the new one comes
+                self._arena = make_arena(0)  # let the old one go before the new one comes
                 self._arena = make_arena(plan.bytes)
             plan.bind(self._arena)
             self._plans[key] = plan
@@ -277,12 +284,7 @@ class NativeEngine:
         plan.table.run(self.threads)
 
     def _checked(self, inputs: Array) -> Array:
-        inputs = np.asarray(inputs)
-        if inputs.shape[1:] != self.network.input or inputs.ndim != len(self.network.input) + 1:
-            raise ShapeError(
-                f"inputs of shape {inputs.shape}; a batch of {self.network.input} was wanted: "
-                f"{('B', *self.network.input)}".replace("'", "")
-            )
+        check_inputs(self.network, inputs)
         return np.ascontiguousarray(inputs, np.int32 if self._words else np.float32)
 
     def _out(self, tensor: Tensor, shape: tuple[int, ...]) -> Array:
@@ -302,17 +304,3 @@ class NativeEngine:
         moved = values.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
         to = contents(tensor, self._arena)
         to[...] = moved.reshape(to.shape)
-
-
-def check_parameters(network: Network, parameters: Mapping[str, Array]) -> None:
-    """ShapeError where parameters are missing, unknown or of another shape than the network's."""
-    for name in parameters:
-        if name not in network.parameters:
-            known = did_you_mean(name, network.parameters)
-            raise ShapeError(f"the network has no parameter {name!r}{known}")
-    for name, parameter in network.parameters.items():
-        if name not in parameters:
-            raise ShapeError(f"the parameter {name!r} is missing")
-        found = np.shape(parameters[name])
-        if found != parameter.shape:
-            raise ShapeError(f"{name} has shape {found}; the network wants {parameter.shape}")

@@ -74,7 +74,7 @@ class Plan:
         self.outputs: dict[str, Tensor] = {}
         self.fused = {} if purpose == "activations" else fusible(network)
         if purpose == "gradients" and node in self.fused.values():
-            self.fused = {}    # the value before the fused activation is asked for
+            self.fused = {}  # the value before the fused activation is asked for
         self._forward()
         self.logits = self._logits()
         self.output_gradient: Tensor | None = None
@@ -126,7 +126,7 @@ class Plan:
         into = set(self.fused.values())
         for node in network.nodes:
             inputs = [self.outputs[name] for name in node.inputs]
-            if node.name in self.fused:    # done by the kernel before
+            if node.name in self.fused:  # done by the kernel before
                 self.outputs[node.name] = inputs[0]
                 self.lowered[node.name] = Lowered(inputs[0], lambda dy, wanted: [dy])
                 continue
@@ -142,7 +142,7 @@ class Plan:
         logits = softmax.values["x"]
         assert isinstance(logits, Tensor)
         if self.purpose in ("loss", "train"):
-            self.tape.entries.pop()    # training needs no probabilities
+            self.tape.entries.pop()  # training needs no probabilities
             self.outputs[self.network.nodes[-1].name] = logits
         return logits
 
@@ -254,7 +254,9 @@ class Plan:
                 shared |= {"touched": self.lowered[name].touched, "rows": rows, "row": row}
             parts = split(segment.size * 2)
             if optimiser.kind == "sgd":
-                table = optimiser_kernels.SGD if segment.rows is None else optimiser_kernels.SGD_ROWS
+                table = (
+                    optimiser_kernels.SGD if segment.rows is None else optimiser_kernels.SGD_ROWS
+                )
                 tape.emit(
                     table,
                     parts,

@@ -117,9 +117,7 @@ def _layout(node: Node, name: str, order: tuple[int, int, int] | None) -> Layout
     return _plain(shape)
 
 
-def place_parameters(
-    network: Network, orders: dict[str, tuple[int, int, int] | None]
-) -> Slots:
+def place_parameters(network: Network, orders: dict[str, tuple[int, int, int] | None]) -> Slots:
     """Give every parameter its place.
 
     ``orders``: by node name, the (C, H, W) that a node's flat input was, where the native engine

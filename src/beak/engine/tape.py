@@ -142,7 +142,11 @@ class Tape:
         placed: list[Block] = []
         for block in sorted(blocks.values(), key=lambda b: (-b.size, b.first)):
             alive = sorted(
-                (other for other in placed if other.first <= block.last and block.first <= other.last),
+                (
+                    other
+                    for other in placed
+                    if other.first <= block.last and block.first <= other.last
+                ),
                 key=lambda b: b.offset,
             )
             offset = 0
@@ -160,7 +164,9 @@ class Tape:
         phases = []
         for entry in self.entries:
             values: dict[str, Array | float | None] = {
-                name: base + value.block.offset + value.start if isinstance(value, Tensor) else value
+                name: base + value.block.offset + value.start
+                if isinstance(value, Tensor)
+                else value
                 for name, value in entry.values.items()
             }
             keep = tuple(v for v in values.values() if isinstance(v, np.ndarray))

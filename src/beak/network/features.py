@@ -103,7 +103,7 @@ class BatchNorm(Layer):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._number("epsilon", 0, 1)
-        self._number("momentum", 0, 1.0000001)
+        self._number("momentum", 0, 1)
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
         """weight, bias, running_mean, running_var: (C,) each."""

@@ -58,9 +58,8 @@ class Draft:
 
 def write_nodes(layers: Iterable[Written]) -> list[Draft]:
     """Named nodes from layers and writers in order, or NetworkError."""
-    layers = list(layers)
-    writer = _Writer(_given_names(layers))
-    writer.write(layers, "", "input")
+    writer = _Writer()
+    writer.write(list(layers), "", "input")
     return writer.drafts
 
 
@@ -72,14 +71,15 @@ def bare(layer: Layer) -> Layer:
 class _Writer:
     """What is written so far: drafts, and where each name leads (a writer's: to its last node)."""
 
-    def __init__(self, given: set[str]) -> None:
+    def __init__(self) -> None:
         self.drafts: list[Draft] = []
         self.leads = {"input": "input"}
-        self.given = given
+        self.given: set[str] = set()  # made names keep clear of these, also of those to come
 
-    def write(self, layers: Iterable[Written], scope: str, before: str) -> str:
+    def write(self, layers: list[Written], scope: str, before: str) -> str:
         """Write layers under a scope such as "res1."; the name of the last node."""
         counts: Counter[str] = Counter()
+        self.given |= {f"{scope}{item.name}" for item in layers if isinstance(item, Written)}
         for item in layers:
             if isinstance(item, Residual):
                 before = self._residual(item, self._name(item.name, "res", scope, counts), before)
@@ -189,8 +189,3 @@ class _Writer:
 def as_list(written: Written | Iterable[Written]) -> list[Written]:
     """One layer as a list of it."""
     return [written] if isinstance(written, Written) else list(written)
-
-
-def _given_names(layers: Iterable[Written]) -> set[str]:
-    """All names that the user gave at the top, for made names to keep clear of."""
-    return {item.name for item in layers if isinstance(item, Written) and item.name}

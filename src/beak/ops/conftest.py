@@ -17,5 +17,6 @@ settings.load_profile("kernels")
 
 @pytest.fixture(params=supported_sets(), scope="module")
 def every_instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each test of the module once with the kernels of every instruction set that runs here."""
     with using_instruction_set(request.param):
         yield request.param

@@ -178,45 +178,39 @@ def _labels(
 def interval_scale(
     accuracy: float, interval: tuple[float, float], baseline: tuple[str, float] | None
 ) -> str:
-    """The accuracy with its interval on a line up to 100 %, the baseline on the same line."""
+    """The accuracy with its interval on a line up to 100 %, the baseline on the same line.
+
+    Written as places in per cent of the line, so that its words stay readable on any screen.
+    """
     least = min(interval[0], baseline[1] if baseline else 1.0)
     low = max(0.0, math.floor((least - 0.02) * 20) / 20)
-    width, left, right, y = 1000, 24, 24, 46
 
-    def across(share: float) -> float:
-        return left + (width - left - right) * (share - low) / (1 - low)
+    def along(share: float) -> float:
+        return 100 * (share - low) / (1 - low)
 
-    def anchor(share: float) -> str:
-        x = across(share)
-        return "start" if x < 160 else "end" if x > width - 160 else "middle"
+    def said(look: str, share: float, words: str) -> str:
+        return f'<span class="{look}" style="{_beside(along(share))}">{words}</span>'
 
-    found = [f'<line class="axis" x1="{left}" x2="{width - right}" y1="{y}" y2="{y}"/>']
-    for tick in nice_ticks(low, 1.0, 6):
-        if low - 1e-9 <= tick <= 1 + 1e-9:
-            x = across(tick)
-            found.append(
-                f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{y}" y2="{y + 6}"/>'
-                f'<text class="tick" x="{x:.1f}" y="{y + 24}" text-anchor="middle">{100 * tick:g}</text>'
-            )
-    begin, end, at = across(interval[0]), across(interval[1]), across(accuracy)
-    found.append(
-        f'<rect class="band" x="{begin:.1f}" y="{y - 9}" width="{max(3.0, end - begin):.1f}" '
-        f'height="18" rx="3"/><circle class="point" cx="{at:.1f}" cy="{y}" r="6"/>'
-    )
-    found.append(
-        f'<text class="said right" x="{at:.1f}" y="20" text-anchor="{anchor(accuracy)}">'
-        f"this network {percent(accuracy)}</text>"
-    )
+    ticks = [tick for tick in nice_ticks(low, 1.0) if low - 1e-9 <= tick <= 1 + 1e-9]
+    found = [
+        f'<span class="mark" style="left:{along(tick):.2f}%">{100 * tick:g}</span>'
+        for tick in ticks
+    ]
+    begin, end = along(interval[0]), along(interval[1])
+    found.append(f'<span class="band" style="left:{begin:.2f}%;width:{end - begin:.2f}%"></span>')
+    found.append(f'<span class="point" style="left:{along(accuracy):.2f}%"></span>')
+    found.append(said("this", accuracy, f"this network {percent(accuracy)}"))
     if baseline:
         name, share = baseline
-        x = across(share)
-        found.append(
-            f'<line class="base" x1="{x:.1f}" x2="{x:.1f}" y1="{y - 12}" y2="{y + 12}"/>'
-            f'<text class="said base" x="{x:.1f}" y="{y + 44}" text-anchor="{anchor(share)}">'
-            f"{text(name, 40)} baseline {percent(share)}</text>"
-        )
-    height = y + 52 if baseline else y + 32
-    return (
-        f'<svg class="scale" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="accuracy and its 95 % interval, in per cent">{"".join(found)}</svg>'
-    )
+        found.append(f'<span class="base" style="left:{along(share):.2f}%"></span>')
+        found.append(said("that", share, f"{text(name, 40)} baseline {percent(share)}"))
+    return f'<div class="scale">{"".join(found)}</div>'
+
+
+def _beside(place: float) -> str:
+    """Words centred at a place in per cent, or ending there when near an end."""
+    if place < 22:
+        return f"left:{place:.2f}%"
+    if place > 78:
+        return f"right:{100 - place:.2f}%"
+    return f"left:{place:.2f}%;transform:translateX(-50%)"

@@ -56,7 +56,8 @@ def report_html(data: ReportData) -> str:
         sections.append(matrix_section(evaluation, data.part_name))
         sections.append(classes_section(evaluation))
         sections.append(mistakes_section(evaluation, data.part, data.part_name))
-    sections += [_network(data.model), _recipe(data.recipe), _machine(data.machine)]
+    how = _recipe(data.recipe) + _machine(data.machine)
+    sections += [_network(data.model), f'<div class="two">{how}</div>' if how else ""]
     beak = text(data.model.info.get("beak") or data.machine.get("beak") or "")
     title = text(f"{_network_name(data.model)} on {data.dataset or 'your data'}")
     return (
@@ -77,45 +78,57 @@ def _network_name(model: Model) -> str:
 
 def _header(data: ReportData) -> str:
     """What was trained on what, how good it is, and the simple network beside it."""
-    model, evaluation = data.model, data.evaluation
-    kind = "pictures" if model.spec.kind == "pictures" else "examples"
+    name = text(_network_name(data.model))
+    on = f" trained on <bdi>{text(data.dataset)}</bdi>" if data.dataset else ""
+    return f"<header><h1>{name}{on}</h1>{_result(data)}{_facts(data)}</header>"
+
+
+def _facts(data: ReportData) -> str:
+    model, epochs = data.model, len(data.history)
     parts = ", ".join(f"{count:,} {text(name)}" for name, count in data.counts.items())
-    epochs = len(data.history)
     facts = {
         "Data": f"{text(data.dataset)}<br>{parts}" if data.dataset else parts,
         "Classes": _class_names(model.labels),
         "Input": text(model.spec.describe()),
-        "Training": f"{epochs} epochs{_seconds(data.seconds)}" if epochs else "",
+        "Network": f"{text(_network_name(model))}, {model.network.parameter_count:,} parameters"
+        + (f"<br>{epochs} epochs{_seconds(data.seconds)}" if epochs else ""),
     }
     rows = "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in facts.items() if v)
-    name = text(_network_name(model))
-    on = f" trained on {text(data.dataset)}" if data.dataset else ""
-    title = f"<h1>{name}, {model.network.parameter_count:,} parameters,{on}</h1>"
-    if evaluation is None:
-        title = title.replace(",</h1>", "</h1>")
-        return f'<header>{title}<dl class="facts">{rows}</dl></header>'
-    low, high = (percent(end) for end in evaluation.interval)
-    base = None
-    beside = ""
+    return f'<dl class="facts">{rows}</dl>'
+
+
+def _result(data: ReportData) -> str:
+    """The accuracy in large, its interval and the baseline on one scale."""
+    found = data.evaluation
+    if found is None:
+        return ""
+    base, beside = None, ""
     if data.baseline and data.baseline.get("accuracy") is not None:
         base = (str(data.baseline.get("name", "")), float(data.baseline["accuracy"]))
-        gap = 100 * (evaluation.accuracy - base[1])
+        gap = 100 * (found.accuracy - base[1])
         word = "more" if gap >= 0 else "less"
-        beside = f"{abs(gap):.1f} points {word} than the {text(base[0], 40)} baseline. "
+        beside = f"{abs(gap):.1f} points {word} than the {text(base[0], 40)} baseline; "
+    low, high = (percent(end) for end in found.interval)
+    kind = "pictures" if data.model.spec.kind == "pictures" else "examples"
     return (
-        f'<header>{title.replace(",</h1>", "</h1>")}<div class="head">'
-        f'<span class="hero">{percent(evaluation.accuracy)}</span>'
-        f"<p>of {evaluation.examples:,} {text(data.part_name)} {kind} answered right"
-        f"<small>{beside}95&nbsp;% interval {low} to {high}, loss {_number(evaluation.loss)}</small></p>"
-        f"</div>{interval_scale(evaluation.accuracy, evaluation.interval, base)}"
-        f'<dl class="facts">{rows}</dl></header>'
+        f'<div class="head"><span class="hero">{percent(found.accuracy)}</span>'
+        f"<p>of {found.examples:,} {text(data.part_name)} {kind} answered right"
+        f"<small>{beside}95&nbsp;% interval {low} to {high}; loss {_number(found.loss)}</small></p>"
+        f"</div>{interval_scale(found.accuracy, found.interval, base)}"
     )
 
 
-def _class_names(labels: Sequence[str]) -> str:
-    shown = ", ".join(f"<bdi>{text(label, 40)}</bdi>" for label in labels[:12])
-    more = f" and {len(labels) - 12:,} more" if len(labels) > 12 else ""
-    return f"{len(labels):,}: {shown}{more}"
+def _class_names(labels: Sequence[str], room: int = 90) -> str:
+    """How many classes, and as many of their names as there is room for."""
+    shown, used = [], 0
+    for label in labels:
+        used += len(label[:40]) + 2
+        if used > room:
+            break
+        shown.append(f"<bdi>{text(label, 40)}</bdi>")
+    rest = len(labels) - len(shown)
+    more = f" and {rest:,} more" if rest else ""
+    return f"{len(labels):,}: {', '.join(shown)}{more}"
 
 
 def _seconds(seconds: float | None) -> str:

@@ -46,10 +46,10 @@ def _matrix(evaluation: Evaluation) -> str:
         cells = "".join(_cell(int(n), int(n) / total, hit=j == k) for j, n in enumerate(row))
         rows.append(f'<tr><th scope="row"><span class="name">{name}</span></th>{cells}</tr>')
     return (
-        f'<table class="matrix"><thead><tr><td class="z"></td><th class="way" colspan="{len(names)}">'
+        f'<table class="matrix"><thead><tr><th></th><th class="way" colspan="{len(names)}">'
         f"taken for</th></tr><tr><th>is</th>{head}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table>"
-    ).replace('<td class="z"></td>', "<th></th>")
+    )
 
 
 def _cell(number: int, share: float, *, hit: bool) -> str:
@@ -87,20 +87,32 @@ def _pairs(evaluation: Evaluation, most: int = 8) -> str:
         number = int(wrong[real, taken])
         if number:
             names = (evaluation.labels[real], evaluation.labels[taken])
-            is_a, for_a = (f"<td><bdi>{text(name, 60)}</bdi></td>" for name in names)
-            rows.append(f'<tr>{is_a}{for_a}<td class="n">{number:,}</td></tr>')
+            said = _taken(*names)
+            times = f"{number:,} time{'s' if number > 1 else ''}"
+            rows.append(f'<tr><td>{said}</td><td class="n">{times}</td></tr>')
     if not rows:
         return "<div><h3>Most often confused</h3><p>No example was taken for another.</p></div>"
     return (
-        "<div><h3>Most often confused</h3><table><thead><tr><th>is</th><th>taken for</th>"
-        f'<th class="n">times</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        '<div><h3>Most often confused</h3><table class="list"><tbody>'
+        f"{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _taken(label: str, predicted: str) -> str:
+    """'4 taken for 9', as the report writes every mistake."""
+    return (
+        f"<b><bdi>{text(label, 60)}</bdi></b> taken for "
+        f'<span class="got"><bdi>{text(predicted, 60)}</bdi></span>'
     )
 
 
 def classes_section(evaluation: Evaluation) -> str:
     """Precision, recall and F1 of each class; of many classes the weakest first."""
     scores = list(evaluation.classes)
-    why = "Precision: of those called so, how many are. Recall: of those that are, how many were found."
+    why = (
+        "Precision: of those called so, how many are. Recall: of those that are, how many were "
+        "found. F1: both in one number."
+    )
     if len(scores) > CLASSES_SHOWN:
         scores.sort(key=lambda score: (score.f1 is None, score.f1))
         why += " The weakest come first."
@@ -121,7 +133,7 @@ def _class_table(scores: list[ClassScore]) -> str:
     )
     heads = "".join(f'<th class="n">{h}</th>' for h in ("Precision", "Recall", "F1", "Examples"))
     return (
-        f'<div class="scroll"><table class="rows"><thead><tr><th>Class</th>{heads}</tr></thead>'
+        f'<div class="scroll"><table class="rows scores"><thead><tr><th>Class</th>{heads}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 
@@ -148,8 +160,7 @@ def mistakes_section(evaluation: Evaluation, part: Part | None, part_name: str) 
                 image = f'<img alt="" loading="lazy" src="{data_uri(thumbnail(pixels))}">'
                 picture = f"<div{small}>{image}</div>"
         figures.append(
-            f"<figure>{picture}<figcaption><b><bdi>{text(mistake.label, 60)}</bdi></b> taken for "
-            f'<span class="got"><bdi>{text(mistake.predicted, 60)}</bdi></span>, '
+            f"<figure>{picture}<figcaption>{_taken(mistake.label, mistake.predicted)}, "
             f"{percent(mistake.probability)} sure<small><bdi>{text(mistake.name, 200)}</bdi></small>"
             "</figcaption></figure>"
         )

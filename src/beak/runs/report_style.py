@@ -1,4 +1,4 @@
-"""How the report looks: one style sheet for light, dark and paper; no fonts or files from outside."""
+"""How the report looks: one style for light, dark and paper; no fonts or files from outside."""
 
 STYLE = """
 :root {
@@ -19,21 +19,22 @@ body {
   font-variant-numeric: tabular-nums;
 }
 main { max-width: 1120px; margin: 0 auto; padding: 44px 28px 72px; }
-h1 { font-size: 21px; line-height: 1.35; font-weight: 620; margin: 0; letter-spacing: -.005em;
-  overflow-wrap: anywhere; }
+h1 { font-size: 22px; line-height: 1.35; font-weight: 640; margin: 0; letter-spacing: -.01em;
+  overflow-wrap: anywhere; text-wrap: balance; }
 h2 { font-size: 17px; font-weight: 640; margin: 0 0 4px; letter-spacing: -.005em; }
 h3 { font-size: 14px; font-weight: 600; margin: 0 0 8px; }
-p { margin: 0; max-width: 72ch; overflow-wrap: anywhere; }
+p { margin: 0; max-width: 88ch; overflow-wrap: anywhere; text-wrap: pretty; }
 .why { color: var(--soft); margin-bottom: 18px; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px;
   padding: 24px 26px 26px; margin-top: 20px; }
 header { padding: 0 2px; }
-.head { display: flex; flex-wrap: wrap; align-items: baseline; gap: 6px 26px; margin: 22px 0 6px; }
-.hero { font-size: 76px; line-height: 1; font-weight: 660; letter-spacing: -.035em; color: var(--right);
-  white-space: nowrap; }
+.head { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 28px; margin: 22px 0 6px; }
+.hero { font-size: 76px; line-height: 1; font-weight: 660; letter-spacing: -.035em;
+  color: var(--right); white-space: nowrap; }
 .head p { font-size: 17px; line-height: 1.5; max-width: 52ch; }
 .head small { display: block; font-size: 15px; color: var(--soft); }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(190px, 1fr)); gap: 18px 28px;
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 200px), 1fr));
+  gap: 18px 28px;
   margin: 26px 0 8px; }
 .facts div { border-top: 1px solid var(--line); padding-top: 10px; }
 dt { color: var(--soft); font-size: 13px; }
@@ -48,16 +49,30 @@ svg .train path { stroke: var(--train); } svg .train circle { fill: var(--train)
 svg .valid path { stroke: var(--right); } svg .valid circle { fill: var(--right); }
 svg text.end { font-size: 13px; font-weight: 600; }
 svg text.train { fill: var(--soft); } svg text.valid { fill: var(--right); }
-.scale { margin: 14px 0 0; }
-.scale .band { fill: var(--band); } .scale .point { fill: var(--right); }
-.scale line.base { stroke: var(--ink); stroke-width: 2; }
-.scale text.said { font-size: 14px; font-weight: 600; } .scale text.right { fill: var(--right); }
-.scale text.base { fill: var(--ink); font-weight: 500; }
+.scale { position: relative; height: 92px; margin: 14px 14px 0; }
+.scale::before { content: ""; position: absolute; left: 0; right: 0; top: 37px; height: 1px;
+  background: var(--soft); opacity: .5; }
+.scale span { position: absolute; white-space: nowrap; }
+.scale .mark { top: 37px; padding-top: 9px; transform: translateX(-50%); color: var(--soft);
+  font-size: 12.5px; }
+.scale .mark::before { content: ""; position: absolute; left: 50%; top: 0; height: 7px; width: 1px;
+  background: var(--soft); opacity: .5; }
+.scale .band { top: 28px; height: 19px; min-width: 3px; border-radius: 4px; background: var(--band); }
+.scale .point { top: 31px; width: 13px; height: 13px; margin-left: -6px; border-radius: 50%;
+  background: var(--right); }
+.scale .base { top: 25px; width: 2px; height: 25px; margin-left: -1px; background: var(--ink); }
+.scale .this { top: 0; color: var(--right); font-size: 14px; font-weight: 640; }
+.scale .that { top: 68px; font-size: 14px; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 14px; }
 th { text-align: left; font-weight: 500; color: var(--soft); font-size: 13px; }
 td, th { padding: 6px 14px 6px 0; vertical-align: baseline; }
 .rows { width: 100%; }
+.scores { max-width: 820px; }
+.list td { padding: 5px 18px 5px 0; }
+.got { color: var(--wrong); font-weight: 640; }
+.two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr));
+  gap: 0 20px; align-items: start; }
 .rows thead th { border-bottom: 1px solid var(--line); white-space: nowrap; }
 .rows tbody td, .rows tbody th { border-bottom: 1px solid var(--line); }
 .rows tbody th { color: var(--ink); font-size: 14px; font-weight: 600; }
@@ -79,16 +94,17 @@ td, th { padding: 6px 14px 6px 0; vertical-align: baseline; }
 .matrix thead .tall { writing-mode: vertical-rl; transform: rotate(180deg); max-width: none;
   max-height: 11em; }
 .matrix .way { color: var(--soft); font-weight: 500; text-align: left; padding-bottom: 6px; }
-.overview { image-rendering: pixelated; width: min(100%, 560px); border: 1px solid var(--line); }
+.overview { image-rendering: pixelated; width: 440px; max-width: 100%; border: 1px solid var(--line); }
 .beside { display: flex; flex-wrap: wrap; gap: 24px 48px; align-items: flex-start; }
 .beside > div { max-width: 100%; }
-.grid-of { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr)); gap: 20px 18px; }
+.grid-of { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr));
+  gap: 20px 18px; }
 figure { margin: 0; min-width: 0; }
-figure img, .nothing { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; border-radius: 6px;
+figure img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; border-radius: 6px;
   background: color-mix(in srgb, var(--line) 45%, var(--card)); }
 .small img { image-rendering: pixelated; }
 figcaption { margin-top: 8px; font-size: 13.5px; line-height: 1.4; overflow-wrap: anywhere; }
-figcaption b { font-weight: 640; } figcaption .got { color: var(--wrong); font-weight: 640; }
+figcaption b { font-weight: 640; }
 figcaption small { display: block; color: var(--soft); font-size: 12px; overflow: hidden;
   text-overflow: ellipsis; white-space: nowrap; }
 pre { margin: 0; font: 12.5px/1.6 ui-monospace, "SF Mono", "Cascadia Mono", Consolas, monospace;

@@ -25,7 +25,9 @@ erf = np.vectorize(math.erf, otypes=[float])
 
 
 def sigmoid(x):
-    return np.where(x > 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))))
+    return np.where(
+        x > 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x)))
+    )
 
 
 def truth(function, x):

@@ -107,9 +107,11 @@ def test_relu_is_done_on_the_way_out(case):
 def test_weight_and_bias_gradients_are_the_reference(case, parts):
     x, w, b, options = case
     f, groups = fields(x, w, **options), options["groups"]
-    dy = np.random.default_rng(1).normal(
-        size=(f["images"], f["out_channels"], f["out_h"], f["out_w"])
-    ).astype(np.float32)
+    dy = (
+        np.random.default_rng(1)
+        .normal(size=(f["images"], f["out_channels"], f["out_h"], f["out_w"]))
+        .astype(np.float32)
+    )
     size, bias = to_panels(w, groups).size, pad_groups(b, groups).size
     partials = run(
         WEIGHT_GRADIENT[0], {"partials": (parts, size + bias)}, parts=parts, threads=2,
@@ -118,7 +120,9 @@ def test_weight_and_bias_gradients_are_the_reference(case, parts):
     )["partials"].sum(0)  # fmt: skip
     truth = conv2d_backward(dy, x, w, **options)
     close = {"rtol": 1e-4, "atol": 2e-4 * max(1, dy[0, 0].size) ** 0.5}
-    np.testing.assert_allclose(from_panels(partials[:size], w.shape, groups), truth.filters, **close)
+    np.testing.assert_allclose(
+        from_panels(partials[:size], w.shape, groups), truth.filters, **close
+    )
     np.testing.assert_allclose(unpad_groups(partials[size:], b.size, groups), truth.bias, **close)
     lanes = np.ones(w.shape, np.float32)
     unused = to_panels(lanes, groups).reshape(-1) == 0
@@ -130,9 +134,11 @@ def test_weight_and_bias_gradients_are_the_reference(case, parts):
 def test_input_gradient_is_the_reference(case):
     x, w, b, options = case
     f, groups = fields(x, w, **options), options["groups"]
-    dy = np.random.default_rng(2).normal(
-        size=(f["images"], f["out_channels"], f["out_h"], f["out_w"])
-    ).astype(np.float32)
+    dy = (
+        np.random.default_rng(2)
+        .normal(size=(f["images"], f["out_channels"], f["out_h"], f["out_w"]))
+        .astype(np.float32)
+    )
     window = f["window_h"] * f["window_w"]
     channels, filters = x.shape[1] // groups, w.shape[0] // groups
     turned_size = to_panels(np.zeros((x.shape[1], filters, *w.shape[2:]), np.float32), groups).size

@@ -40,7 +40,9 @@ def test_nan_and_infinity_pass_through_sums():
     assert np.signbit(y[3])
 
 
-@given(images=images, places=places, channels=channels, parts=parts, alias=st.booleans(), seed=seeds)
+@given(
+    images=images, places=places, channels=channels, parts=parts, alias=st.booleans(), seed=seeds
+)
 def test_multiply_channels_and_its_gradients(images, places, channels, parts, alias, seed):
     x, dy = normal(seed, 2, images, places, channels)
     scale = normal(seed + 1, images, channels)
@@ -79,9 +81,7 @@ def test_copies_of_channels_concatenate_and_split_again(rows, widths, parts, see
     np.testing.assert_array_equal(last, pieces[-1])
 
 
-@given(
-    images=images, rows=st.integers(1, 40), columns=st.integers(1, 40), parts=parts, seed=seeds
-)
+@given(images=images, rows=st.integers(1, 40), columns=st.integers(1, 40), parts=parts, seed=seeds)
 def test_transpose_turns_each_image(images, rows, columns, parts, seed):
     x = normal(seed, images, rows, columns)
     row = kernels.TRANSPOSE_IMAGES[0]
@@ -90,7 +90,9 @@ def test_transpose_turns_each_image(images, rows, columns, parts, seed):
     np.testing.assert_array_equal(y, x.transpose(0, 2, 1))
 
 
-@given(images=images, places=places, channels=channels, parts=parts, alias=st.booleans(), seed=seeds)
+@given(
+    images=images, places=places, channels=channels, parts=parts, alias=st.booleans(), seed=seeds
+)
 def test_position_bias_and_its_gradient(images, places, channels, parts, alias, seed):
     x, bias = normal(seed, images, places, channels), normal(seed + 1, places)
     sizes = {"images": images, "places": places, "channels": channels, "parts": parts, "threads": 2}
@@ -102,8 +104,12 @@ def test_position_bias_and_its_gradient(images, places, channels, parts, alias, 
 
 
 @given(
-    partial=st.integers(1, 9), count=st.integers(0, 50), gap=st.integers(0, 20), parts=parts, seed=seeds
-)  # fmt: skip
+    partial=st.integers(1, 9),
+    count=st.integers(0, 50),
+    gap=st.integers(0, 20),
+    parts=parts,
+    seed=seeds,
+)
 def test_partial_sums_are_put_together_across_gaps(partial, count, gap, parts, seed):
     partials = normal(seed, partial, count + gap)
     partials[:, count:] = np.nan

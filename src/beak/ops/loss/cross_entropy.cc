@@ -1,5 +1,6 @@
 // Cross-entropy of logits, with class weights and label smoothing, as PyTorch's CrossEntropyLoss
-// with the weighted mean: sum(losses) / total. A label outside the classes gives NaN.
+// with the weighted mean: sum(losses) / total. If total is 0, gradients are 0 (PyTorch: NaN). A label
+// outside the classes gives NaN.
 #include "vectors.h"
 
 namespace {
@@ -56,11 +57,15 @@ inline vec weights_of(const CrossEntropyArgs& a, int64_t c, int64_t n) {
     return a.class_weights ? load_some(a.class_weights + c, n) : broadcast(1.0f);
 }
 
+// weight x loss, but a class of weight 0 counts nothing even where its loss is infinite.
+inline double weighted(double weight, double loss) { return weight == 0 && loss == loss ? 0 : weight * loss; }
+inline dvec weighted(dvec weight, dvec loss) { return (weight == 0.0) & (loss == loss) ? dvec{} : weight * loss; }
+
 // -sum over classes of weight x log probability, where log_sum is log(sum e^logit).
 inline double smooth_loss(const CrossEntropyArgs& a, const float* x, double log_sum) {
     dvec sum{};
     by_lanes(0, a.classes, [&](int64_t c, int64_t n) {
-        sum += first_lanes(widen(weights_of(a, c, n)) * (log_sum - widen(load_some(x + c, n))), n);
+        sum += first_lanes(weighted(widen(weights_of(a, c, n)), log_sum - widen(load_some(x + c, n))), n);
     });
     return sum_lanes(sum);
 }
@@ -75,9 +80,10 @@ inline void write_gradient(const CrossEntropyArgs& a, const float* x, float* dx,
         weights += first_lanes(widen(weights_of(a, c, n)), n);
     });
     const double all = even * sum_lanes(weights) + label_weight;
-    const double probability = static_cast<double>(all) / e.sum / *a.total, share = even / *a.total;
+    const double one = *a.total == 0 ? 0 : 1 / *a.total;    // what one unit of weight is worth
+    const double probability = all * one / e.sum, share = even * one;
     const double at_label = exponential(broadcast(x[label] - e.top))[0] * probability -
-                            (share * (a.class_weights ? a.class_weights[label] : 1.0f) + label_weight / *a.total);
+                            (share * (a.class_weights ? a.class_weights[label] : 1.0f) + label_weight * one);
     by_lanes(0, a.classes, [&](int64_t c, int64_t n) {
         const dvec p = widen(exponential(load_some(x + c, n) - e.top)) * probability;
         store_some(dx + c, narrow(p - share * widen(weights_of(a, c, n))), n);
@@ -112,7 +118,7 @@ BEAK_KERNEL(cross_entropy, CrossEntropyArgs) {
         const Exponentials e = exponentials(x, a.classes);
         const double log_sum = logarithm(e.sum) + e.top;
         const double label_weight = (1.0 - a.smoothing) * (a.class_weights ? a.class_weights[label] : 1.0f);
-        double loss = label_weight * (log_sum - x[label]);
+        double loss = weighted(label_weight, log_sum - x[label]);
         if (a.smoothing > 0) loss += a.smoothing / static_cast<double>(a.classes) * smooth_loss(a, x, log_sum);
         a.losses[row] = loss;
         a.correct[row] = argmax(x, a.classes) == label;

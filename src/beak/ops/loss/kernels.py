@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from beak.ops.kernel import Kernel, structure
 
-LabelWeightsArgs = structure(
-    "LabelWeightsArgs", "ptr:labels ptr:class_weights ptr:total int:rows"
-)
+LabelWeightsArgs = structure("LabelWeightsArgs", "ptr:labels ptr:class_weights ptr:total int:rows")
 CrossEntropyArgs = structure(
     "CrossEntropyArgs",
     "ptr:logits ptr:labels ptr:class_weights ptr:total ptr:losses ptr:correct ptr:dlogits"

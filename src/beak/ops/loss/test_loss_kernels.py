@@ -14,7 +14,9 @@ from beak.ops.test_support import run
 pytestmark = pytest.mark.usefixtures("every_instruction_set")
 
 
-def cross_entropy(logits, labels, weights=None, smoothing=0.0, gradient=True, alias=False, **options):
+def cross_entropy(
+    logits, labels, weights=None, smoothing=0.0, gradient=True, alias=False, **options
+):
     rows, classes = logits.shape
     total = run(
         LABEL_WEIGHTS[0],
@@ -77,7 +79,14 @@ def test_loss_and_gradient_are_pytorchs(
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_infinite_and_nan_logits_as_in_pytorch(smoothing):
     inf, nan = np.inf, np.nan
-    rows = [[1, 2, inf], [1, -inf, 2], [-inf, 1, 2], [nan, 1, 2], [-inf, -inf, -inf], [3e38, 0, -3e38]]
+    rows = [
+        [1, 2, inf],
+        [1, -inf, 2],
+        [-inf, 1, 2],
+        [nan, 1, 2],
+        [-inf, -inf, -inf],
+        [3e38, 0, -3e38],
+    ]
     for row in rows:
         logits, labels = np.array([row], np.float32), np.zeros(1, np.int32)
         loss, gradient = torch_cross_entropy(logits, labels, None, smoothing)

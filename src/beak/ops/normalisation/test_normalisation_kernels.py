@@ -89,7 +89,9 @@ def test_statistics_of_a_batch_whatever_its_parts(rows, channels, parts, threads
     var = wide.var(0)
     np.testing.assert_allclose(found["mean"], wide.mean(0), rtol=1e-6, atol=1e-7)
     np.testing.assert_allclose(found["inverse"], 1 / np.sqrt(var + EPSILON), rtol=1e-6)
-    np.testing.assert_allclose(found["running_mean"], 0.45 + 0.1 * wide.mean(0), rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(
+        found["running_mean"], 0.45 + 0.1 * wide.mean(0), rtol=1e-6, atol=1e-7
+    )
     unbiased = var * rows / max(rows - 1, 1)
     np.testing.assert_allclose(found["running_var"], 0.45 + 0.1 * unbiased, rtol=1e-6)
 
@@ -139,7 +141,9 @@ def test_training_forward_and_backward_are_pytorchs(
     # of two rows that are nearly equal, float32 cannot know better than their own last digit
     slack = 1e-5 * np.max(found["inverse"])
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=slack)
-    gradients = backward(x, expected.astype(np.float32), dy, found, weight, function, 1, alias, parts, threads)
+    gradients = backward(
+        x, expected.astype(np.float32), dy, found, weight, function, 1, alias, parts, threads
+    )
     for got, wanted in zip(gradients, (dx, dweight, dbias), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=slack * 20)
 
@@ -148,13 +152,18 @@ def test_training_forward_and_backward_are_pytorchs(
 def test_backward_through_running_statistics_is_pytorchs(rows, channels, parts, relu, seed):
     x, dy, weight, bias = draw(seed, rows, channels)
     rng = np.random.default_rng(seed)
-    running = rng.normal(3, 1, channels).astype(np.float32), rng.uniform(1, 5, channels).astype(np.float32)
+    running = (
+        rng.normal(3, 1, channels).astype(np.float32),
+        rng.uniform(1, 5, channels).astype(np.float32),
+    )
     expected, dx, dweight, dbias = torch_batch_norm(x, dy, weight, bias, running, relu)
     found = {"mean": running[0], "inverse": (1 / np.sqrt(running[1] + EPSILON)).astype(np.float32)}
     function = 0 if relu else -1
     y = apply(x, found, weight, bias, function, parts=parts)
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
-    gradients = backward(x, expected.astype(np.float32), dy, found, weight, function, 0, False, parts)
+    gradients = backward(
+        x, expected.astype(np.float32), dy, found, weight, function, 0, False, parts
+    )
     for got, wanted in zip(gradients, (dx, dweight, dbias), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-5)
 

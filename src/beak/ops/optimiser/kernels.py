@@ -29,9 +29,7 @@ AdamRowsArgs = structure(
     " int:rows int:row real:beta1 real:beta2 real:epsilon real:decay int:decoupled",
 )
 SquaredNormArgs = structure("SquaredNormArgs", "ptr:gradient ptr:partials int:count")
-ClipScaleArgs = structure(
-    "ClipScaleArgs", "ptr:partials ptr:settings int:partial_parts real:limit"
-)
+ClipScaleArgs = structure("ClipScaleArgs", "ptr:partials ptr:settings int:partial_parts real:limit")
 
 SGD = (Kernel("sgd", SgdArgs),)
 SGD_ROWS = (Kernel("sgd_rows", SgdRowsArgs),)

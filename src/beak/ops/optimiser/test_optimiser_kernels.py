@@ -85,7 +85,11 @@ def adam_start(start):
 
 
 @given(
-    count=counts, decoupled=st.booleans(), decay=st.sampled_from([0.0, 0.1]), parts=parts, seed=seeds
+    count=counts,
+    decoupled=st.booleans(),
+    decay=st.sampled_from([0.0, 0.1]),
+    parts=parts,
+    seed=seeds,
 )
 def test_adam_and_adamw_walk_as_pytorchs(count, decoupled, decay, parts, seed):
     start, gradients = draw(seed, count)
@@ -128,7 +132,9 @@ def test_rows_that_are_not_touched_keep_weights_and_moments(rows, row, parts, se
     touched = rng.integers(0, 2, rows).astype(np.uint8)
     yes, no = touched == 1, touched == 0
     now = {"parameters": p, "moment1": m, "moment2": v, "average": average}
-    after = adam(now, g, 3, average=0.5, touched=touched, rows=rows, row=row, parts=parts, threads=2)
+    after = adam(
+        now, g, 3, average=0.5, touched=touched, rows=rows, row=row, parts=parts, threads=2
+    )
     whole = adam(now, g, 3, average=0.5, count=rows * row)
     for name in now:
         np.testing.assert_array_equal(after[name][yes], whole[name][yes])
@@ -148,9 +154,7 @@ def test_rows_that_are_not_touched_keep_weights_and_moments(rows, row, parts, se
         np.testing.assert_array_equal(after[name][no], now[name][no])
 
 
-@given(
-    count=st.integers(0, 3000), parts=parts, limit=st.sampled_from([0.1, 1.0, 1e4]), seed=seeds
-)
+@given(count=st.integers(0, 3000), parts=parts, limit=st.sampled_from([0.1, 1.0, 1e4]), seed=seeds)
 def test_clipping_scales_as_pytorchs(count, parts, limit, seed):
     g = np.random.default_rng(seed).normal(size=count).astype(np.float32)
     partials = run(

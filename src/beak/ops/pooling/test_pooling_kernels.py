@@ -123,9 +123,7 @@ def test_nan_and_infinities_pool_as_in_pytorch():
         "window_h": 3, "window_w": 2, "stride_h": 2, "stride_w": 2, "pad_top": 1, "pad_left": 0,
     }  # fmt: skip
     pictures = torch.tensor(x).permute(0, 3, 1, 2).contiguous().requires_grad_()
-    pooled, where = torch.nn.functional.max_pool2d(
-        pictures, (3, 2), 2, (1, 0), return_indices=True
-    )
+    pooled, where = torch.nn.functional.max_pool2d(pictures, (3, 2), 2, (1, 0), return_indices=True)
     out = {"y": (3, 4, 3, 21), "winner": ((3, 4, 3, 21), np.uint16)}
     found = run(kernels.MAX_POOL_FORWARD[0], out, x=x, **case)
     np.testing.assert_array_equal(found["y"], pooled.detach().permute(0, 2, 3, 1).numpy())

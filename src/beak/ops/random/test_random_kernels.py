@@ -62,7 +62,7 @@ def test_philox_of_any_counters_in_any_parts(counters, key, parts):
 
 
 def dropout_truth(x, settings, examples, node, rate):
-    images, places, channels = x.shape
+    _, places, channels = x.shape
     y = np.zeros(x.shape)
     seed, epoch = settings
     for image, example in enumerate(examples.tolist()):

@@ -22,6 +22,7 @@ ROWS = (
             "int:height int:width int:channels int:new_height int:new_width "
             "int:row_taps int:column_taps int:row_stride int:plane_stride",
         ),
+        scratch="resize_scratch",
     ),
 )
 
@@ -51,7 +52,6 @@ def resize(pixels: Array, size: tuple[int, int], out: Array | None = None) -> Ar
     first_column, column_weights = _weights(width, size[1])
     call_kernel(
         choose(ROWS),
-        scratch=(width * channels + 16) * 6,
         pixels=pixels,
         out=out.ctypes.data,
         first_row=first_row,

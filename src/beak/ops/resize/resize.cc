@@ -44,6 +44,10 @@ void along(const ResizeArgs* a, const uint16_t* between, uint8_t* out) {
 
 }    // namespace
 
+BEAK_EXPORT int64_t resize_scratch(const ResizeArgs* a) {
+    return (a->width * a->channels + 16) * 6;
+}
+
 BEAK_KERNEL(resize_bytes, ResizeArgs) {
     const Share rows(args->new_height, part, parts);
     int32_t* sums = reinterpret_cast<int32_t*>(scratch);

@@ -1,0 +1,111 @@
+"""``beak evaluate``: how good a trained network is on labelled pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import numpy as np
+
+from beak.cli.console import count, how_many, make_console, note, percent, print_json
+from beak.cli.options import command, data_dir_option, json_option, threads_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from beak.runs.evaluate import ClassScore, Evaluation
+
+MOST_CLASSES = 20
+"""With more classes than this, people see the worst ones; ``--json`` has all."""
+MOST_LINES = 5
+
+
+@command
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("source", metavar="SOURCE")
+@click.option(
+    "--part",
+    type=click.Choice(["test", "validation", "train", "all"]),
+    default="test",
+    help="Which of the source's pictures to count.",
+)
+@threads_option
+@data_dir_option
+@json_option
+def evaluate(
+    run: Path, source: str, part: str, threads: int | None, data_dir: Path | None, as_json: bool
+) -> None:
+    """How good a trained network is on labelled pictures.
+
+    RUN is a run directory or its model.safetensors, SOURCE as in beak train. Counted is the
+    source's test part: the given one, or else the tenth that training on it leaves out. For
+    pictures that were never trained on: --part all.
+    """
+    from beak.runs.run import Run
+
+    found = Run(run, threads=threads).evaluate(source, part=part, data_dir=data_dir)
+    for text in found.notes:
+        note(text)
+    if as_json:
+        print_json(found.to_json())
+        return
+    show_evaluation(make_console(), found)
+
+
+def show_evaluation(console: Console, found: Evaluation) -> None:
+    """The result, each class, what is taken for what, the surest mistakes."""
+    low, high = found.interval
+    console.print(
+        f"{percent(found.accuracy)} of {how_many(found.examples, 'picture')} right "
+        f"(95 % interval {100 * low:.1f} to {percent(high)}), loss {found.loss:.4f}\n",
+        style="good",
+    )
+    worst = sorted(found.classes, key=lambda score: score.f1 if score.f1 is not None else 2.0)
+    kept = worst[:MOST_CLASSES] if len(worst) > MOST_CLASSES else found.classes
+    console.print(table_of_classes(kept))
+    if len(worst) > MOST_CLASSES:
+        console.print(f"the {MOST_CLASSES} worst of {len(worst)} labels", style="dim")
+    confused = confusions(found)
+    if confused:
+        console.print("\nmost often confused", style="dim")
+        for line in confused[:MOST_LINES]:
+            console.print(f"  {line}")
+    if found.mistakes:
+        console.print("\nsurest mistakes", style="dim")
+        for mistake in found.mistakes[:MOST_LINES]:
+            console.print(
+                f"  {mistake.name}: {mistake.label}, "
+                f"taken for {mistake.predicted} with {percent(mistake.probability)}"
+            )
+
+
+def table_of_classes(scores: tuple[ClassScore, ...] | list[ClassScore]) -> Table:
+    """Precision, recall and F1 of each class, and how many pictures of it there are."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+    table.add_column("label", style="label", overflow="fold")
+    for name in ("precision", "recall", "F1", "pictures"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for score in scores:
+        shares = [
+            "-" if share is None else percent(share)
+            for share in (score.precision, score.recall, score.f1)
+        ]
+        table.add_row(score.label, *shares, count(score.support))
+    return table
+
+
+def confusions(found: Evaluation) -> list[str]:
+    """'4 taken for 9: 3 times', the most frequent first."""
+    wrong = np.array(found.confusion)
+    np.fill_diagonal(wrong, 0)
+    order = np.argsort(-wrong, axis=None, kind="stable")
+    places = [divmod(int(place), len(wrong)) for place in order[:MOST_LINES]]
+    return [
+        f"{found.labels[i]} taken for {found.labels[j]}: {how_many(int(wrong[i, j]), 'time')}"
+        for i, j in places
+        if wrong[i, j]
+    ]

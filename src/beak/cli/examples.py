@@ -1,0 +1,111 @@
+"""Pictures of a source's test part, drawn with what a network sees in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from beak.cli.console import make_console, percent, print_json
+from beak.cli.drawing import GAP, SIDE, draw_row
+from beak.errors import DataError
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from beak.runs.model import Model
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Example:
+    """One picture with its label and the network's answer."""
+
+    name: str
+    pixels: Array
+    """uint8 (C, H, W)."""
+    label: str
+    predicted: str
+    probabilities: dict[str, float]
+    """The best first."""
+
+
+def pick_examples(
+    model: Model, source: str, wanted: int, data_dir: Path | None, threads: int | None
+) -> list[Example]:
+    """``wanted`` examples, spread evenly over the source's test part.
+
+    Raises DataError where the source has no test part.
+    """
+    from beak.data.load import load_dataset
+    from beak.engine.make import make_engine
+    from beak.runs.evaluate import log_softmax
+
+    channels, height, width = model.spec.shape
+    dataset = load_dataset(
+        source,
+        data_dir=data_dir,
+        size=(height, width),
+        channels=channels,
+        fit=model.spec.fit,
+        threads=threads,
+    )
+    part = dataset.parts["test"]
+    if len(part) == 0:
+        raise DataError(f"{source}: there is no test part to show examples of")
+    places = np.unique(np.linspace(0, len(part) - 1, min(wanted, len(part))).astype(int))
+    pixels = np.asarray(part.inputs[places])
+    engine = make_engine(model.network, model.parameters, threads=threads)
+    shares = np.exp(log_softmax(engine.logits(model.spec.prepare(pixels))))
+    examples = []
+    for i, place in enumerate(places):
+        order = np.argsort(-shares[i], kind="stable")
+        ranked = {model.labels[k]: float(shares[i][k]) for k in order}
+        label = dataset.labels[int(part.labels[place])]
+        examples.append(
+            Example(part.names[place], pixels[i], label, model.labels[order[0]], ranked)
+        )
+    return examples
+
+
+def show_examples(
+    model: Model,
+    source: str,
+    wanted: int,
+    *,
+    data_dir: Path | None = None,
+    threads: int | None = None,
+    as_json: bool = False,
+) -> None:
+    """Draw ``wanted`` examples with the answers, or print the answers for programs."""
+    examples = pick_examples(model, source, wanted, data_dir, threads)
+    if as_json:
+        for one in examples:
+            print_json(
+                {
+                    "input": one.name,
+                    "label": one.predicted,
+                    "probabilities": one.probabilities,
+                    "truth": one.label,
+                }
+            )
+        return
+    draw_row(make_console(), [one.pixels for one in examples], [caption(one) for one in examples])
+
+
+def fitting_in_a_row(width: int) -> int:
+    """How many pictures fit side by side, at most 6."""
+    return min(6, max(1, (width - 2) // (SIDE + GAP)))
+
+
+def caption(example: Example) -> Text:
+    """'7 99.8 %', or 'not 7 but 1' in red where the answer is wrong."""
+    from rich.text import Text
+
+    if example.predicted != example.label:
+        return Text(f"✗ {example.predicted}, is {example.label}", "bad")
+    sure = percent(example.probabilities[example.predicted])
+    return Text.assemble((f"✓ {example.predicted}", "good"), (f"  {sure}", "dim"))

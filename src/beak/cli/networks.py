@@ -1,0 +1,62 @@
+"""``beak networks``: the catalogue."""
+
+from __future__ import annotations
+
+import click
+
+from beak.cli.console import count, make_console, on_terminal, print_json, sizes
+from beak.cli.options import command, json_option, shape
+
+
+@command
+@click.option(
+    "--input", "input_text", metavar="C,H,W", default="1,28,28", help="Input to size for."
+)
+@click.option("--classes", type=click.IntRange(min=2), default=10, help="How many classes.")
+@json_option
+def networks(input_text: str, classes: int, as_json: bool) -> None:
+    """The catalogue of networks, with their size for one input.
+
+    Train one with  beak train SOURCE --network NAME,  see one with  beak summary NAME.
+    """
+    from beak.errors import BeakError
+    from beak.network.catalogue import CATALOGUE, make_network
+
+    input_shape = shape(input_text) or (1, 28, 28)
+    rows = []
+    for name, entry in CATALOGUE.items():
+        try:
+            made = make_network(name, input_shape, classes)
+            parameters, work = made.parameter_count, made.multiply_adds
+        except BeakError:  # this input is too small for it
+            parameters = work = None
+        rows.append((name, entry.description, parameters, work))
+    if as_json:
+        for name, description, parameters, work in rows:
+            print_json(
+                {
+                    "name": name,
+                    "description": description,
+                    "parameters": parameters,
+                    "multiply_adds": work,
+                }
+            )
+        return
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    table.add_column("network", style="label", no_wrap=True)
+    table.add_column("what it is")
+    table.add_column("parameters", justify="right")
+    table.add_column("multiply-adds", justify="right", no_wrap=True)
+    for name, description, parameters, work in rows:
+        cells = [count(n) if n is not None else "does not fit" for n in (parameters, work)]
+        table.add_row(name, description, *cells)
+    console = make_console()
+    console.print(table)
+    if on_terminal():
+        console.print(
+            f"\nSizes for an input of {sizes(input_shape)} and {classes} classes."
+            "  beak summary NAME shows one layer by layer.",
+            style="dim",
+        )

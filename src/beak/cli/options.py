@@ -1,0 +1,50 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from beak.errors import UsageError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="For programs: one JSON object a line, nothing else."
+)
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="How many threads compute (all cores).",
+)
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Where the built-in sets lie.",
+)
+
+
+def command(function: Function) -> click.Command:
+    """A command of beak, with ``--traceback``."""
+    traceback = click.option(
+        "--traceback", is_flag=True, expose_value=False, help="Show where an error arose."
+    )
+    return click.command(context_settings={"show_default": True})(traceback(function))
+
+
+def shape(text: str | None) -> tuple[int, ...] | None:
+    """'1,28,28' -> (1, 28, 28)."""
+    if text is None:
+        return None
+    try:
+        sizes = tuple(int(word) for word in text.replace("x", ",").split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 1:
+        raise UsageError(f"--input '{text}': wanted channels,height,width such as 1,28,28")
+    return sizes

@@ -1,0 +1,142 @@
+"""``beak predict``: what a trained network sees in pictures."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from beak.cli.console import make_console, note, on_terminal, percent, print_json
+from beak.cli.options import command, data_dir_option, json_option, threads_option
+from beak.cli.paths import nearest_path
+from beak.errors import BeakError, DataError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from beak.runs.predictor import Prediction
+
+FOLLOWERS = 2
+"""How many more labels are named behind the first one on a terminal."""
+
+
+@command
+@click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.option("--top", type=click.IntRange(min=1), metavar="K", help="Give the K likeliest labels.")
+@click.option(
+    "--show",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Draw N pictures of a source's test part and what the network sees in them.",
+)
+@threads_option
+@data_dir_option
+@json_option
+def predict(
+    run: Path,
+    inputs: tuple[str, ...],
+    top: int | None,
+    show: int | None,
+    threads: int | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """What a trained network sees in pictures.
+
+    RUN is a run directory or its model.safetensors. INPUT is a picture of any size and common
+    format, a folder (all pictures under it), or - for the bytes of one picture on standard input.
+    With --show, INPUT is a source as in beak train: a built-in set, a folder of class folders, ...
+
+    Where the output is no terminal, a line is: input, label, probability, with tabs between.
+    """
+    from beak.runs.model import load_model
+    from beak.runs.predictor import Predictor
+
+    model = load_model(run)
+    if show is not None:
+        from beak.cli.examples import show_examples
+
+        for source in inputs:
+            show_examples(model, source, show, data_dir=data_dir, threads=threads, as_json=as_json)
+        return
+    names, raws = zip(*files_of(inputs), strict=True)
+    printer = make_printer(top, as_json, max(map(len, names)), max(map(len, model.labels)))
+    failed = 0
+    answers = Predictor(model, threads=threads).predict_many(raws)
+    for name, (_, answer) in zip(names, answers, strict=True):
+        if isinstance(answer, BeakError):
+            note(str(answer), "warning")
+            failed += 1
+            continue
+        for text in answer.notes:
+            note(f"{name}: {text}")
+        printer(name, answer)
+    if failed:
+        raise DataError(f"{failed} of {len(names)} inputs could not be answered, as said above")
+
+
+def files_of(inputs: tuple[str, ...]) -> Iterator[tuple[str, Path | bytes]]:
+    """Each input with the name it is printed under; a folder gives the pictures under it."""
+    from beak.data.builtin import BUILTIN
+    from beak.data.pictures import SUFFIXES
+
+    for text in inputs:
+        path = Path(text)
+        if text == "-":
+            yield "-", sys.stdin.buffer.read()
+        elif path.is_dir():
+            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            if not found:
+                raise DataError(f"no pictures under '{text}'")
+            yield from ((str(p), p) for p in found)
+        elif path.exists():
+            yield text, path
+        elif text in BUILTIN:
+            raise UsageError(f"'{text}' is a set of pictures; to see some of it: --show 6")
+        else:
+            raise UsageError(f"no file or folder '{text}'{nearest_path(path)}")
+
+
+def make_printer(top: int | None, as_json: bool, name_width: int, label_width: int) -> Any:
+    """The function that prints one answer: as JSON, for people, or between tabs."""
+    if as_json:
+        return lambda name, answer: print_json({**answer.to_json(top), "input": name})
+    if not on_terminal():
+        return lambda name, answer: print_tabs(name, answer, top)
+    console = make_console()
+    width = min(name_width, max(12, console.width // 3))
+    return lambda name, answer: print_row(console, name, answer, top, width, label_width)
+
+
+def print_tabs(name: str, answer: Prediction, top: int | None) -> None:
+    """'cat.jpg<TAB>cat<TAB>0.9731', one line for each of the labels asked for."""
+    for label, probability in list(answer.probabilities.items())[: top or 1]:
+        print(name, label, f"{probability:.4f}", sep="\t")
+
+
+def print_row(
+    console: Console,
+    name: str,
+    answer: Prediction,
+    top: int | None,
+    width: int,
+    label_width: int,
+) -> None:
+    """The input, its label, how sure, and what comes next; with ``top``, a line for each label."""
+    from rich.text import Text
+
+    ranked = list(answer.probabilities.items())
+    shown = name if len(name) <= width else "…" + name[1 - width :]
+    for place, (label, probability) in enumerate(ranked[: top or 1]):
+        line = Text((shown if place == 0 else "").ljust(width) + "  ", no_wrap=True)
+        line.append(label.ljust(label_width), "number" if place == 0 else "")
+        line.append(percent(probability).rjust(10))
+        if top is None:
+            rest = [f"{other} {percent(p)}" for other, p in ranked[1 : 1 + FOLLOWERS] if p >= 0.001]
+            line.append("   " + ", ".join(rest), "dim")
+        line.truncate(console.width, overflow="ellipsis")
+        console.print(line)

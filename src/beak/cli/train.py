@@ -1,0 +1,145 @@
+"""``beak train``: from raw files to a trained network."""
+
+from __future__ import annotations
+
+import contextlib
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from beak.cli.options import command, data_dir_option, json_option, threads_option
+from beak.errors import BeakError, RunError, UsageError
+
+if TYPE_CHECKING:
+    from beak.cli.training import JsonView, TrainingView
+    from beak.runs.run import Run
+
+
+@command
+@click.argument("source", metavar="SOURCE", required=False)
+@click.option("--network", metavar="NAME|FILE.json", help="The network; left out: chosen to fit.")
+@click.option("--recipe", type=click.Path(path_type=Path), metavar="FILE.toml", help="Train by it.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Directory of the run.")
+@click.option("--overwrite", is_flag=True, help="Replace the run that stands at --out.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="Go on with a stopped run, exactly where it was.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Times through the data.")
+@click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Pictures in a step.")
+@click.option("--seed", type=int, metavar="S", help="Where all random numbers come from.")
+@click.option("--folds", type=click.IntRange(min=2), metavar="N", help="Cross-validate in N folds.")
+@click.option("--compare", metavar="NETWORK", help="Train another one beside, such as dense.")
+@click.option("--kind", type=click.Choice(["auto", "pictures"]), default="auto", help="Of data.")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change one value of the recipe, such as optimiser.learning_rate=0.01.",
+)
+@click.option("--find-lr", is_flag=True, help="Only look for a good learning rate.")
+@click.option("--no-baseline", is_flag=True, help="Train no linear baseline beside.")
+@click.option("--strict", is_flag=True, help="Unreadable files are an error.")
+@threads_option
+@data_dir_option
+@json_option
+def train(source: str | None, as_json: bool, resume: Path | None, **options: Any) -> None:
+    """Train a network on pictures; the rest follows from the data.
+
+    SOURCE is a built-in set (beak data), a folder of class folders (with or without train/, val/
+    and test/ above them), a CSV or TSV of path and label, a folder of idx files, or an .npz.
+
+    Ctrl-C at any time; beak train --resume RUN goes on exactly where it was.
+    """
+    from beak.cli.training import JsonView, TrainingView
+
+    check_call(source, resume, options)
+    options["kind"] = None if options["kind"] == "auto" else options["kind"]
+    if options.pop("find_lr"):
+        from beak.cli.finding import find_learning_rate
+
+        find_learning_rate(source, options, as_json)
+        return
+    with JsonView() if as_json else TrainingView() as view:
+        try:
+            run = start(source, resume, options, view)
+        except KeyboardInterrupt:
+            raise stopped(view.run) from None
+    if not as_json:
+        show_what_came_of_it(run, options)
+
+
+def check_call(source: str | None, resume: Path | None, options: dict[str, Any]) -> None:
+    """SOURCE (which a recipe may name) or --resume, not both, not neither."""
+    given = [name for name, value in options.items() if value not in (None, False, (), "auto")]
+    if resume is not None:
+        more = [
+            f"--{name.replace('_', '-')}" for name in given if name not in ("threads", "data_dir")
+        ]
+        more = ["SOURCE"] * (source is not None) + more
+        if more:
+            raise UsageError(
+                f"--resume goes on with the run's own data and recipe; leave out {', '.join(more)}"
+            )
+    elif source is None and options["recipe"] is None:
+        raise UsageError(
+            "the argument SOURCE is missing: a folder of class folders, or a built-in "
+            "set such as digits (beak train --help)"
+        )
+
+
+def start(
+    source: str | None, resume: Path | None, options: dict[str, Any], view: JsonView | TrainingView
+) -> Run:
+    """Train, or go on with a training."""
+    from beak.train import train as training
+
+    if resume is not None:
+        return training.resume(
+            resume, listen=view.listen, progress=view.progress, threads=options["threads"]
+        )
+    settings = {name: value for name, value in options.items() if name != "no_baseline"}
+    settings["set"] = settings.pop("settings")
+    settings["baseline"] = False if options["no_baseline"] else None
+    return training.train(source, listen=view.listen, progress=view.progress, **settings)
+
+
+def stopped(run: str | None) -> RunError:
+    """What Ctrl-C answers where the training itself does not."""
+    if run is None:
+        return RunError("stopped before the training began")
+    return RunError(f"stopped; go on with: beak train --resume {run}")
+
+
+def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
+    """A few pictures with the network's answers, and what to type next."""
+    import shlex
+
+    from beak.cli.console import make_console
+    from beak.cli.examples import fitting_in_a_row, show_examples
+
+    console = make_console()
+    console.print()
+    data = tomllib.loads(run.recipe).get("data", {})
+    with contextlib.suppress(BeakError):  # no test part, or the source has gone: nothing to draw
+        show_examples(
+            run.model,
+            data.get("source", ""),
+            fitting_in_a_row(console.width),
+            data_dir=options["data_dir"] or data.get("directory") or None,
+            threads=options["threads"],
+        )
+    path = shlex.quote(str(run.path))
+    console.print(" next", style="label")
+    for typed, why in (
+        (f"beak predict {path} PICTURE", "what it sees in pictures of yours"),
+        (f"beak evaluate {path} SOURCE", "how good it is on others"),
+        (f"beak summary {path}", "the network layer by layer"),
+        (f"{path}/report.html", "for a browser: curves, classes, mistakes"),
+    ):
+        console.print(f"   {typed.ljust(len(path) + 22)}  {why}", no_wrap=True)

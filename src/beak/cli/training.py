@@ -1,0 +1,230 @@
+"""How a training shows itself: what the data are, a bar that moves, the epochs, the result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from beak.cli.console import count, duration, how_many, make_console, note, percent, print_json
+from beak.cli.meter import Meter, waiting
+from beak.cli.telling import recipe_lines, shortened
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+Event = dict[str, Any]
+
+LABEL_WIDTH = 11
+EPOCH_COLUMNS = (("epoch", 9), ("loss", 10), ("right", 9), ("loss", 12), ("right", 9), ("time", 10))
+
+
+class JsonView:
+    """One object a line on standard output; notes and warnings on standard error."""
+
+    def __init__(self) -> None:
+        self.run: str | None = None
+
+    def __enter__(self) -> JsonView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def listen(self, event: Event) -> None:
+        """Print one event, but for the steps."""
+        self.run = event.get("run") or self.run
+        if event["event"] in ("note", "warning"):
+            note(event["text"], event["event"])
+        elif event["event"] != "step":
+            print_json(event)
+
+    def progress(self, done: int, total: int) -> None:
+        """Say nothing: a program waits for events."""
+
+
+class TrainingView:
+    """The screen of ``beak train``; without the moving bar where no person looks."""
+
+    def __init__(self) -> None:
+        self.console = make_console()
+        self.live: Live | None = None
+        self.run: str | None = None
+        self.examples = 0
+        self.epochs = 0
+        self.meter = Meter(0, 0)
+        self.headed: str | None = None
+
+    def __enter__(self) -> TrainingView:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end_bar()
+
+    def listen(self, event: Event) -> None:
+        """Show one event of ``beak.train``; kinds that have no place here are left out."""
+        self.run = event.get("run") or self.run
+        handler = getattr(self, f"show_{event['event']}", None)
+        if handler is not None:
+            handler(event)
+
+    def show_data(self, event: Event) -> None:
+        """What was found, and how a picture becomes the network's input."""
+        self.end_bar()
+        parts, labels = event["examples"], event["labels"]
+        self.examples = parts.get("train", 0)
+        total = how_many(sum(parts.values()), "picture")
+        self.fact("data", f"{event['name']}: {total}, {how_many(len(labels), 'label')}")
+        self.fact("", shortened(labels, 12), "dim")
+        self.fact("", ", ".join(f"{count(n)} {name}" for name, n in parts.items()), "dim")
+        for text in new_notes(event):
+            self.fact("", text, "dim")
+        self.fact("input", event["input"])
+
+    def progress(self, done: int, total: int) -> None:
+        """Move the bar of what comes before the first event: downloading, decoding."""
+        if self.console.is_terminal and total:
+            self.bar().update(waiting("getting the data ready", done / total))
+
+    def show_note(self, event: Event) -> None:
+        """A line among the others."""
+        self.fact("note", event["text"], "dim")
+
+    def show_warning(self, event: Event) -> None:
+        """A line that asks for attention."""
+        self.fact("warning", event["text"], "warning")
+
+    def show_start(self, event: Event) -> None:
+        """The network and why, and the recipe in short."""
+        self.fact(
+            "network",
+            f"{event['network']}, {how_many(event['parameters'], 'parameter')}, "
+            f"{count(event['multiply_adds'])} multiply-adds a picture",
+        )
+        if event["why"]:
+            self.fact("", event["why"].removeprefix(f"{event['network']}: "), "dim")
+        first, *more = recipe_lines(event["recipe"])
+        self.fact("recipe", first)
+        for line in (*more, f"whole: {event['run']}/recipe.toml"):
+            self.fact("", line, "dim")
+        self.fact("run", event["run"])
+        self.epochs = event["epochs"]
+
+    def show_step(self, event: Event) -> None:
+        """Move the bar."""
+        self.begin(event)
+        self.meter.step(event)
+        if self.console.is_terminal:
+            self.bar().update(self.meter.line(self.console.width))
+
+    def show_epoch(self, event: Event) -> None:
+        """A line for the epoch, under a heading before the first one."""
+        self.begin(event)
+        self.console.print(epoch_line(event))
+
+    def begin(self, event: Event) -> None:
+        """A heading before the first news of each training: of the network, a fold, another."""
+        title = title_of(event)
+        if title != self.headed:
+            self.headed = title
+            self.meter = Meter(self.epochs, self.examples)
+            self.console.print(f"\n {title}" if title else "", style="label")
+            self.console.print(epoch_heading(), style="dim")
+
+    def show_fold(self, event: Event) -> None:
+        """How one fold did."""
+        self.fact("fold", f"{event['fold']} of {event['folds']}: {tested(event['test'])}")
+
+    def show_compare(self, event: Event) -> None:
+        """How the other network did."""
+        parameters = how_many(event["parameters"], "parameter")
+        self.fact(event["name"], f"{parameters}: {tested(event['test'])}")
+
+    def bar(self) -> Live:
+        """The live line at the bottom, begun when it is first needed."""
+        if self.live is None:
+            from rich.live import Live
+
+            self.live = Live(console=self.console, refresh_per_second=8, transient=True)
+            self.live.start()
+        return self.live
+
+    def end_bar(self) -> None:
+        """Take the live line away."""
+        if self.live is not None:
+            self.live.stop()
+            self.live = None
+
+    def show_done(self, event: Event) -> None:
+        """The result, and what stands beside it."""
+        self.end_bar()
+        self.console.print()
+        self.fact("result", tested(event["test"]), "good")
+        baseline, other = event["baseline"], event.get("compare")
+        if other:
+            self.fact("", f"{tested(other['test'])} with {other['name']}", "dim")
+        if baseline:
+            name = "a linear classifier" if baseline["name"] == "linear" else baseline["name"]
+            self.fact("", f"{percent(baseline['accuracy'])} with {name}", "dim")
+        self.fact("time", duration(event["seconds"]), "dim")
+
+    def fact(self, label: str, text: str, style: str = "") -> None:
+        """'label      text', long text wrapped under itself."""
+        from rich.table import Table
+        from rich.text import Text
+
+        row = Table.grid(padding=0)
+        row.add_column(width=1)
+        row.add_column(width=LABEL_WIDTH, no_wrap=True)
+        row.add_column(overflow="fold")
+        row.add_row(
+            "", Text(label, style if label in ("note", "warning") else "label"), Text(text, style)
+        )
+        self.console.print(row)
+
+
+def new_notes(event: Event) -> list[str]:
+    """The notes on the data that say more than the lines above them; warnings come by themselves."""
+    notes = [f["text"] for f in event["findings"] if f["level"] == "note"]
+    total = str(sum(event["examples"].values()))
+    notes = [text.removesuffix(f"; input: {event['input']}") for text in notes]
+    return [text for text in notes if not text.replace(",", "").startswith(total)]
+
+
+def tested(test: Event | None) -> str:
+    """'98.9 % of 180 test pictures right (95 % interval 96.0 to 99.7 %)'."""
+    if not test:
+        return "not tested: there is no test part"
+    low, high = test["interval"]
+    return (
+        f"{percent(test['accuracy'])} of {how_many(test['examples'], 'test picture')} right "
+        f"(95 % interval {100 * low:.1f} to {percent(high)})"
+    )
+
+
+def title_of(event: Event) -> str:
+    """Which of several trainings an event is about; empty for the network itself."""
+    if "fold" in event:
+        return f"fold {event['fold']} of {event['folds']}"
+    return f"beside it: {event['compare']}" if "compare" in event else ""
+
+
+def epoch_heading() -> str:
+    """The names over the epochs' numbers, in two lines."""
+    widths = [width for _, width in EPOCH_COLUMNS]
+    groups = (
+        " " * widths[0] + "training".rjust(sum(widths[1:3])) + "validation".rjust(sum(widths[3:5]))
+    )
+    return groups + "\n" + "".join(name.rjust(width) for name, width in EPOCH_COLUMNS)
+
+
+def epoch_line(event: Event) -> str:
+    """One epoch's numbers, in columns."""
+    right = event["validation_accuracy"]
+    cells = [
+        f"{event['epoch']}/{event['epochs']}",
+        f"{event['train_loss']:.4f}",
+        percent(event["train_accuracy"]),
+        "" if event["validation_loss"] is None else f"{event['validation_loss']:.4f}",
+        "" if right is None else percent(right),
+        f"{event['seconds']:.1f} s",
+    ]
+    return "".join(cell.rjust(width) for cell, (_, width) in zip(cells, EPOCH_COLUMNS, strict=True))

@@ -1,0 +1,60 @@
+"""A workplace with pictures that have something to learn in them."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+KINDS = ("disc", "stripes", "cross")
+
+
+def draw(kind: str, seed: int, grey: bool = False) -> Image.Image:
+    """A shape at a random place, in random colours, on noise; 24 to 40 pixels a side."""
+    random = np.random.default_rng([KINDS.index(kind), seed])
+    height, width = random.integers(24, 41, 2)
+    y, x = np.mgrid[:height, :width]
+    y0, x0 = random.uniform(0.35, 0.65, 2) * (height, width)
+    radius = random.uniform(6, 9)
+    distance = np.hypot(y - y0, x - x0)
+    ink = {
+        "disc": distance < radius,
+        "stripes": (y // 3 % 2 == 0) & (np.abs(x - x0) < radius),
+        "cross": ((np.abs(y - y0) < 2) | (np.abs(x - x0) < 2)) & (distance < radius + 3),
+    }[kind]
+    background, colour = random.uniform(0, 90, 3), random.uniform(160, 255, 3)
+    pixels = np.where(ink[..., None], colour, background) + random.normal(0, 8, (height, width, 3))
+    picture = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+    return picture.convert("L") if grey else picture
+
+
+def class_folders(where: Path, each: int = 40, kinds: tuple[str, ...] = KINDS[:2]) -> Path:
+    """One folder for each kind, PNG and JPEG in turn."""
+    for kind in kinds:
+        (where / kind).mkdir(parents=True, exist_ok=True)
+        for i in range(each):
+            draw(kind, i).save(where / kind / f"{i:03}.{'png' if i % 2 else 'jpg'}")
+    return where
+
+
+def write_csv(path: Path, rows: list[tuple[str, str]], heading: bool = True) -> Path:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        if heading:
+            writer.writerow(("path", "label"))
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture()
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current directory: photos/ with two classes, cat.jpg; caches of its own."""
+    class_folders(tmp_path / "photos")
+    draw("disc", 1000).save(tmp_path / "cat.jpg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BEAK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("BEAK_DATA_DIR", raising=False)
+    return tmp_path
