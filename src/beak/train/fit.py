@@ -25,8 +25,7 @@ from beak.network.layers import BatchNorm
 from beak.network.network import Network
 from beak.runs.directory import RunDirectory
 from beak.runs.evaluate import evaluate
-from beak.train import progress as checkpoints
-from beak.train.progress import DivergedError, Progress
+from beak.train.progress import DivergedError, Progress, restore_progress, save_progress
 from beak.train.recipe import Recipe
 from beak.train.records import EpochRecord, StepRecord
 from beak.train.schedule import learning_rate
@@ -93,7 +92,7 @@ class Fit:
         if not self.directory.checkpoint_path.exists():
             self.directory.cut_history(0)
             return
-        self._progress, notes = checkpoints.restore(
+        self._progress, notes = restore_progress(
             self.directory, self.engine, self.dataset, self.recipe
         )
         self.notes += notes
@@ -198,7 +197,7 @@ class Fit:
     def _save(self) -> None:
         if self.directory is not None:
             try:
-                checkpoints.save(self.directory, self.engine, self.dataset, self._progress)
+                save_progress(self.directory, self.engine, self.dataset, self._progress)
             except DivergedError as error:
                 raise self._diverged(str(error)) from None
         self._saved = self.clock()
