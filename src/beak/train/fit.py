@@ -8,6 +8,7 @@ example), and a checkpoint holds the weights, the optimiser's moments and the ep
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -33,7 +34,8 @@ from beak.train.schedule import learning_rate
 Array = np.ndarray[Any, Any]
 
 CHECKPOINT_SECONDS = 20.0
-"""At most this long between checkpoints (and a step): well below the 30 seconds promised."""
+"""At most this long between checkpoints (and a step): well below the 30 seconds promised.
+``BEAK_CHECKPOINT_SECONDS`` sets another; no result depends on it."""
 
 
 class StoppedError(BeakError):
@@ -72,6 +74,9 @@ class Fit:
         part, batch = self.dataset.parts["train"], self.recipe.batch
         if len(part.labels) == 0:
             raise DataError("the training part holds no examples")
+        self.checkpoint_seconds = float(
+            os.environ.get("BEAK_CHECKPOINT_SECONDS") or CHECKPOINT_SECONDS
+        )
         self.trained: Trained | None = None
         self.notes: list[str] = []
         self._progress = Progress()
@@ -150,7 +155,7 @@ class Fit:
         if self.stopping():
             self._save()
             raise StoppedError(self._stopped_text())
-        if self.clock() - self._saved >= CHECKPOINT_SECONDS:
+        if self.clock() - self._saved >= self.checkpoint_seconds:
             self._save()
 
     def rate(self) -> float:

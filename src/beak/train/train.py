@@ -126,6 +126,7 @@ def _run(
     resume: bool,
 ) -> Run:
     with directory.locked(), wish_to_stop() as stopping:
+        directory.tidy()
         session = Session(listen or (lambda event: None), stopping, threads, engine)
         _announce(ready, directory, session)
         _train_all(ready, directory, session, resume=resume)
