@@ -18,6 +18,8 @@ from beak.train.fit import Fit
 from beak.train.recipe import EarlyStopping, OptimiserRecipe, Recipe, ScheduleRecipe
 
 MOST_EPOCHS = 30
+FREE_SECONDS = 0.5
+"""A baseline that takes no longer is always trained."""
 SECONDS_PER_MULTIPLY_ADD = 3e-10
 """A training step's cost for each multiply-add of an example, measured within a factor of two."""
 SECONDS_PER_VALUE = 4e-9
@@ -39,11 +41,13 @@ def baseline_epochs(dataset: Dataset, network: Network, linear: Network, recipe:
     From counts, not from a clock, so that two runs with one seed have the same baseline.
     """
     values = math.prod(dataset.spec.shape)
-    cost, linear_cost = (
-        values * SECONDS_PER_VALUE + made.multiply_adds * SECONDS_PER_MULTIPLY_ADD
+    epoch, linear_epoch = (
+        len(dataset.parts["train"])
+        * (values * SECONDS_PER_VALUE + made.multiply_adds * SECONDS_PER_MULTIPLY_ADD)
         for made in (network, linear)
     )
-    return min(int(0.1 * recipe.epochs * cost / linear_cost), MOST_EPOCHS)
+    seconds = max(0.1 * recipe.epochs * epoch, FREE_SECONDS)
+    return min(int(seconds / linear_epoch), MOST_EPOCHS)
 
 
 def train_baseline(

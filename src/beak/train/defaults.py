@@ -31,7 +31,7 @@ def batch_for(examples: int) -> int:
     """A power of two from 4 to 128 that leaves some 40 steps an epoch where it can.
 
     >>> batch_for(1400), batch_for(5000), batch_for(54_000), batch_for(20)
-    (32, 64, 128, 4)
+    (32, 128, 128, 4)
     """
     power = round(math.log2(max(examples, 1) / 40)) if examples >= 320 else 2
     small: int = 1 << min(max(power, 2), 7)
@@ -39,7 +39,7 @@ def batch_for(examples: int) -> int:
 
 
 def average_for(steps: int) -> float:
-    """Decay of the weight average: a memory of 2 % of all steps, at most 1,000.
+    """Decay of the weight average: a memory of 2 % of all steps, at least 10, at most 1,000.
 
     Short, because the schedule ends near zero anyway, and because the average starts from the
     first weights, whose trace has to be gone before the first validation says much.

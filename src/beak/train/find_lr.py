@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from beak.errors import DataError
 from beak.network.network import Network
 from beak.train.prepare import gather, prepare
 from beak.train.recipe import Recipe
+
+Array = np.ndarray[Any, Any]
 
 STEPS = 120
 LOWEST, HIGHEST = 1e-6, 10.0
@@ -35,7 +38,7 @@ class LearningRates:
     smoothed: tuple[float, ...]
     """Their exponential average, corrected for its start."""
     suggestion: float
-    """Where the smoothed loss falls steepest over the logarithm of the rate."""
+    """An order of magnitude below the rate of the least loss; see `suggest`."""
     diverged_at: float | None
     """The rate at which the loss had grown too high; None: it never did."""
 
@@ -92,7 +95,7 @@ def range_test(
             f"the loss is no number at a learning rate of {lowest:g} already; look at the examples"
         )
     return LearningRates(
-        tuple(rates), tuple(losses), tuple(smoothed), steepest(rates, smoothed), diverged
+        tuple(rates), tuple(losses), tuple(smoothed), suggest(rates, losses), diverged
     )
 
 
@@ -110,36 +113,48 @@ def _endless(dataset: Dataset, recipe: Recipe) -> Iterator[tuple[int, Batch]]:
                 yield epoch, batch
 
 
-def steepest(rates: list[float], smoothed: list[float]) -> float:
-    """The rate at which the loss falls fastest, rounded to two digits.
+def suggest(rates: Sequence[float], losses: Sequence[float]) -> float:
+    """A tenth of the rate at which the loss is least, rounded to two digits.
 
-    Only up to the least loss counts: what lies behind it is the way up. Where nothing falls, a
-    tenth of the last rate before the end.
+    Beyond the least the steps are too long already; an order of magnitude before it is the
+    highest rate that a one-cycle or cosine schedule bears well. Single losses jump from batch to
+    batch, so the least is that of a Gaussian average over both sides. Where the loss never falls
+    clearly below its median in the first quarter, a tenth of the last rate.
 
-    >>> steepest([1e-4, 1e-3, 1e-2, 1e-1, 1.0], [2.3, 2.2, 1.2, 0.9, 3.0])
-    0.01
+    >>> rates = [10.0 ** (k / 10 - 5) for k in range(40)]
+    >>> suggest(rates, [2.3] * 15 + [2.3 - 0.1 * k for k in range(20)] + [k for k in range(5)])
+    0.0025
     """
-    least = int(np.argmin(smoothed))
-    if least < 2:
+    smooth = gaussian_average(np.asarray(losses, np.float64), max(len(losses) / 40, 0.5))
+    level, least = float(np.median(losses[: max(len(losses) // 4, 1)])), int(np.argmin(smooth))
+    if least < len(losses) // 4 or smooth[least] >= level:
         return float(f"{rates[-1] / 10:.2g}")
-    slopes = np.gradient(np.array(smoothed), np.log(np.array(rates)))[: least + 1]
-    return float(f"{rates[int(np.argmin(slopes))]:.2g}")
+    return float(f"{rates[least] / 10:.2g}")
+
+
+def gaussian_average(values: Array, width: float) -> Array:
+    """Each value's average with those around it, weighted by exp(-(distance / width)^2 / 2)."""
+    apart = np.arange(len(values))[:, None] - np.arange(len(values))
+    weights = np.exp(-((apart / width) ** 2) / 2)
+    found: Array = weights @ values / weights.sum(axis=1)
+    return found
 
 
 def find_lr(
     source: Any,
     *,
-    network: Network | str | None = None,
-    recipe: Recipe | str | None = None,
-    set: Any = (),
+    network: Network | str | Path | None = None,
+    recipe: Recipe | str | Path | None = None,
+    set: Iterable[str] | Mapping[str, Any] = (),
     kind: str | None = None,
     seed: int | None = None,
-    data_dir: str | None = None,
+    data_dir: str | Path | None = None,
     threads: int | None = None,
     engine: str = "auto",
 ) -> LearningRates:
     """The LR range test for what ``train`` would train; nothing is written."""
-    values = gather(recipe, set, {"data.kind": kind, "seed": seed, "data.directory": data_dir})
+    directory = None if data_dir is None else str(data_dir)
+    values = gather(recipe, set, {"data.kind": kind, "seed": seed, "data.directory": directory})
     ready = prepare(source, values, network, threads=threads)
     runner = make_engine(ready.network, seed=ready.recipe.seed, threads=threads, kind=engine)
     return range_test(runner, ready.dataset, ready.recipe)

@@ -8,6 +8,7 @@ example), and a checkpoint holds the weights, the optimiser's moments and the ep
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
@@ -25,8 +26,7 @@ from beak.network.layers import BatchNorm
 from beak.network.network import Network
 from beak.runs.directory import RunDirectory
 from beak.runs.evaluate import evaluate
-from beak.train import progress as checkpoints
-from beak.train.progress import DivergedError, Progress
+from beak.train.progress import DivergedError, Progress, restore_progress, save_progress
 from beak.train.recipe import Recipe
 from beak.train.records import EpochRecord, StepRecord
 from beak.train.schedule import learning_rate
@@ -34,7 +34,8 @@ from beak.train.schedule import learning_rate
 Array = np.ndarray[Any, Any]
 
 CHECKPOINT_SECONDS = 20.0
-"""At most this long between checkpoints (and a step): well below the 30 seconds promised."""
+"""At most this long between checkpoints (and a step): well below the 30 seconds promised.
+``BEAK_CHECKPOINT_SECONDS`` sets another; no result depends on it."""
 
 
 class StoppedError(BeakError):
@@ -73,6 +74,9 @@ class Fit:
         part, batch = self.dataset.parts["train"], self.recipe.batch
         if len(part.labels) == 0:
             raise DataError("the training part holds no examples")
+        self.checkpoint_seconds = float(
+            os.environ.get("BEAK_CHECKPOINT_SECONDS") or CHECKPOINT_SECONDS
+        )
         self.trained: Trained | None = None
         self.notes: list[str] = []
         self._progress = Progress()
@@ -93,7 +97,7 @@ class Fit:
         if not self.directory.checkpoint_path.exists():
             self.directory.cut_history(0)
             return
-        self._progress, notes = checkpoints.restore(
+        self._progress, notes = restore_progress(
             self.directory, self.engine, self.dataset, self.recipe
         )
         self.notes += notes
@@ -151,7 +155,7 @@ class Fit:
         if self.stopping():
             self._save()
             raise StoppedError(self._stopped_text())
-        if self.clock() - self._saved >= CHECKPOINT_SECONDS:
+        if self.clock() - self._saved >= self.checkpoint_seconds:
             self._save()
 
     def rate(self) -> float:
@@ -198,7 +202,7 @@ class Fit:
     def _save(self) -> None:
         if self.directory is not None:
             try:
-                checkpoints.save(self.directory, self.engine, self.dataset, self._progress)
+                save_progress(self.directory, self.engine, self.dataset, self._progress)
             except DivergedError as error:
                 raise self._diverged(str(error)) from None
         self._saved = self.clock()

@@ -48,7 +48,9 @@ class Progress:
         self.step, self.loss_sum, self.correct, self.seen, self.seconds = 0, 0.0, 0, 0, 0.0
 
 
-def save(directory: RunDirectory, engine: Engine, dataset: Dataset, progress: Progress) -> None:
+def save_progress(
+    directory: RunDirectory, engine: Engine, dataset: Dataset, progress: Progress
+) -> None:
     """Write the checkpoint; DivergedError, the one before kept, where weights are not finite."""
     parameters = engine.parameters()
     if not all(np.isfinite(value).all() for value in parameters.values()):
@@ -63,7 +65,7 @@ def save(directory: RunDirectory, engine: Engine, dataset: Dataset, progress: Pr
     directory.save_checkpoint(arrays, {"position": position, **made_on})
 
 
-def restore(
+def restore_progress(
     directory: RunDirectory, engine: Engine, dataset: Dataset, recipe: Recipe
 ) -> tuple[Progress, list[str]]:
     """Bring engine and history to where the checkpoint stands; progress, and notes for the user.

@@ -26,8 +26,9 @@ from beak.train.recipe import ScheduleRecipe
 def learning_rate(schedule: ScheduleRecipe, peak: float, step: int, steps: int) -> float:
     """The rate of step ``step`` (from 0) of ``steps``; the module's text has the formulas.
 
-    >>> learning_rate(ScheduleRecipe(kind="one-cycle", warmup=0.3, start=0.04), 0.01, 0, 100)
-    0.0004
+    >>> schedule = ScheduleRecipe(kind="one-cycle", warmup=0.3, start=0.04)
+    >>> [round(learning_rate(schedule, 0.01, step, 100), 6) for step in (0, 29, 99)]
+    [0.0004, 0.01, 1e-06]
     """
     if not 0 <= step < steps:
         raise ValueError(f"step {step} of {steps}: steps count from 0 and end before {steps}")

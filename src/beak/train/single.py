@@ -132,6 +132,7 @@ def train_beside(
     path = directory.path / name
     if resume and path.exists():
         beside = RunDirectory(path)
+        beside.tidy()
         if beside.finished:
             return Outcome(load_model(beside.model_path), None)
     else:

@@ -94,7 +94,7 @@ def resume(
     if directory.finished:
         told: Listener = listen or (lambda event: None)
         told({"event": "note", "text": f"{directory} is finished; there is nothing to go on with"})
-        return Run(directory.path)
+        return Run(directory.path, threads)
     values = read_values(directory.read_recipe(), str(directory.recipe_path))
     if source is None and not values.get("data.source"):
         raise RunError(
@@ -126,10 +126,11 @@ def _run(
     resume: bool,
 ) -> Run:
     with directory.locked(), wish_to_stop() as stopping:
+        directory.tidy()
         session = Session(listen or (lambda event: None), stopping, threads, engine)
         _announce(ready, directory, session)
         _train_all(ready, directory, session, resume=resume)
-    return Run(directory.path)
+    return Run(directory.path, threads)
 
 
 def _announce(ready: Prepared, directory: RunDirectory, session: Session) -> None:
