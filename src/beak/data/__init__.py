@@ -1,0 +1,1 @@
+"""Raw files into numbered examples: sources, splits, caches, augmentation, batches."""

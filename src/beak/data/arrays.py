@@ -9,7 +9,7 @@ import os
 import re
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,17 +136,21 @@ def is_idx(name: str) -> bool:
     return re.search(r"(idx\d|[-.]idx|-ubyte)", name.lower()) is not None
 
 
-def idx_parts(folder: Path) -> list[ArrayPart]:
-    """The pairs of pictures and labels of a folder of idx files; [] where there are none."""
+def idx_files(folder: Path) -> list[Path]:
+    """The idx files of a folder; where one lies there plain and as .gz, the plain one."""
     names = sorted(n for n in os.listdir(folder) if is_idx(n) and not n.startswith("."))
-    plain = {n for n in names if not n.lower().endswith(".gz")}
-    names = [n for n in names if n in plain or n[:-3] not in plain]
+    return [folder / n for n in names if n.removesuffix(".gz") == n or n[:-3] not in names]
+
+
+def idx_parts(files: Sequence[Path]) -> list[ArrayPart]:
+    """Pictures and labels of idx files, paired by what stands before those words in their names."""
+    folder, names = files[0].parent, [file.name for file in files]
     pairs: dict[str, dict[str, Path]] = {}
-    for name in names:
-        kind = re.search(r"(images|labels)", name.lower())
+    for file in files:
+        kind = re.search(r"(images|labels)", file.name.lower())
         if kind:
-            prefix = name[: kind.start()].strip("-_. ").lower()
-            pairs.setdefault(prefix, {})[kind.group()] = folder / name
+            prefix = file.name[: kind.start()].strip("-_. ").lower()
+            pairs.setdefault(prefix, {})[kind.group()] = file
     parts: dict[int, ArrayPart] = {}
     for prefix, files in sorted(pairs.items()):
         lacking = {"images", "labels"} - set(files)
@@ -161,7 +165,7 @@ def idx_parts(folder: Path) -> list[ArrayPart]:
         parts[part] = ArrayPart(
             part, idx_member(files["images"]), idx_member(files["labels"]).read()
         )
-    if names and not parts:
+    if not parts:
         raise DataError(
             f"{folder}: idx files need 'images' or 'labels' in their names; got {names[0]}"
         )

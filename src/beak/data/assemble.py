@@ -15,7 +15,7 @@ from beak.data.report import Finding, Report
 from beak.data.rows import Rows
 from beak.data.spec import InputSpec
 from beak.data.split import PARTS, TRAIN, split
-from beak.errors import DataError
+from beak.errors import DataError, did_you_mean
 
 Array = np.ndarray[Any, Any]
 
@@ -49,20 +49,30 @@ def assemble(
     *,
     plain_border: bool = False,
     strict: bool = False,
+    known: tuple[str, ...] | None = None,
+    keep_scale: bool = False,
 ) -> Dataset:
     """The data set of these examples. Raises DataError for one class only, and with ``strict``
     for every warning.
+
+    ``known``: the labels of a trained network, in its order; then one class is enough, and a label
+    that it does not know is an error. ``keep_scale``: the spec's mean and std stay.
     """
     findings = list(examples.findings)
-    counts = np.bincount(examples.classes, minlength=len(labels)).tolist()
-    findings += check_labels(labels, counts)
-    labels, classes = _present(labels, examples.classes)
+    if known is None:
+        counts = np.bincount(examples.classes, minlength=len(labels)).tolist()
+        findings += check_labels(labels, counts)
+        labels, classes = _present(labels, examples.classes)
+    else:
+        labels, classes = known, _as_known(name, labels, examples.classes, known)
     parts, told = split(examples.hashes, examples.given, classes, labels)
     keep, copies = check_duplicates(examples.names, examples.hashes, classes, parts, labels)
     kept = np.flatnonzero(keep)
-    findings += [*told, *copies, *check_counts(labels, classes[kept], parts[kept])]
-    if not (parts[kept] == TRAIN).any():
-        raise DataError(f"{name}: no training examples are left; more pictures are needed")
+    findings += [*told, *copies]
+    if known is None:
+        findings += check_counts(labels, classes[kept], parts[kept])
+        if not (parts[kept] == TRAIN).any():
+            raise DataError(f"{name}: no training examples are left; more pictures are needed")
     findings.insert(0, count_line(parts[kept], labels))
     made = {}
     for p, part in enumerate(PARTS):
@@ -76,7 +86,8 @@ def assemble(
     report = Report(tuple(findings))
     if strict and report.warnings:
         raise DataError(f"{name}: {report.warnings[0].line()} (strict)")
-    spec = scaled(spec, made["train"], examples)
+    if not keep_scale:
+        spec = scaled(spec, made["train"], examples)
     return Dataset(
         name=name,
         kind=spec.kind,
@@ -96,6 +107,18 @@ def _present(labels: tuple[str, ...], classes: Array) -> tuple[tuple[str, ...], 
         return labels, classes
     place = np.cumsum(counts > 0) - 1
     return tuple(np.array(labels, object)[counts > 0]), place[classes].astype(np.int32)
+
+
+def _as_known(name: str, labels: tuple[str, ...], classes: Array, known: tuple[str, ...]) -> Array:
+    """Classes numbered as the known labels are."""
+    place = {label: i for i, label in enumerate(known)}
+    strange = [labels[c] for c in np.unique(classes) if labels[c] not in place]
+    if strange:
+        raise DataError(
+            f"{name}: the network does not know the label {strange[0]!r}"
+            f"{did_you_mean(strange[0], known)}"
+        )
+    return np.array([place.get(label, -1) for label in labels], np.int32)[classes]
 
 
 def scaled(spec: InputSpec, train: Part, examples: Examples) -> InputSpec:

@@ -54,7 +54,7 @@ class Augmentation:
     erase: float = 0.0
     """Every second time a rectangle with sides up to this share is blanked."""
     outside: str = "background"
-    """What is seen beyond the picture: "background" (the InputSpec's) or "edge" (its edge goes on)."""
+    """What is seen beyond the picture: "background" (the InputSpec's) or "edge" (it goes on)."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -62,6 +62,8 @@ def decode_file(source: Path | bytes, name: str) -> Decoded:
     except IsADirectoryError:
         raise DataError(f"{name}: is a folder, not a picture") from None
     except Image.UnidentifiedImageError:
+        if isinstance(source, Path) and source.stat().st_size == 0:
+            raise DataError(f"{name}: the file is empty") from None
         raise DataError(f"{name}: not a picture that can be read ({', '.join(FORMATS)})") from None
     except Image.DecompressionBombError:
         raise DataError(f"{name}: more than {MOST_PIXELS} pixels; make it smaller") from None

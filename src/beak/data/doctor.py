@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from beak.data.report import NOTE, WARNING, Finding
-from beak.data.split import PARTS, TEST, TRAIN, groups_of
+from beak.data.split import PARTS, TRAIN, groups_of
 from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -90,10 +91,9 @@ def check_duplicates(
     copies = np.flatnonzero(counts[groups] > 1)
     order = copies[np.argsort(groups[copies], kind="stable")]
     bounds = np.flatnonzero(np.diff(groups[order], prepend=-1, append=-1))
-    sets = [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    sets = [order[a:b] for a, b in itertools.pairwise(bounds)]
     conflicts, across, extra = [], [], 0
     for same in sets:
-        first = same[0]
         if len(set(classes[same].tolist())) > 1:
             told = ", ".join(f"{names[i]} ({labels[classes[i]]})" for i in same[:4])
             conflicts.append(f"[{told}]")
@@ -101,7 +101,7 @@ def check_duplicates(
         dropped = same[parts[same] < last_part]
         keep[dropped] = False
         across += [f"{names[i]} ({PARTS[parts[i]]}) = {names[same[-1]]}" for i in dropped]
-        extra += len(same) - 1 - len(dropped) if len(same) > 1 and first is not None else 0
+        extra += len(same) - 1 - len(dropped)
     if across:
         text = (
             f"{len(across)} examples are also in a part that is held out from them: "
@@ -123,6 +123,3 @@ def count_line(parts: Array, labels: Sequence[str]) -> Finding:
     sizes = np.bincount(parts, minlength=len(PARTS))
     told = ", ".join(f"{n} {name}" for n, name in zip(sizes, PARTS, strict=True))
     return Finding(NOTE, f"{sizes.sum()} examples of {len(labels)} classes: {told}")
-
-
-__all__ = ["TEST", "check_counts", "check_duplicates", "check_labels", "count_line"]

@@ -11,9 +11,9 @@ import numpy as np
 from beak.data.assemble import Examples, assemble
 from beak.data.dataset import Dataset
 from beak.data.decode import to_bytes
-from beak.data.found import in_order
+from beak.data.found import in_order, numbered
 from beak.data.pictures import fit as fit_picture
-from beak.data.report import NOTE, Finding
+from beak.data.report import Finding
 from beak.data.spec import InputSpec
 from beak.data.split import UNKNOWN
 from beak.data.survey import choose_spec, look_at
@@ -35,6 +35,8 @@ def load_arrays(
     size: int | tuple[int, int] | None = None,
     channels: int | None = None,
     fit: str | None = None,
+    spec: InputSpec | None = None,
+    known: tuple[str, ...] | None = None,
     strict: bool = False,
 ) -> Dataset:
     """A data set from arrays.
@@ -43,40 +45,63 @@ def load_arrays(
     channel of one row. kind "pictures" makes bytes of them (16-bit numbers scaled, floats from 0
     to 1 times 255); kind "numbers" keeps float32 and standardises; "auto" takes bytes and floats
     from 0 to 1 that are whole 255ths as pictures. ``labels`` (N,): numbers or words. ``given``
-    (N,): 0 train, 1 validation, 2 test, where that is decided. Raises DataError.
+    (N,): 0 train, 1 validation, 2 test, where that is decided. ``spec`` and ``known`` labels of a
+    trained network make inputs and labels as it knows them. Raises DataError.
     """
     values, words = np.asarray(inputs), label_words(labels)
     if len(values) != len(words):
         raise DataError(f"{name}: {len(values)} inputs but {len(words)} labels")
     if values.dtype.kind not in "buif" or values.ndim not in (2, 3, 4) or not values.size:
         raise DataError(f"{name}: {values.dtype} {values.shape} are no examples; see load_arrays")
-    known = in_order(words)
-    place = {label: i for i, label in enumerate(known)}
-    classes = np.array([place[w] for w in words], np.int32)
+    found = in_order(words)
     values = channels_first(values)
-    parts = np.full(len(values), UNKNOWN, np.int8) if given is None else np.asarray(given, np.int8)
-    told = names if names is not None else [f"{name}[{i}]" for i in range(len(values))]
-    if kind == "numbers" or (kind == "auto" and not _are_pictures(values)):
-        pixels = np.ascontiguousarray(values, np.float32)
+    if kind == "auto":
+        kind = spec.kind if spec else "pictures" if _are_pictures(values) else "numbers"
+    findings: list[Finding] = []
+    plain = False
+    if kind == "numbers":
+        raw = pixels = np.ascontiguousarray(values, np.float32)
         if not np.isfinite(pixels).all():
             raise DataError(f"{name}: NaN or infinity among the inputs")
-        count = pixels.shape[1]
-        _, height, width = pixels.shape[1:]
-        spec = InputSpec("numbers", (count, height, width), mean=(0.0,) * count, std=(1.0,) * count)
-        findings = [Finding(NOTE, f"input: {spec.describe()}")]
-        plain = False
+        made = spec or _numbers_spec(pixels)
+        if pixels.shape[1:] != made.shape:
+            raise DataError(f"{name}: inputs of {pixels.shape[1:]}, the network takes {made.shape}")
     else:
-        pixels = np.ascontiguousarray(to_bytes(values))
-        sample = [p.transpose(1, 2, 0) for p in pixels[:: max(1, len(pixels) // SAMPLE)]]
+        raw = np.ascontiguousarray(to_bytes(values))
+        sample = [p.transpose(1, 2, 0) for p in raw[:: max(1, len(raw) // SAMPLE)]]
         survey = look_at(sample)
-        spec, findings = choose_spec(survey, len(pixels), size, channels, fit)
+        made, findings = choose_spec(survey, len(raw), size, channels, fit)
+        if spec is not None:
+            made, findings = spec, []
         plain = survey.plain_border
-        pixels_in = pixels
-        pixels = fitted(pixels_in, spec)
+        pixels = fitted(raw, made)
     examples = Examples(
-        pixels, np.arange(len(pixels)), classes, parts, told, row_hashes(pixels), None, findings
+        pixels,
+        np.arange(len(pixels)),
+        numbered(words, found),
+        np.full(len(values), UNKNOWN, np.int8) if given is None else np.asarray(given, np.int8),
+        names if names is not None else [f"{name}[{i}]" for i in range(len(values))],
+        row_hashes(raw),
+        None,
+        findings,
     )
-    return assemble(name, known, spec, examples, plain_border=plain, strict=strict)
+    return assemble(
+        name,
+        found,
+        made,
+        examples,
+        plain_border=plain,
+        strict=strict,
+        known=known,
+        keep_scale=spec is not None,
+    )
+
+
+def _numbers_spec(values: Array) -> InputSpec:
+    channels, height, width = values.shape[1:]
+    return InputSpec(
+        "numbers", (channels, height, width), mean=(0.0,) * channels, std=(1.0,) * channels
+    )
 
 
 def label_words(labels: Any) -> list[str]:
@@ -140,9 +165,12 @@ def fitted(pixels: Array, spec: InputSpec) -> Array:
 
 
 def row_hashes(pixels: Array) -> Array:
-    """uint8 (N, 16): hash of each row's content."""
+    """uint8 (N, 16): hash of each row (N, C, H, W), the same as ``Decoded.content_hash``."""
+    shown = pixels.transpose(0, 2, 3, 1)
+    start = hashlib.blake2b(repr(shown.shape[1:]).encode(), digest_size=16)
     out = np.empty((len(pixels), 16), np.uint8)
-    for i, row in enumerate(pixels):
-        digest = hashlib.blake2b(np.ascontiguousarray(row), digest_size=16).digest()
-        out[i] = np.frombuffer(digest, np.uint8)
+    for i, row in enumerate(shown):
+        digest = start.copy()
+        digest.update(np.ascontiguousarray(row))
+        out[i] = np.frombuffer(digest.digest(), np.uint8)
     return out

@@ -56,5 +56,5 @@ class Report:
         return [{"level": f.level, "text": f.text, "files": list(f.files)} for f in self.findings]
 
     def plus(self, more: Iterable[Finding]) -> Report:
-        """This report with more findings behind."""
+        """The report with more findings behind."""
         return Report((*self.findings, *more))

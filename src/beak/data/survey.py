@@ -91,8 +91,10 @@ def choose_spec(
     """The input that suits these pictures (mean and std are not known yet), and why."""
     height, width = (size, size) if isinstance(size, int) else size or _size(survey, examples)
     colours = channels or (3 if survey.colour else 1)
-    background = 255 if survey.alpha else survey.border if survey.plain_border else 0
     chosen = fit or _fit(survey)
+    background = 255 if survey.colour and chosen != "pad" else survey.border
+    if survey.alpha or survey.plain_border:
+        background = 255 if survey.alpha else survey.border
     spec = InputSpec(
         "pictures", (colours, height, width), chosen, background, (0.5,) * colours, (0.5,) * colours
     )
@@ -100,7 +102,9 @@ def choose_spec(
     colour = "colour" if survey.colour else "grey"
     findings = [Finding(NOTE, f"pictures: {colour}, {seen}; input: {spec.describe()}")]
     if fit is None and chosen != "stretch" and survey.proportions[0] != survey.proportions[1]:
-        findings.append(Finding(NOTE, f"fit {chosen}: the proportions differ by more than half"))
+        findings.append(
+            Finding(NOTE, f"fit {chosen}: the proportions differ too much for stretching")
+        )
     return spec, findings
 
 
@@ -124,4 +128,4 @@ def _size(survey: Survey, examples: int) -> tuple[int, int]:
 def _fit(survey: Survey) -> str:
     """Stretching keeps all of a picture and harms little while the proportions are alike."""
     low, high = survey.proportions
-    return "stretch" if high <= 2.25 * low and 0.4 <= low and high <= 2.5 else "pad"
+    return "stretch" if high <= 3 * low and low >= 1 / 3 and high <= 3 else "pad"

@@ -1,1 +1,1 @@
-
+"""Moving and recolouring batches of pictures."""

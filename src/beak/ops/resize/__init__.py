@@ -1,1 +1,1 @@
-
+"""Resizing pictures of bytes."""
