@@ -69,6 +69,8 @@ def predict(
     answers = Predictor(model, threads=threads).predict_many(raws)
     for name, (_, answer) in zip(names, answers, strict=True):
         if isinstance(answer, BeakError):
+            if len(names) == 1:
+                raise answer
             note(str(answer), "warning")
             failed += 1
             continue

@@ -70,7 +70,7 @@ def train(source: str | None, as_json: bool, resume: Path | None, **options: Any
             run = start(source, resume, options, view)
         except KeyboardInterrupt:
             raise stopped(view.run) from None
-    if not as_json:
+    if view.done and not as_json:
         show_what_came_of_it(run, options)
 
 

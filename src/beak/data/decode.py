@@ -16,7 +16,7 @@ from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]
 
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MOST_PIXELS = 89_478_485
 """Pillow's limit for what may be a decompression bomb: a quarter of a gigabyte in colour."""
 _opening = threading.Lock()
