@@ -37,8 +37,7 @@ inline Exponentials exponentials(const float* x, int64_t classes) {
     const float top = largest_lane(best);
     dvec sum{};
     by_lanes(0, classes, [&](int64_t c, int64_t n) {
-        const vec e = exponential(load_some_or(x + c, n, -INFINITE) - top);
-        sum += widen(select(lane_numbers() < static_cast<int32_t>(n), e, vec{}));
+        sum += widen(exponential(load_some_or(x + c, n, -INFINITE) - top));    // e^-infinity = 0 behind the end
     });
     return {top, sum_lanes(sum)};
 }
