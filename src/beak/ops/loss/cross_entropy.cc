@@ -58,7 +58,7 @@ inline vec weights_of(const CrossEntropyArgs& a, int64_t c, int64_t n) {
 
 // weight x loss, but a class of weight 0 counts nothing even where its loss is infinite.
 inline double weighted(double weight, double loss) { return weight == 0 && loss == loss ? 0 : weight * loss; }
-inline dvec weighted(dvec weight, dvec loss) { return (weight == 0.0) & (loss == loss) ? dvec{} : weight * loss; }
+inline dvec weighted(dvec weight, dvec loss) { return ((weight == 0.0) & (loss == loss)) ? dvec{} : weight * loss; }
 
 // -sum over classes of weight x log probability, where log_sum is log(sum e^logit).
 inline double smooth_loss(const CrossEntropyArgs& a, const float* x, double log_sum) {
