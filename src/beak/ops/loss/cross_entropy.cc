@@ -37,8 +37,7 @@ inline Exponentials exponentials(const float* x, int64_t classes) {
     const float top = largest_lane(best);
     dvec sum{};
     by_lanes(0, classes, [&](int64_t c, int64_t n) {
-        const vec e = exponential(load_some_or(x + c, n, -INFINITE) - top);
-        sum += widen(select(lane_numbers() < static_cast<int32_t>(n), e, vec{}));
+        sum += widen(exponential(load_some_or(x + c, n, -INFINITE) - top));    // e^-infinity = 0 behind the end
     });
     return {top, sum_lanes(sum)};
 }
@@ -59,7 +58,7 @@ inline vec weights_of(const CrossEntropyArgs& a, int64_t c, int64_t n) {
 
 // weight x loss, but a class of weight 0 counts nothing even where its loss is infinite.
 inline double weighted(double weight, double loss) { return weight == 0 && loss == loss ? 0 : weight * loss; }
-inline dvec weighted(dvec weight, dvec loss) { return (weight == 0.0) & (loss == loss) ? dvec{} : weight * loss; }
+inline dvec weighted(dvec weight, dvec loss) { return ((weight == 0.0) & (loss == loss)) ? dvec{} : weight * loss; }
 
 // -sum over classes of weight x log probability, where log_sum is log(sum e^logit).
 inline double smooth_loss(const CrossEntropyArgs& a, const float* x, double log_sum) {
