@@ -91,7 +91,7 @@ def main() -> None:
     given = parser.parse_args()
     works = [work for work in WORKS if given.only in work.name]
     if not given.json:
-        print(f"{'work':28s} {'mean %':>7s} {'from':>6s} {'to':>6s} {'linear':>7s} {'aim':>5s} {'runs':>4s} {'s a run':>8s}")
+        print(f"{'work':28s}  mean %   from     to  linear   aim runs  s a run")
     for row in measured(works, given.seeds, given.data, given.threads):
         if given.json:
             print(json.dumps(row), flush=True)
