@@ -17,7 +17,7 @@ from beak.network.initial import initial_parameters
 from beak.runs.model import Model, save_model
 
 
-@pytest.fixture()
+@pytest.fixture
 def place(tmp_path, monkeypatch):
     """The current directory, with model.safetensors (grey, 3 labels) and pictures."""
     monkeypatch.chdir(tmp_path)
