@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import importlib
 import io
 import threading
 import warnings
@@ -22,6 +24,16 @@ MOST_PIXELS = 89_478_485
 _opening = threading.Lock()
 
 
+@functools.cache
+def readers() -> Any:
+    """Pillow with the readers of our formats; without this it knows some of them only by luck."""
+    from PIL import Image
+
+    for reader in ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
+        importlib.import_module(f"PIL.{reader}ImagePlugin")
+    return Image
+
+
 @dataclass(frozen=True)
 class Decoded:
     """A picture as stored: upright, uint8 (H, W, C); C is 1 grey, 3 colour, 4 colour with alpha."""
@@ -38,7 +50,9 @@ class Decoded:
 
 def decode_file(source: Path | bytes, name: str) -> Decoded:
     """Decode a picture file, or its bytes. Raises DataError, one line with ``name``."""
-    from PIL import Image, UnidentifiedImageError
+    from PIL import UnidentifiedImageError
+
+    image = readers()
 
     if isinstance(source, bytes) and not source:
         raise DataError(f"{name}: the file is empty")
@@ -49,7 +63,7 @@ def decode_file(source: Path | bytes, name: str) -> Decoded:
             # filters of warnings belong to the whole process, hence the lock.
             with _opening, warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                picture = Image.open(stream, formats=FORMATS)
+                picture = image.open(stream, formats=FORMATS)
             with picture:
                 check_size(picture.size, name)
                 return decode_picture(picture)
@@ -65,7 +79,7 @@ def decode_file(source: Path | bytes, name: str) -> Decoded:
         if isinstance(source, Path) and source.stat().st_size == 0:
             raise DataError(f"{name}: the file is empty") from None
         raise DataError(f"{name}: not a picture that can be read ({', '.join(FORMATS)})") from None
-    except Image.DecompressionBombError:
+    except image.DecompressionBombError:
         raise DataError(f"{name}: more than {MOST_PIXELS} pixels; make it smaller") from None
     except Exception as error:  # a decoder can fail in any way on a damaged file
         reason = " ".join(str(error).split())[:120] or type(error).__name__

@@ -102,7 +102,8 @@ def check_duplicates(
         last_part = int(parts[same].max())
         dropped = same[parts[same] < last_part]
         keep[dropped] = False
-        across += [f"{names[i]} ({PARTS[parts[i]]}) = {names[same[-1]]}" for i in dropped]
+        kept = names[same[parts[same] == last_part][0]]
+        across += [f"{names[i]} ({PARTS[parts[i]]}) = {kept}" for i in dropped]
         extra += len(same) - 1 - len(dropped)
     if across:
         text = (
