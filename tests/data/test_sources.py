@@ -4,6 +4,8 @@ import shutil
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from beak.data.load import load_dataset
@@ -91,9 +93,7 @@ def test_litter_is_passed_over_and_other_files_are_said(class_folders):
     dataset = load_dataset(folder)
     assert dataset.labels == ("cat", "dog")
     assert not dataset.report.warnings or "fewer than" in lines(dataset)
-    assert "1 files are no pictures by their names and are left out: cat/notes.txt" in lines(
-        dataset
-    )
+    assert "left out, being no pictures by their names (1): cat/notes.txt" in lines(dataset)
 
 
 def test_a_loop_of_links_is_skipped_and_named(class_folders):
@@ -342,3 +342,28 @@ def test_a_trained_networks_spec_and_labels_are_kept(class_folders):
     strange = class_folders({"dgo": 3, "cat": 3}, "strange")
     with pytest.raises(DataError, match="does not know the label 'dgo'; did you mean 'dog'"):
         load_dataset(strange, spec=trained.spec, labels=trained.labels)
+
+
+def test_names_that_break_lines_or_are_no_utf8_do_no_harm(class_folders, picture):
+    folder = class_folders({"cat": 20, "dog": 20})
+    picture(71).save(folder / "cat" / "two\nlines.png")
+    (folder / "cat" / "bad\nfile.png").write_bytes(b"x")
+    picture(72).save(os.fsencode(folder) + b"/cat/\xff\xfe.png")
+    for _ in range(2):
+        dataset = load_dataset(folder)
+        assert all("\n" not in line for line in dataset.report.lines())
+        assert "cat/bad?file.png" in lines(dataset)
+        assert len(dataset.together()) == 42
+        "".join(dataset.together().names).encode()
+
+
+@given(
+    st.text(st.sampled_from("ab,;\t\"'\n\r\\./ 1é\0"), max_size=60) | st.binary(max_size=60),
+    st.sampled_from(["a.csv", "a.tsv"]),
+)
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_hostile_table_is_one_line(tmp_path, text, name):
+    (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(DataError) as error:
+        load_dataset(tmp_path / name)
+    assert "\n" not in str(error.value)

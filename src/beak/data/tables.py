@@ -11,7 +11,7 @@ import numpy as np
 from beak.data.found import Found, in_order, numbered
 from beak.data.pictures import SUFFIXES
 from beak.data.report import NOTE, WARNING, Finding
-from beak.data.split import TEST, TRAIN, UNKNOWN, VALIDATION
+from beak.data.split import TEST, TRAIN, VALIDATION
 from beak.errors import DataError
 
 PATH_NAMES = (
@@ -181,6 +181,3 @@ def _columns(
             )
         target = others[0]
     return path, target
-
-
-__all__ = ["ENDINGS", "UNKNOWN", "find", "find_tables", "read_table"]
