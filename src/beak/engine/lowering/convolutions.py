@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from beak.engine.fusion import Fused
 from beak.engine.lowering.activations import activate, relu_gradient
 from beak.engine.lowering.context import Context, Lowered, dimensions, split
+from beak.engine.slots import running_statistics
 from beak.engine.tape import Tensor
 from beak.network import layers
 from beak.network.network import Node
@@ -18,19 +20,19 @@ from beak.ops.elementwise import kernels as elementwise
 from beak.ops.panels import padded
 
 Array = np.ndarray[Any, Any]
+Weights = Array | Tensor
 GRADIENT_PARTS = 8
 """Into how many sums a weight gradient is split over the images of a batch."""
 
 
-def lower_convolution(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """A convolution with bias and activation; ReLU is done by the kernel itself."""
     layer = node.layer
     assert isinstance(layer, layers.Conv1D | layers.Conv2D)
     x = inputs[0]
     out_h, out_w, filters = dimensions(node.output)
     windows = window_fields(layer.geometry(node.input_shapes[0]))
-    weight = c.parameter(f"{node.name}.weight")
-    bias = c.parameter(f"{node.name}.bias") if layer.bias else None
+    weight, bias = _weights(c, node, fused)
     y = c.tape.tensor(x.images, out_h, out_w, filters)
     shape = {
         "images": x.images,
@@ -44,7 +46,7 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], relu: bool) 
         **windows,
         "spread_h": 1,
         "spread_w": 1,
-        "relu": int(relu or layer.activation == "relu"),
+        "relu": int(fused.relu),
         "bands": bands(x.images, out_h),
     }
     c.tape.emit(
@@ -56,10 +58,9 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], relu: bool) 
         y=y,
         **shape,
     )
-    fused = bool(shape["relu"])
-    output, through = (
-        (y, partial(relu_gradient, c, y)) if fused else activate(c, layer.activation, y)
-    )
+    output, through = activate(c, None if fused.relu else layer.activation, y)
+    if fused.relu:
+        through = partial(relu_gradient, c, y)
 
     def linear(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         _weight_gradient(c, node, shape, x, dy, layer.bias)
@@ -69,6 +70,37 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], relu: bool) 
         return linear(through(dy), wanted)
 
     return Lowered(output, backward, linear)
+
+
+def _weights(c: Context, node: Node, fused: Fused) -> tuple[Weights, Weights | None]:
+    """Weights and bias as the kernel reads them, a batch norm folded in."""
+    layer = node.layer
+    assert isinstance(layer, layers.Conv1D | layers.Conv2D)
+    weight = c.parameter(f"{node.name}.weight")
+    bias = c.parameter(f"{node.name}.bias") if layer.bias else None
+    if fused.norm is None:
+        return weight, bias
+    assert isinstance(fused.norm.layer, layers.BatchNorm)
+    each, groups = layer.filters // layer.groups, layer.groups
+    folded, folded_bias = c.prepared(weight.size), c.prepared(groups * padded(each))
+    mean, variance = (c.parameter(name) for name in running_statistics(fused.norm))
+    c.prepare(
+        convolution.FOLD_NORM,
+        split(weight.size),
+        weight=weight,
+        bias=bias,
+        folded=folded,
+        folded_bias=folded_bias,
+        mean=mean,
+        variance=variance,
+        gamma=c.parameter(f"{fused.norm.name}.weight"),
+        beta=c.parameter(f"{fused.norm.name}.bias"),
+        groups=groups,
+        terms=weight.size // (groups * padded(each)),
+        filters=each,
+        epsilon=fused.norm.layer.epsilon,
+    )
+    return folded, folded_bias
 
 
 def window_fields(geometry: layers.Geometry) -> dict[str, int]:
@@ -125,12 +157,13 @@ def _weight_gradient(
 
 def turn_filters(
     c: Context, weight: Array, groups: int, window: int, channels: int, filters: int
-) -> Tensor:
+) -> Weights:
     """Weights with inputs and outputs exchanged, as the input gradient wants them."""
-    turned = c.tape.floats(groups * padded(channels) * window * filters)
-    c.tape.emit(
+    size = groups * padded(channels) * window * filters
+    turned = c.prepared(size)
+    c.prepare(
         convolution.TURN_FILTERS,
-        split(turned.count * 4),
+        split(size * 4),
         weight=weight,
         turned=turned,
         groups=groups,

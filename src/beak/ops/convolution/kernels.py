@@ -33,3 +33,13 @@ TURN_FILTERS = (
         ),
     ),
 )
+FOLD_NORM = (
+    Kernel(
+        "convolution_fold_norm",
+        structure(
+            "FoldArgs",
+            "ptr:weight ptr:bias ptr:folded ptr:folded_bias ptr:mean ptr:variance ptr:gamma "
+            "ptr:beta int:groups int:terms int:filters real:epsilon",
+        ),
+    ),
+)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beak.ops.convolution.kernels import FORWARD, TURN_FILTERS, WEIGHT_GRADIENT
+from beak.ops.convolution.kernels import FOLD_NORM, FORWARD, TURN_FILTERS, WEIGHT_GRADIENT
 from beak.ops.convolution.reference import conv2d, conv2d_backward
 from beak.ops.panels import from_panels, pad_groups, to_panels, unpad_groups
 from beak.ops.test_support import run
@@ -181,3 +181,28 @@ def test_a_value_that_is_not_finite_reaches_just_the_windows_that_hold_it(value)
     for channel in y[0]:
         np.testing.assert_array_equal(channel[touched], value)
         np.testing.assert_array_equal(channel[~touched], 0)
+
+
+@given(cases())
+@settings(max_examples=60)
+def test_a_folded_norm_is_the_norm_behind_the_convolution(case):
+    x, w, b, options = case
+    groups, filters = options["groups"], len(w)
+    generator = np.random.default_rng(4)
+    mean, gamma, beta = (generator.normal(size=filters).astype(np.float32) for _ in range(3))
+    variance = generator.uniform(0.01, 3, filters).astype(np.float32)
+    panels = to_panels(w, groups)
+    for bias in (b, None):
+        folded = run(
+            FOLD_NORM[0], {"folded": panels.shape, "folded_bias": pad_groups(b, groups).shape},
+            parts=2, weight=panels, bias=None if bias is None else pad_groups(bias, groups),
+            mean=mean, variance=variance, gamma=gamma, beta=beta, groups=groups,
+            terms=panels.shape[2], filters=filters // groups, epsilon=1e-3,
+        )  # fmt: skip
+        weights = from_panels(folded["folded"], w.shape, groups)
+        shift = unpad_groups(folded["folded_bias"], filters, groups)
+        scale = (gamma / np.sqrt(variance + 1e-3))[:, None, None]
+        plain = conv2d(x, w, bias, **options)
+        truth = (plain - mean[:, None, None]) * scale + beta[:, None, None]
+        close = {"rtol": 1e-4, "atol": 1e-4 * max(1, np.abs(scale).max())}
+        np.testing.assert_allclose(conv2d(x, weights, shift, **options), truth, **close)
