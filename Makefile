@@ -11,7 +11,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 demo: $(VENV)/core
 	$(BIN)/beak train digits --out runs/demo --overwrite
-	$(BIN)/beak predict runs/demo digits --show 6
 
 # Slow tests too: make test SLOW=1.   One file: make test ARGS=tests/cli
 test: $(VENV)/dev

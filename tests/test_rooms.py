@@ -30,12 +30,12 @@ def room_of(path: Path) -> str:
 
 
 def sources() -> list[Path]:
+    """All files of the rooms but their tests; the face and __main__ are no room."""
     return [
-        p
-        for p in sorted(SOURCE.rglob("*.py"))
-        if not p.name.startswith(("test_", "bench_", "conftest"))
-        and p.parent != SOURCE
-        or p.name in ("errors.py", "shapes.py")
+        path
+        for path in sorted(SOURCE.rglob("*.py"))
+        if not path.name.startswith(("test_", "bench_", "conftest"))
+        and (path.parent != SOURCE or path.name in ("errors.py", "shapes.py"))
     ]
 
 
@@ -47,7 +47,9 @@ def imports(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import; write the whole path"
             base = node.module or ""
-            found |= {f"{base}.{a.name}" for a in node.names} if base == "beak" else {base}
+            for alias in node.names:
+                file = SOURCE.parent.joinpath(*base.split("."), f"{alias.name}.py")
+                found.add(f"{base}.{alias.name}" if base == "beak" or file.exists() else base)
     return found
 
 

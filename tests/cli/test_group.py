@@ -69,7 +69,7 @@ def test_every_name_of_the_face_is_there():
         if name not in ("CNNClassifier", "__version__"):  # an extra; an installed beak
             assert getattr(beak, name) is not None
     with pytest.raises(AttributeError, match=r"beak has no 'Conv2d'; did you mean 'Conv2D'\?"):
-        beak.Conv2d  # noqa: B018
+        beak.Conv2d
 
 
 def test_train_can_be_called_whatever_was_imported_first():

@@ -49,7 +49,7 @@ def write_csv(path: Path, rows: list[tuple[str, str]], heading: bool = True) -> 
     return path
 
 
-@pytest.fixture()
+@pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current directory: photos/ with two classes, cat.jpg; caches of its own."""
     class_folders(tmp_path / "photos")

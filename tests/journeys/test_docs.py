@@ -43,6 +43,7 @@ def run_session(text: str, page: Path, names: dict[str, object]) -> None:
     runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.IGNORE_EXCEPTION_DETAIL)
     said: list[str] = []
     assert runner.run(session, out=said.append, clear_globs=False).failed == 0, "".join(said)
+    names.update(session.globs)
 
 
 def test_there_are_pages_with_examples():

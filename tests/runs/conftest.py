@@ -13,7 +13,7 @@ from beak.data.spec import InputSpec
 from beak.network.initial import initial_parameters
 from beak.network.layers import Conv2D, Dense, Flatten, MaxPool2D
 from beak.network.network import Network
-from beak.runs.model import Model
+from beak.runs.model import Model, save_model
 
 SPEC = InputSpec("pictures", (1, 8, 8), "pad", 0, (0.3,), (0.4,))
 LABELS = ("cat", "dog", "bird")
@@ -43,7 +43,16 @@ def model() -> Model:
 
 @pytest.fixture(scope="session")
 def small_model() -> Callable[..., Model]:
+    """Makes such models, for tests that hypothesis repeats."""
     return make_model
+
+
+@pytest.fixture(scope="session")
+def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The bytes of a sound model.safetensors."""
+    path = tmp_path_factory.mktemp("good") / "model.safetensors"
+    save_model(path, make_model())
+    return path.read_bytes()
 
 
 @pytest.fixture(scope="session")

@@ -44,9 +44,8 @@ def data(names: tuple[str, ...], data_dir: Path | None, as_json: bool) -> None:
     for known, found in rows:
         here = ("here", "good") if found.present else ("not here", "warning")
         console.print(Text.assemble((known.name, "label"), "  ", here))
-        for line, style in (
-            (known.description, ""),
-            (found.how, ""),
-            (f"licence: {known.licence}; {known.home}", "dim"),
-        ):
-            console.print(Padding(Text(line, style), (0, 0, 0, 2)))
+        lines = [(known.description, ""), (f"licence: {known.licence}; {known.home}", "dim")]
+        if known.files:
+            lines.insert(1, (found.how, ""))
+        for line, style in lines:
+            console.print(Padding(Text(line, style), (0, 0, 0, 2), expand=False))

@@ -12,6 +12,27 @@ import click
 
 from beak.errors import BeakError, did_you_mean
 
+OPTIONS_ELSEWHERE = {
+    "--batch-size": "--batch 64",
+    "--config": "--recipe FILE.toml",
+    "--cpu": "nothing: beak computes on the CPU",
+    "--device": "nothing: beak computes on the CPU",
+    "--force": "--overwrite",
+    "--gpu": "nothing: beak computes on the CPU",
+    "--img-size": "--set data.size=32,32",
+    "--imgsz": "--set data.size=32,32",
+    "--learning-rate": "--set optimiser.learning_rate=0.01",
+    "--lr": "--set optimiser.learning_rate=0.01",
+    "--model": "--network NAME",
+    "--optimizer": "--set optimiser.kind=sgd",
+    "--output": "--out RUN",
+    "--size": "--set data.size=32,32",
+    "--top-k": "--top 5",
+    "--verbose": "nothing: all there is to say is said",
+    "--workers": "--threads 4",
+}
+"""Options of other tools, and what they are here."""
+
 
 def one_line(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     """What to print and the exit code; an empty line where there is nothing to say."""
@@ -56,6 +77,8 @@ def usage(error: click.UsageError) -> str:
             for name in parameter.opts
             if name.startswith("--")
         ]
+        if error.option_name in OPTIONS_ELSEWHERE and error.ctx.command.name == "train":
+            return f"no option '{error.option_name}'; here: {OPTIONS_ELSEWHERE[error.option_name]}"
         near = did_you_mean(error.option_name, known)
         return f"no option '{error.option_name}'" + (near if "did you mean" in near else "")
     if isinstance(error, click.MissingParameter) and error.param is not None:

@@ -23,14 +23,13 @@ def networks(input_text: str, classes: int, as_json: bool) -> None:
     from beak.network.catalogue import CATALOGUE, make_network
 
     input_shape = shape(input_text) or (1, 28, 28)
-    rows = []
+    rows: list[tuple[str, str, int | None, int | None]] = []
     for name, entry in CATALOGUE.items():
         try:
             made = make_network(name, input_shape, classes)
-            parameters, work = made.parameter_count, made.multiply_adds
+            rows.append((name, entry.description, made.parameter_count, made.multiply_adds))
         except BeakError:  # this input is too small for it
-            parameters = work = None
-        rows.append((name, entry.description, parameters, work))
+            rows.append((name, entry.description, None, None))
     if as_json:
         for name, description, parameters, work in rows:
             print_json(

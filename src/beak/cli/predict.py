@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,16 +66,23 @@ def predict(
         return
     names, raws = zip(*files_of(inputs), strict=True)
     printer = make_printer(top, as_json, max(map(len, names)), max(map(len, model.labels)))
-    failed = 0
+    failed, noted = 0, Counter[str]()
     answers = Predictor(model, threads=threads).predict_many(raws)
     for name, (_, answer) in zip(names, answers, strict=True):
         if isinstance(answer, BeakError):
+            if len(names) == 1:
+                raise answer
             note(str(answer), "warning")
             failed += 1
             continue
         for text in answer.notes:
-            note(f"{name}: {text}")
+            if text not in noted:
+                note(f"{name}: {text}")
+        noted.update(answer.notes)
         printer(name, answer)
+    for text, times in noted.items():
+        if times > 1:
+            note(f"the same for {times - 1} more: {text}")
     if failed:
         raise DataError(f"{failed} of {len(names)} inputs could not be answered, as said above")
 

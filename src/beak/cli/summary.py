@@ -9,6 +9,7 @@ import click
 
 from beak.cli.console import count, make_console, print_json, sizes
 from beak.cli.options import command, json_option, shape
+from beak.cli.paths import nearest_path
 from beak.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def find_network(what: str, input_shape: tuple[int, ...] | None, classes: int | 
 
         return load_model(path).network
     if what not in CATALOGUE:
-        nearest = did_you_mean(what, CATALOGUE)
+        nearest = nearest_path(path) or did_you_mean(what, CATALOGUE)
         raise UsageError(f"'{what}' is neither a run, a JSON file nor a network's name{nearest}")
     return make_network(what, input_shape or (1, 28, 28), classes or 10)
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import shlex
+import shutil
+import sys
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +74,7 @@ def train(source: str | None, as_json: bool, resume: Path | None, **options: Any
             run = start(source, resume, options, view)
         except KeyboardInterrupt:
             raise stopped(view.run) from None
-    if not as_json:
+    if view.done and not as_json:
         show_what_came_of_it(run, options)
 
 
@@ -118,8 +122,6 @@ def stopped(run: str | None) -> RunError:
 
 def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
     """A few pictures with the network's answers, and what to type next."""
-    import shlex
-
     from beak.cli.console import make_console
     from beak.cli.examples import fitting_in_a_row, show_examples
 
@@ -134,12 +136,22 @@ def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
             data_dir=options["data_dir"] or data.get("directory") or None,
             threads=options["threads"],
         )
-    path = shlex.quote(str(run.path))
+    beak, path = program(), shlex.quote(str(run.path))
     console.print(" next", style="label")
-    for typed, why in (
-        (f"beak predict {path} PICTURE", "what it sees in pictures of yours"),
-        (f"beak evaluate {path} SOURCE", "how good it is on others"),
-        (f"beak summary {path}", "the network layer by layer"),
+    rows = (
+        (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
+        (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
+        (f"{beak} summary {path}", "the network layer by layer"),
         (f"{path}/report.html", "for a browser: curves, classes, mistakes"),
-    ):
-        console.print(f"   {typed.ljust(len(path) + 22)}  {why}", no_wrap=True)
+    )
+    width = max(len(typed) for typed, _ in rows)
+    for typed, why in rows:
+        console.print(f"   {typed:{width}}  {why}", no_wrap=True)
+
+
+def program() -> str:
+    """What to type for beak here: 'beak', or where it lies when the shell does not find it."""
+    if shutil.which("beak"):
+        return "beak"
+    typed = os.path.relpath(sys.argv[0])
+    return shlex.quote(typed) if os.path.basename(typed) == "beak" else "python -m beak"

@@ -22,6 +22,7 @@ class JsonView:
 
     def __init__(self) -> None:
         self.run: str | None = None
+        self.done = False
 
     def __enter__(self) -> JsonView:
         return self
@@ -48,6 +49,7 @@ class TrainingView:
         self.console = make_console()
         self.live: Live | None = None
         self.run: str | None = None
+        self.done = False
         self.examples = 0
         self.epochs = 0
         self.meter = Meter(0, 0)
@@ -61,6 +63,7 @@ class TrainingView:
 
     def listen(self, event: Event) -> None:
         """Show one event of ``beak.train``; kinds that have no place here are left out."""
+        self.done = self.done or event["event"] == "done"
         self.run = event.get("run") or self.run
         handler = getattr(self, f"show_{event['event']}", None)
         if handler is not None:
@@ -167,22 +170,24 @@ class TrainingView:
         self.fact("time", duration(event["seconds"]), "dim")
 
     def fact(self, label: str, text: str, style: str = "") -> None:
-        """'label      text', long text wrapped under itself."""
+        """'label      text': wrapped under itself on a terminal, else one line."""
         from rich.table import Table
         from rich.text import Text
 
+        name = Text(label, style if label in ("note", "warning") else "label")
+        if not self.console.is_terminal:
+            self.console.print(f" {label:{LABEL_WIDTH}}{text}".rstrip())
+            return
         row = Table.grid(padding=0)
         row.add_column(width=1)
         row.add_column(width=LABEL_WIDTH, no_wrap=True)
         row.add_column(overflow="fold")
-        row.add_row(
-            "", Text(label, style if label in ("note", "warning") else "label"), Text(text, style)
-        )
+        row.add_row("", name, Text(text, style))
         self.console.print(row)
 
 
 def new_notes(event: Event) -> list[str]:
-    """The notes on the data that say more than the lines above them; warnings come by themselves."""
+    """The notes on the data that say more than the lines above; warnings are events."""
     notes = [f["text"] for f in event["findings"] if f["level"] == "note"]
     total = str(sum(event["examples"].values()))
     notes = [text.removesuffix(f"; input: {event['input']}") for text in notes]

@@ -64,9 +64,7 @@ def survey_arrays(read: Read, manifest: Manifest) -> Survey:
             return Survey.from_json(manifest.info["survey"])
     except (KeyError, TypeError, ValueError):
         pass
-    pieces = read()[0].inputs.pieces()
-    first = next(itertools.islice(pieces, 1))[:SAMPLE]
-    pieces.close()
+    first = next(read()[0].inputs.pieces())[:SAMPLE]
     survey = look_at(p.transpose(1, 2, 0) for p in channels_first(first))
     manifest.note(survey=survey.to_json(), surveyed=manifest.content())
     return survey

@@ -152,19 +152,17 @@ def idx_parts(files: Sequence[Path]) -> list[ArrayPart]:
             prefix = file.name[: kind.start()].strip("-_. ").lower()
             pairs.setdefault(prefix, {})[kind.group()] = file
     parts: dict[int, ArrayPart] = {}
-    for prefix, files in sorted(pairs.items()):
-        lacking = {"images", "labels"} - set(files)
+    for prefix, pair in sorted(pairs.items()):
+        lacking = {"images", "labels"} - set(pair)
         if lacking:
-            there = next(iter(files.values())).name
+            there = next(iter(pair.values())).name
             raise DataError(f"{folder}: {there} has no {lacking.pop()} file beside it")
         part = part_of(prefix)
         if part in parts:
             raise DataError(
                 f"{folder}: more than one data set ({', '.join(sorted(pairs))}); keep one"
             )
-        parts[part] = ArrayPart(
-            part, idx_member(files["images"]), idx_member(files["labels"]).read()
-        )
+        parts[part] = ArrayPart(part, idx_member(pair["images"]), idx_member(pair["labels"]).read())
     if not parts:
         raise DataError(
             f"{folder}: idx files need 'images' or 'labels' in their names; got {names[0]}"
@@ -228,11 +226,11 @@ def npz_members(path: Path) -> dict[str, Member]:
         for info in archive.infolist():
             key = info.filename.removesuffix(".npy")
             with archive.open(info) as stream:
-                version = np.lib.format.read_magic(stream)  # type: ignore[no-untyped-call]
+                version = np.lib.format.read_magic(stream)
                 read = {(1, 0): np.lib.format.read_array_header_1_0}.get(
                     version, np.lib.format.read_array_header_2_0
                 )
-                shape, fortran, dtype = read(stream)  # type: ignore[no-untyped-call]
+                shape, fortran, dtype = read(stream)
                 start = stream.tell()
             if dtype.hasobject:
                 raise DataError(f"{path}: {key} holds Python objects; save plain numbers or text")

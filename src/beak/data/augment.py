@@ -173,8 +173,8 @@ def place_matrices(draws: Array, a: Augmentation, height: int, width: int) -> Ar
         [across * cos, across * (slant * cos - sin), down * sin, down * (slant * sin + cos)], axis=1
     ).reshape(-1, 2, 2)
     room = a.crop * draws[:, 6] / 2
-    moved_x = (either[:, 0] * a.shift + either[:, 9] * room) * width
-    moved_y = (either[:, 1] * a.shift + either[:, 10] * room) * height
+    moved_x = either[:, 0] * a.shift * width + either[:, 9] * room * (width - 1)
+    moved_y = either[:, 1] * a.shift * height + either[:, 10] * room * (height - 1)
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
     offset = middle + np.stack([moved_x, moved_y], axis=1) - linear @ middle
     return np.concatenate([linear, offset[:, :, None]], axis=2)

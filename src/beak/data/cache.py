@@ -251,12 +251,13 @@ def _decoded_chunks(
 
 def _flags(picture: Decoded) -> int:
     told = " ".join(picture.notes)
-    return (
-        SEE_THROUGH * (picture.pixels.shape[2] == 4)
-        | GREY * (picture.pixels.shape[2] == 1)
-        | FRAMES * ("frames" in told)
-        | TURNED * ("upright" in told)
-    )
+    seen = {
+        SEE_THROUGH: picture.pixels.shape[2] == 4,
+        GREY: picture.pixels.shape[2] == 1,
+        FRAMES: "frames" in told,
+        TURNED: "upright" in told,
+    }
+    return sum(bit for bit, there in seen.items() if there)
 
 
 def _old_rows(cache: Path, manifest: Manifest, spec: InputSpec) -> dict[bytes, Made]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -37,17 +36,17 @@ def cifar_parts(files: Sequence[Path]) -> list[ArrayPart]:
     return parts
 
 
-@dataclass(frozen=True, init=False)
 class _Records(Member):
-    records: Array
+    """The pictures of records in memory."""
 
     def __init__(self, records: Array) -> None:
+        super().__init__("cifar10", (len(records), 3, 32, 32), np.dtype(np.uint8), lambda: None)
         object.__setattr__(self, "records", records)
-        super().__init__("cifar10", (len(records), 3, 32, 32), np.dtype(np.uint8), open)
 
     def pieces(self) -> Iterator[Array]:
-        for first in range(0, len(self.records), 1024):
-            yield self.records[first : first + 1024, 1:].reshape(-1, 3, 32, 32)
+        records: Array = self.__dict__["records"]
+        for first in range(0, len(records), 1024):
+            yield records[first : first + 1024, 1:].reshape(-1, 3, 32, 32)
 
 
 def _batches(files: Sequence[Path]) -> Iterator[tuple[str, Array]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import importlib
 import io
 import threading
 import warnings
@@ -16,10 +18,20 @@ from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]
 
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "WEBP", "TIFF")
+FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MOST_PIXELS = 89_478_485
 """Pillow's limit for what may be a decompression bomb: a quarter of a gigabyte in colour."""
 _opening = threading.Lock()
+
+
+@functools.cache
+def readers() -> Any:
+    """Pillow with the readers of our formats; without this it knows some of them only by luck."""
+    from PIL import Image
+
+    for reader in ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
+        importlib.import_module(f"PIL.{reader}ImagePlugin")
+    return Image
 
 
 @dataclass(frozen=True)
@@ -32,13 +44,15 @@ class Decoded:
     def content_hash(self) -> bytes:
         """16 bytes that are the same for the same pixels, whatever file they came in."""
         digest = hashlib.blake2b(repr(self.pixels.shape).encode(), digest_size=16)
-        digest.update(np.ascontiguousarray(self.pixels))
+        digest.update(np.ascontiguousarray(self.pixels).data)
         return digest.digest()
 
 
 def decode_file(source: Path | bytes, name: str) -> Decoded:
     """Decode a picture file, or its bytes. Raises DataError, one line with ``name``."""
-    from PIL import Image
+    from PIL import UnidentifiedImageError
+
+    image = readers()
 
     if isinstance(source, bytes) and not source:
         raise DataError(f"{name}: the file is empty")
@@ -49,7 +63,7 @@ def decode_file(source: Path | bytes, name: str) -> Decoded:
             # filters of warnings belong to the whole process, hence the lock.
             with _opening, warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                picture = Image.open(stream, formats=FORMATS)
+                picture = image.open(stream, formats=FORMATS)
             with picture:
                 check_size(picture.size, name)
                 return decode_picture(picture)
@@ -61,11 +75,11 @@ def decode_file(source: Path | bytes, name: str) -> Decoded:
         raise DataError(f"{name}: no permission to read it") from None
     except IsADirectoryError:
         raise DataError(f"{name}: is a folder, not a picture") from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         if isinstance(source, Path) and source.stat().st_size == 0:
             raise DataError(f"{name}: the file is empty") from None
         raise DataError(f"{name}: not a picture that can be read ({', '.join(FORMATS)})") from None
-    except Image.DecompressionBombError:
+    except image.DecompressionBombError:
         raise DataError(f"{name}: more than {MOST_PIXELS} pixels; make it smaller") from None
     except Exception as error:  # a decoder can fail in any way on a damaged file
         reason = " ".join(str(error).split())[:120] or type(error).__name__

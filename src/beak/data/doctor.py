@@ -48,10 +48,12 @@ def check_counts(labels: Sequence[str], classes: Array, parts: Array) -> list[Fi
     """Few examples, heavy imbalance, classes that a part lacks."""
     findings = []
     train = np.bincount(classes[parts == TRAIN], minlength=len(labels))
-    absent = [labels[c] for c in np.flatnonzero(train == 0)]
+    absent = [labels[c] for c in np.flatnonzero(train == 0).tolist()]
     if absent:
         findings.append(Finding(WARNING, "classes without any training example", tuple(absent)))
-    few = [f"{labels[c]} ({train[c]})" for c in np.flatnonzero((train > 0) & (train < FEW))]
+    few = [
+        f"{labels[c]} ({train[c]})" for c in np.flatnonzero((train > 0) & (train < FEW)).tolist()
+    ]
     if few:
         text = f"classes with fewer than {FEW} training examples"
         findings.append(Finding(WARNING, text, tuple(few)))
@@ -64,7 +66,7 @@ def check_counts(labels: Sequence[str], classes: Array, parts: Array) -> list[Fi
         findings.append(Finding(WARNING, text))
     for part in range(len(PARTS)):
         counts = np.bincount(classes[parts == part], minlength=len(labels))
-        lacking = tuple(labels[c] for c in np.flatnonzero((counts == 0) & (train > 0)))
+        lacking = tuple(labels[c] for c in np.flatnonzero((counts == 0) & (train > 0)).tolist())
         if part != TRAIN and lacking:
             if not counts.sum():
                 findings.append(Finding(WARNING, f"nothing is left for the {PARTS[part]} part"))
@@ -100,7 +102,8 @@ def check_duplicates(
         last_part = int(parts[same].max())
         dropped = same[parts[same] < last_part]
         keep[dropped] = False
-        across += [f"{names[i]} ({PARTS[parts[i]]}) = {names[same[-1]]}" for i in dropped]
+        kept = names[same[parts[same] == last_part][0]]
+        across += [f"{names[i]} ({PARTS[parts[i]]}) = {kept}" for i in dropped]
         extra += len(same) - 1 - len(dropped)
     if across:
         text = (

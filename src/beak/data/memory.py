@@ -171,6 +171,6 @@ def row_hashes(pixels: Array) -> Array:
     out = np.empty((len(pixels), 16), np.uint8)
     for i, row in enumerate(shown):
         digest = start.copy()
-        digest.update(np.ascontiguousarray(row))
+        digest.update(np.ascontiguousarray(row).data)
         out[i] = np.frombuffer(digest.digest(), np.uint8)
     return out

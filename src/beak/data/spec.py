@@ -64,12 +64,12 @@ class InputSpec:
     @property
     def gain(self) -> Array:
         """float64 (C,): what a pixel's value is multiplied with."""
-        return 1.0 / (np.array(self.std) * self._one)
+        return np.asarray(1.0 / (np.array(self.std) * self._one))
 
     @property
     def offset(self) -> Array:
         """float64 (C,): what is added afterwards."""
-        return -np.array(self.mean) / np.array(self.std)
+        return np.asarray(-np.array(self.mean) / np.array(self.std))
 
     @property
     def _one(self) -> float:

@@ -116,6 +116,7 @@ class StoreWriter:
     def __init__(self, path: Path, expected: int = 0) -> None:
         self.path = path
         self.sections: dict[str, dict[str, Any]] = {}
+        self._current: dict[str, Any] = {}
         self._running = 0
         self._in_block = 0
         self._finished = False
@@ -173,7 +174,7 @@ class StoreWriter:
         """More rows of the array that was begun."""
         values = np.ascontiguousarray(rows, np.dtype(self._current["type"]))
         self._current["shape"][0] += len(values)
-        data = memoryview(values.reshape(-1).view(np.uint8))
+        data = values.reshape(-1).view(np.uint8).data
         try:
             self._file.write(data)
         except OSError as error:

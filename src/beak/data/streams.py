@@ -48,7 +48,9 @@ def uniforms(seed: int, use: str, epoch: int, examples: Array, count: int) -> Ar
     counter[..., 2] = (examples.astype(np.uint64) & _LOW)[:, None]
     counter[..., 3] = (examples.astype(np.uint64) >> _SHIFT)[:, None]
     words = philox(counter, (seed % 2**32, zlib.crc32(use.encode())))
-    return np.asarray(words.reshape(len(examples), -1)[:, :count].astype(np.float64) / 2.0**32)
+    return np.asarray(
+        words.reshape(len(examples), blocks * 4)[:, :count].astype(np.float64) / 2.0**32
+    )
 
 
 def shuffled(seed: int, epoch: int, count: int) -> Array:

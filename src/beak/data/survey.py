@@ -48,7 +48,9 @@ class Survey:
     @staticmethod
     def from_json(data: Any) -> Survey:
         """From ``to_json``'s dict; raises TypeError or KeyError for anything else."""
-        pairs = {k: tuple(v) if isinstance(v, list) else v for k, v in dict(data).items()}
+        pairs: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in dict(data).items()
+        }
         return Survey(**pairs)
 
 

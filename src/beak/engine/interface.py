@@ -122,7 +122,8 @@ class Engine(Protocol):
 
     def training_state(self) -> dict[str, Array]:
         """Everything besides the parameters that the next step depends on: moments, the average,
-        the step count. Together with ``parameters()`` it continues to the same bytes."""
+        the step count. Together with ``parameters()`` it continues to the same bytes.
+        """
 
     def set_training_state(self, state: Mapping[str, Array]) -> None:
         """Take what ``training_state`` gave, after ``start_training`` with the same settings."""

@@ -16,7 +16,7 @@ from beak.engine.checks import (
     reads_words,
 )
 from beak.engine.interface import Array, Gradients, Loss, Optimiser, Randomness, StepResult
-from beak.engine.lower import orders
+from beak.engine.lowering.context import orders
 from beak.engine.plan import Buffers, Plan, Purpose
 from beak.engine.slots import Slot, place_parameters
 from beak.engine.tape import Tensor, contents, make_arena

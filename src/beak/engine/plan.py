@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 
 from beak.engine.interface import Loss, Optimiser
-from beak.engine.lower import LOWER, Context, Lowered, add, dimensions, split
+from beak.engine.lowering.context import Context, Lowered, add, dimensions, split
+from beak.engine.lowering.layers import LOWER
 from beak.engine.slots import Slots
 from beak.engine.tape import Tape, Tensor
 from beak.network.layers import Activation, BatchNorm, Conv1D, Conv2D, Dense, Embedding

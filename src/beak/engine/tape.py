@@ -191,4 +191,5 @@ def contents(tensor: Tensor, arena: Array, dtype: Any = np.float32) -> Array:
     count = tensor.count * np.dtype(dtype).itemsize
     start = tensor.block.offset + tensor.start
     flat = arena[start : start + count].view(dtype)
-    return flat.reshape(tensor.images, tensor.height, tensor.width, tensor.channels)
+    shaped: Array = flat.reshape(tensor.images, tensor.height, tensor.width, tensor.channels)
+    return shaped

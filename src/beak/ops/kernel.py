@@ -1,7 +1,7 @@
 """A row of a kernel table, the choice of a row, and the call of compiled kernels.
 
 The compiled kernels are one shared library per instruction set; the best that this CPU has is
-loaded at first use (``BEAK_ISA`` overrides, and is the only way to AVX-512 for now).
+loaded at first use (``BEAK_ISA`` overrides).
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ def instruction_set() -> str:
         if wanted not in known:
             raise UsageError(f"BEAK_ISA={wanted}: this machine runs {', '.join(known)}")
         return wanted
-    return [isa for isa in known if isa != "v4"][-1]
+    return known[-1]
 
 
 def supported_sets() -> list[str]:

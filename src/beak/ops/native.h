@@ -13,6 +13,9 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #define BEAK_EXPORT extern "C" __attribute__((visibility("default")))
 #define BEAK_KERNEL(name, Args) \
@@ -41,17 +44,32 @@ inline void store(float* to, vec v) { memcpy(to, &v, sizeof v); }
 inline vec broadcast(float x) { return x - vec{}; }    // x - 0 keeps the sign of -0 and every NaN
 
 // The first `count` lanes (0..LANES) from memory, zeros behind them; nothing past them is read.
+// (Copying a number of bytes known only at run time is a call, several times slower than this.)
 inline vec load_some(const float* from, int64_t count) {
     if (count >= LANES) return load(from);
+#if defined(__AVX512F__)
+    return (vec)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << count) - 1), from);
+#elif defined(__AVX__)
+    return (vec)_mm256_maskload_ps(from, (__m256i)(ivec{0, 1, 2, 3, 4, 5, 6, 7} < static_cast<int32_t>(count)));
+#else
     vec v{};
-    memcpy(&v, from, static_cast<size_t>(count) * 4);
+    if (count > 0) v[0] = from[0];
+    if (count > 1) v[1] = from[1];
+    if (count > 2) v[2] = from[2];
     return v;
+#endif
 }
 inline void store_some(float* to, vec v, int64_t count) {
-    if (count >= LANES)
-        store(to, v);
-    else
-        memcpy(to, &v, static_cast<size_t>(count) * 4);
+    if (count >= LANES) return store(to, v);
+#if defined(__AVX512F__)
+    _mm512_mask_storeu_ps(to, static_cast<__mmask16>((1u << count) - 1), (__m512)v);
+#elif defined(__AVX__)
+    _mm256_maskstore_ps(to, (__m256i)(ivec{0, 1, 2, 3, 4, 5, 6, 7} < static_cast<int32_t>(count)), (__m256)v);
+#else
+    if (count > 0) to[0] = v[0];
+    if (count > 1) to[1] = v[1];
+    if (count > 2) to[2] = v[2];
+#endif
 }
 
 inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }

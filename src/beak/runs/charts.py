@@ -30,10 +30,10 @@ def text(value: object, limit: int = 300) -> str:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share in per cent; more digits rather than a rounding up to a false 100 %.
+    r"""A share in per cent; more digits rather than a rounding up to a false 100 %.
 
     >>> percent(0.98912), percent(0.99996), percent(1)
-    ('98.9\\xa0%', '99.996\\xa0%', '100.0\\xa0%')
+    ('98.9\xa0%', '99.996\xa0%', '100.0\xa0%')
     """
     while digits < 6 and share < 1 and float(f"{100 * share:.{digits}f}") >= 100:
         digits += 1
@@ -104,7 +104,8 @@ def _axes(
         y = up(mark)
         found.append(
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-            f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{show(mark)}</text>'
+            f'<text class="tick" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">'
+            f"{show(mark)}</text>"
         )
     for epoch in epoch_ticks(steps):
         found.append(

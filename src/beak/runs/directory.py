@@ -14,9 +14,9 @@ from typing import Any
 from beak.errors import RunError, UsageError, did_you_mean
 from beak.runs.files import (
     Array,
-    could_not_read,
     could_not_write,
     read_arrays,
+    read_text,
     write_arrays,
     write_whole,
 )
@@ -33,7 +33,6 @@ MACHINE = "machine.json"
 REPORT = "report.html"
 FILES = (MODEL, CHECKPOINT, RECIPE, HISTORY, MACHINE, REPORT)
 CHECKPOINT_FORMAT = "1"
-TEXT_LIMIT = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -154,7 +153,7 @@ class RunDirectory:
 
     def read_recipe(self) -> str:
         """The recipe's text; RunError where it is missing or no UTF-8."""
-        return _read_text(self.recipe_path)
+        return read_text(self.recipe_path)
 
     def append_history(self, record: Mapping[str, Any]) -> None:
         """Add one epoch's line; NaN and infinity become null."""
@@ -183,7 +182,7 @@ class RunDirectory:
         """What machine.json tells; nothing where it is missing."""
         if not self.machine_path.exists():
             return {}
-        found = parse_json(_read_text(self.machine_path), one_line(self.machine_path, 300))
+        found = parse_json(read_text(self.machine_path), one_line(self.machine_path, 300))
         return found if isinstance(found, dict) else {}
 
     def save_checkpoint(self, arrays: Mapping[str, Array], info: Mapping[str, Any]) -> None:
@@ -255,14 +254,3 @@ def _passing(name: str) -> bool:
     """Names that come and go: the lock, and parts of files being written."""
     known = "|".join(re.escape(f) for f in FILES)
     return name == ".lock" or re.fullmatch(rf"\.({known})\.\d+\.[0-9a-f]+\.part", name) is not None
-
-
-def _read_text(path: Path) -> str:
-    try:
-        if path.stat().st_size > TEXT_LIMIT:
-            raise RunError(f"{one_line(path, 300)} is larger than {TEXT_LIMIT >> 20} MB; {AGAIN}")
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise RunError(f"{one_line(path, 300)} is not UTF-8 text; {AGAIN}") from None
-    except OSError as error:
-        raise could_not_read(path, error) from None

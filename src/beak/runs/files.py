@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import math
 import os
@@ -15,7 +16,7 @@ import secrets
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from beak.runs.safe import AGAIN, DTYPES, HEADER_LIMIT, Header, one_line, parse_
 
 Array = np.ndarray[Any, Any]
 
+TEXT_LIMIT = 16 << 20
+"""Bytes that a text file of ours may have."""
 FILE_LIMIT = 16 << 30
 """Bytes that a weights file or checkpoint may have."""
 NAMES = {dtype.newbyteorder("="): name for name, dtype in DTYPES.items()}
@@ -98,7 +101,7 @@ def write_arrays(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str,
     digest, entries, at = hashlib.sha256(), {}, 0
     for name in order:
         array = data[name]
-        digest.update(array.reshape(-1).view(np.uint8))
+        digest.update(array.reshape(-1).view(np.uint8).data)
         entries[name] = {
             "dtype": NAMES[array.dtype.newbyteorder("=")],
             "shape": list(array.shape),
@@ -182,14 +185,26 @@ def could_not_read(path: Path, error: OSError) -> RunError:
     return RunError(f"{name} could not be read: {one_line(error.strerror or error)}")
 
 
-def _opened(path: Path) -> BinaryIO:
+def read_text(path: Path) -> str:
+    """A text file of ours; RunError where it is missing, no UTF-8 or far too large."""
+    try:
+        if path.stat().st_size > TEXT_LIMIT:
+            raise RunError(f"{one_line(path, 300)} is larger than {TEXT_LIMIT >> 20} MB; {AGAIN}")
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise RunError(f"{one_line(path, 300)} is not UTF-8 text; {AGAIN}") from None
+    except OSError as error:
+        raise could_not_read(path, error) from None
+
+
+def _opened(path: Path) -> io.BufferedReader:
     """The file opened for reading; pipes, devices and directories are refused before that."""
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise RunError(f"{one_line(path, 300)} is no ordinary file; give a model.safetensors")
     return open(path, "rb")
 
 
-def _header(file: BinaryIO, path: Path) -> tuple[Header, int]:
+def _header(file: io.BufferedReader, path: Path) -> tuple[Header, int]:
     """The header and where the data begins."""
     name, size = one_line(path, 300), os.fstat(file.fileno()).st_size
     first = file.read(8)
@@ -219,7 +234,9 @@ def check_wanted(header: Header, wanted: Mapping[str, tuple[int, ...]], name: st
             )
 
 
-def _numbers(file: BinaryIO, header: Header, begin: int, name: str) -> tuple[dict[str, Array], str]:
+def _numbers(
+    file: io.BufferedReader, header: Header, begin: int, name: str
+) -> tuple[dict[str, Array], str]:
     """The arrays in the header's order, read one after the other, and the sha256 of all."""
     digest, arrays = hashlib.sha256(), {}
     for key, entry in sorted(header.entries.items(), key=lambda item: (item[1].start, item[1].end)):
@@ -227,7 +244,7 @@ def _numbers(file: BinaryIO, header: Header, begin: int, name: str) -> tuple[dic
         file.seek(begin + entry.start)
         if file.readinto(array.view(np.uint8).data) != array.nbytes:
             raise RunError(f"{name} was cut short while it was read; try again")
-        digest.update(array.view(np.uint8))
+        digest.update(array.view(np.uint8).data)
         native = array.astype(array.dtype.newbyteorder("="), copy=False)
         arrays[key] = native.reshape(entry.shape)
     return {key: arrays[key] for key in header.entries}, digest.hexdigest()

@@ -1,4 +1,4 @@
-"""history.jsonl: one JSON object a line, one line an epoch; a line torn by a power cut is dropped."""
+"""history.jsonl: a JSON object a line, a line an epoch; one torn by a power cut is dropped."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from beak.runs.safe import AGAIN, one_line, parse_json
 
 FORMAT = "1"
 VALUES_LIMIT = 1 << 29
-"""Numbers that one example may make at one node: 2 GB."""
+"""Numbers that one example may make on its way through the network: 2 GB."""
 WORK_LIMIT = 10**14
 """Multiply-adds that one example may take: days of work are no answer."""
 LABEL_LIMIT = 1000
@@ -157,14 +157,15 @@ def _check(network: Network, spec: InputSpec, labels: tuple[str, ...], name: str
         )
     if tuple(network.output) != (len(labels),):
         raise RunError(
-            f"{name}: {len(labels)} labels for a network that answers {list(network.output)}; {AGAIN}"
+            f"{name}: {len(labels)} labels for a network that answers "
+            f"{one_line(list(network.output))}; {AGAIN}"
         )
     if len(set(labels)) != len(labels) or any(not 0 < len(t) <= LABEL_LIMIT for t in labels):
         raise RunError(f"{name}: a label is empty, too long or there twice; {AGAIN}")
-    largest = max(math.prod(node.output) for node in network.nodes)
-    if largest > VALUES_LIMIT or network.multiply_adds > WORK_LIMIT:
+    values = sum(math.prod(node.output) for node in network.nodes)
+    if values > VALUES_LIMIT or network.multiply_adds > WORK_LIMIT:
         raise RunError(
-            f"{name}: one example would take {one_line(largest)} numbers and "
+            f"{name}: one example would take {one_line(values)} numbers and "
             f"{one_line(network.multiply_adds)} multiply-adds; {AGAIN}"
         )
 

@@ -42,10 +42,11 @@ class Predictor:
 
     engine: Engine
 
-    def __init__(self, model: Model, threads: int | None = None) -> None:
+    def __init__(self, model: Model, threads: int | None = None, engine: str = "auto") -> None:
+        """``engine``: its kind, as for ``make_engine``. RunError where memory is short."""
         self.model = model
         try:
-            self.engine = make_engine(model.network, model.parameters, threads=threads)
+            self.engine = make_engine(model.network, model.parameters, threads=threads, kind=engine)
         except MemoryError:
             raise RunError(f"{model.name} does not fit into memory; use a bigger machine") from None
 

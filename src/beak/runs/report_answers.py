@@ -133,8 +133,8 @@ def _class_table(scores: list[ClassScore]) -> str:
     )
     heads = "".join(f'<th class="n">{h}</th>' for h in ("Precision", "Recall", "F1", "Examples"))
     return (
-        f'<div class="scroll"><table class="rows scores"><thead><tr><th>Class</th>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        '<div class="scroll"><table class="rows scores"><thead><tr><th>Class</th>'
+        f"{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -161,8 +161,8 @@ def mistakes_section(evaluation: Evaluation, part: Part | None, part_name: str) 
                 picture = f"<div{small}>{image}</div>"
         figures.append(
             f"<figure>{picture}<figcaption>{_taken(mistake.label, mistake.predicted)}, "
-            f"{percent(mistake.probability)} sure<small><bdi>{text(mistake.name, 200)}</bdi></small>"
-            "</figcaption></figure>"
+            f"{percent(mistake.probability)} sure"
+            f"<small><bdi>{text(mistake.name, 200)}</bdi></small></figcaption></figure>"
         )
     return (
         "<section><h2>Worst mistakes</h2>"

@@ -39,7 +39,8 @@ header { padding: 0 2px; }
 .facts div { border-top: 1px solid var(--line); padding-top: 10px; }
 dt { color: var(--soft); font-size: 13px; }
 dd { margin: 0; overflow-wrap: anywhere; }
-.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 18px 36px; }
+.pair { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 330px), 1fr));
+  gap: 18px 36px; }
 svg { display: block; width: 100%; height: auto; overflow: visible; font: inherit; }
 svg text { fill: var(--soft); font-size: 12.5px; }
 svg .grid { stroke: var(--line); }
@@ -57,7 +58,8 @@ svg text.train { fill: var(--soft); } svg text.valid { fill: var(--right); }
   font-size: 12.5px; }
 .scale .mark::before { content: ""; position: absolute; left: 50%; top: 0; height: 7px; width: 1px;
   background: var(--soft); opacity: .5; }
-.scale .band { top: 28px; height: 19px; min-width: 3px; border-radius: 4px; background: var(--band); }
+.scale .band { top: 28px; height: 19px; min-width: 3px; border-radius: 4px;
+  background: var(--band); }
 .scale .point { top: 31px; width: 13px; height: 13px; margin-left: -6px; border-radius: 50%;
   background: var(--right); }
 .scale .base { top: 25px; width: 2px; height: 25px; margin-left: -1px; background: var(--ink); }
@@ -82,7 +84,8 @@ td, th { padding: 6px 14px 6px 0; vertical-align: baseline; }
   margin-left: 10px; vertical-align: 2px; overflow: hidden; text-align: left; }
 .bar i { display: block; height: 100%; background: var(--right); }
 .matrix { border-collapse: separate; border-spacing: 2px; }
-.matrix td { min-width: 38px; height: 34px; padding: 2px 6px; text-align: center; border-radius: 4px;
+.matrix td { min-width: 38px; height: 34px; padding: 2px 6px; text-align: center;
+  border-radius: 4px;
   background: color-mix(in srgb, var(--tone) var(--much), var(--card)); vertical-align: middle; }
 .matrix td.z { color: transparent; background: color-mix(in srgb, var(--line) 32%, var(--card)); }
 .matrix td.hit { --tone: var(--right); } .matrix td.miss { --tone: var(--wrong); }
@@ -94,7 +97,8 @@ td, th { padding: 6px 14px 6px 0; vertical-align: baseline; }
 .matrix thead .tall { writing-mode: vertical-rl; transform: rotate(180deg); max-width: none;
   max-height: 11em; }
 .matrix .way { color: var(--soft); font-weight: 500; text-align: left; padding-bottom: 6px; }
-.overview { image-rendering: pixelated; width: 440px; max-width: 100%; border: 1px solid var(--line); }
+.overview { image-rendering: pixelated; width: 440px; max-width: 100%;
+  border: 1px solid var(--line); }
 .beside { display: flex; flex-wrap: wrap; gap: 24px 48px; align-items: flex-start; }
 .beside > div { max-width: 100%; }
 .grid-of { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr));

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 class Run:
     """A run directory or weights file, opened and checked."""
 
-    def __init__(self, path: str | Path, threads: int | None = None) -> None:
+    def __init__(self, path: str | Path, threads: int | None = None, engine: str = "auto") -> None:
         """Open a trained network. UsageError: no such path; RunError: no network there."""
         self.model: Model = load_model(path)
         """The weights and all that prediction needs."""
         self.threads = threads
+        self.engine = engine
         self._directory = RunDirectory((self.model.path or Path(path)).parent)
 
     @property
@@ -77,7 +78,7 @@ class Run:
         """What answers; made at first use."""
         from beak.runs.predictor import Predictor
 
-        return Predictor(self.model, self.threads)
+        return Predictor(self.model, self.threads, self.engine)
 
     def predict(self, raw: Any) -> Any:
         """The Prediction for one input; a list of them for a list, tuple or stack of arrays.
@@ -122,7 +123,10 @@ class Run:
         found = evaluate(
             engine, known, self.spec, self.labels, batch=batch, worst=worst, listen=listen
         )
-        return replace(found, notes=(*self._other_preparation(dataset), *notes, *found.notes))
+        told = (finding.line() for finding in dataset.report.warnings)
+        return replace(
+            found, notes=(*self._other_preparation(dataset), *notes, *told, *found.notes)
+        )
 
     def summary(self) -> Summary:
         """Shapes, parameters, multiply-adds and receptive fields, layer by layer."""
@@ -136,17 +140,13 @@ class Run:
         return f"Run('{one_line(self.path, 200)}': {said}{good})"
 
     def _dataset(self, source: Any, data_dir: str | Path | None) -> Dataset:
-        if hasattr(source, "parts"):
-            given: Dataset = source
-            return given
+        from beak.data.dataset import Dataset
+
+        if isinstance(source, Dataset):
+            return source
         from beak.data.load import load_dataset
 
-        channels, *size = self.spec.shape
-        if self.spec.kind != "pictures":
-            raise UsageError("this network reads numbers, not files; give a Dataset of load_arrays")
-        return load_dataset(
-            source, data_dir=data_dir, size=tuple(size), channels=channels, fit=self.spec.fit
-        )
+        return load_dataset(source, data_dir=data_dir, spec=self.spec, labels=self.labels)
 
     def _numbered(self, part: Part, dataset: Dataset) -> Part:
         """The part with its labels numbered as the network's answers."""

@@ -24,7 +24,7 @@ DEPTH_LIMIT = 24
 NAME_LIMIT = 200
 """Characters that the name of an array may have."""
 ARRAYS_LIMIT = 20_000
-DTYPES = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "F64": np.dtype("<f8"),
     "F32": np.dtype("<f4"),
     "I64": np.dtype("<i8"),

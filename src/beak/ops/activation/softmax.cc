@@ -30,10 +30,10 @@ BEAK_KERNEL(softmax_forward, SoftmaxForwardArgs) {
             best = select(v > best, v, best);
         });
         const float top = largest_lane(best);
-        dvec sums{};
+        dvec sums{};    // lanes that are not there add e^-infinity = 0
         by_lanes(0, channels, [&](int64_t c, int64_t n) {
             const vec e = exponential(load_some_or(x + c, n, -INFINITE) - top);
-            sums += widen(select(lane_numbers() < static_cast<int32_t>(n), e, vec{}));
+            sums += widen(e);
             store_some(y + c, e, n);
         });
         const float sum = static_cast<float>(sum_lanes(sums));

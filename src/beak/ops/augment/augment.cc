@@ -15,90 +15,88 @@ struct WarpArgs {
     int64_t batch, channels, height, width, background;    // background -1: the edge goes on
 };
 
-constexpr int64_t FAR = 1 << 20;    // places further out than this are as far out as this
+constexpr int BLOCK = 64;            // columns that are worked on together
+constexpr float FAR = 1 << 20;       // places further out than this are as far out as this
 
-inline int64_t floor_of(float x) {
-    if (!(x > -FAR)) return -FAR;    // a NaN ends here too
-    if (x >= FAR) return FAR;
-    const int64_t whole = static_cast<int64_t>(x);
+// For BLOCK output columns: where the four neighbours lie in a channel's plane, their weights, and
+// what the background adds for those that lie outside (their own weight is then 0).
+struct Neighbours {
+    int32_t at[4][BLOCK];
+    float weight[4][BLOCK];
+    float fill[BLOCK];
+};
+
+inline float within(float x, float low, float high) { return x > low ? (x < high ? x : high) : low; }
+inline int32_t within(int32_t x, int32_t low, int32_t high) {
+    x = x > low ? x : low;
+    return x < high ? x : high;
+}
+inline int32_t floor_of(float x) {
+    const int32_t whole = static_cast<int32_t>(x);
     return whole - (x < static_cast<float>(whole));
 }
 
-// Where a place's four neighbours lie in a channel's plane, -1 for "background", and their weights.
-struct Neighbours {
-    int64_t at[4];
-    float weight[4];
-};
-
-inline Neighbours neighbours(const WarpArgs* a, float x, float y) {
-    const int64_t left = floor_of(x), top = floor_of(y);
-    const float right_part = x - static_cast<float>(left), low_part = y - static_cast<float>(top);
-    Neighbours n;
-    n.weight[0] = (1 - low_part) * (1 - right_part);
-    n.weight[1] = (1 - low_part) * right_part;
-    n.weight[2] = low_part * (1 - right_part);
-    n.weight[3] = low_part * right_part;
-    if (left >= 0 && top >= 0 && left + 1 < a->width && top + 1 < a->height) {
-        const int64_t first = top * a->width + left;
-        n.at[0] = first;
-        n.at[1] = first + 1;
-        n.at[2] = first + a->width;
-        n.at[3] = first + a->width + 1;
-        return n;
+void find(const WarpArgs* a, const float* m, float row, int64_t first, int64_t count,
+          Neighbours* __restrict n) {
+    const int32_t height = static_cast<int32_t>(a->height), width = static_cast<int32_t>(a->width);
+    const float background = a->background >= 0 ? static_cast<float>(a->background) : 0;
+    const float keep = a->background >= 0 ? 0.f : 1.f;    // the weight of a neighbour outside
+    const float x0 = m[1] * row + m[2], y0 = m[4] * row + m[5], dx = m[0], dy = m[3];
+    for (int32_t i = 0; i < static_cast<int32_t>(count); i++) {
+        const float column = static_cast<float>(static_cast<int32_t>(first) + i);
+        const float x = within(dx * column + x0, -FAR, FAR);    // a NaN ends at -FAR
+        const float y = within(dy * column + y0, -FAR, FAR);
+        const int32_t left = floor_of(x), top = floor_of(y);
+        const float right_part = x - static_cast<float>(left), low_part = y - static_cast<float>(top);
+        const int32_t x1 = within(left, 0, width - 1), x2 = within(left + 1, 0, width - 1);
+        const int32_t y1 = within(top, 0, height - 1), y2 = within(top + 1, 0, height - 1);
+        const float in_x1 = x1 == left ? 1.f : keep, in_x2 = x2 == left + 1 ? 1.f : keep;
+        const float in_y1 = y1 == top ? 1.f : keep, in_y2 = y2 == top + 1 ? 1.f : keep;
+        const float w1 = (1 - right_part) * in_x1, w2 = right_part * in_x2;
+        const float v1 = (1 - low_part) * in_y1, v2 = low_part * in_y2;
+        n->at[0][i] = y1 * width + x1;
+        n->at[1][i] = y1 * width + x2;
+        n->at[2][i] = y2 * width + x1;
+        n->at[3][i] = y2 * width + x2;
+        n->weight[0][i] = v1 * w1;
+        n->weight[1][i] = v1 * w2;
+        n->weight[2][i] = v2 * w1;
+        n->weight[3][i] = v2 * w2;
+        n->fill[i] = background * (1 - (v1 + v2) * (w1 + w2));
     }
-    for (int64_t i = 0; i < 4; i++) {
-        const int64_t row = top + i / 2, column = left + i % 2;
-        const int64_t inside_row = most(0, least(row, a->height - 1));
-        const int64_t inside_column = most(0, least(column, a->width - 1));
-        const bool outside = row != inside_row || column != inside_column;
-        n.at[i] = outside && a->background >= 0 ? -1 : inside_row * a->width + inside_column;
-        // A weight of 0 or 1 at a far place must not become NaN or spill: it is cut to 0..1.
-        n.weight[i] = n.weight[i] > 0 ? (n.weight[i] < 1 ? n.weight[i] : 1) : 0;
-    }
-    return n;
 }
 
-inline float value_at(const uint8_t* plane, const Neighbours& n, float background) {
-    float value = 0;
-    UNROLL for (int i = 0; i < 4; i++)
-        value += n.weight[i] * (n.at[i] >= 0 ? static_cast<float>(plane[n.at[i]]) : background);
-    return value;
+void read(const uint8_t* plane, const Neighbours* n, int64_t count,
+          float* __restrict values) {
+    for (int64_t i = 0; i < count; i++) {
+        const float upper = n->weight[0][i] * plane[n->at[0][i]] + n->weight[1][i] * plane[n->at[1][i]];
+        const float lower = n->weight[2][i] * plane[n->at[2][i]] + n->weight[3][i] * plane[n->at[3][i]];
+        values[i] = upper + lower + n->fill[i];
+    }
 }
 
-inline float cut(float value) { return value > 0 ? (value < 255 ? value : 255) : 0; }
-
+template <int64_t c>
 void warp_one(const WarpArgs* a, int64_t example) {
-    const int64_t c = a->channels, plane = a->height * a->width;
+    const int64_t plane = a->height * a->width;
     const uint8_t* picture = a->pictures + a->rows[example] * c * plane;
-    const float* m = a->places + example * 6;
     const float* colours = a->colours + example * c * (c + 1);
     float* out = a->out + example * c * plane;
-    const float background = static_cast<float>(a->background);
+    Neighbours n;
+    float values[c][BLOCK];
     for (int64_t row = 0; row < a->height; row++) {
-        for (int64_t column = 0; column < a->width; column++) {
-            const float fx = static_cast<float>(column), fy = static_cast<float>(row);
-            const Neighbours n =
-                neighbours(a, m[0] * fx + m[1] * fy + m[2], m[3] * fx + m[4] * fy + m[5]);
-            float* to = out + row * a->width + column;
-            if (c == 1) {
-                const float mixed = cut(colours[0] * value_at(picture, n, background) + colours[1]);
-                *to = mixed * a->gain[0] + a->offset[0];
-            } else if (c == 3) {
-                float values[3];
-                UNROLL for (int i = 0; i < 3; i++)
-                    values[i] = value_at(picture + i * plane, n, background);
-                UNROLL for (int i = 0; i < 3; i++) {
-                    const float* mix = colours + i * 4;
-                    const float mixed =
-                        cut(mix[0] * values[0] + mix[1] * values[1] + mix[2] * values[2] + mix[3]);
-                    to[i * plane] = mixed * a->gain[i] + a->offset[i];
-                }
-            } else {
-                for (int64_t i = 0; i < c; i++) {
-                    float sum = colours[i * (c + 1) + c];
-                    for (int64_t j = 0; j < c; j++)
-                        sum += colours[i * (c + 1) + j] * value_at(picture + j * plane, n, background);
-                    to[i * plane] = cut(sum) * a->gain[i] + a->offset[i];
+        for (int64_t first = 0; first < a->width; first += BLOCK) {
+            const int64_t count = least(BLOCK, a->width - first);
+            find(a, a->places + example * 6, static_cast<float>(row), first, count, &n);
+            for (int64_t i = 0; i < c; i++) read(picture + i * plane, &n, count, values[i]);
+            for (int64_t i = 0; i < c; i++) {
+                float mix[c + 1];
+                UNROLL for (int64_t j = 0; j <= c; j++) mix[j] = colours[i * (c + 1) + j];
+                const float gain = a->gain[i], offset = a->offset[i];
+                float* __restrict to = out + i * plane + row * a->width + first;
+                for (int64_t x = 0; x < count; x++) {
+                    float sum = mix[c];
+                    UNROLL for (int64_t j = 0; j < c; j++) sum += mix[j] * values[j][x];
+                    to[x] = within(sum, 0.f, 255.f) * gain + offset;
                 }
             }
         }
@@ -114,5 +112,10 @@ void warp_one(const WarpArgs* a, int64_t example) {
 
 BEAK_KERNEL(warp_bytes, WarpArgs) {
     const Share share(args->batch, part, parts);
-    for (int64_t example = share.begin; example < share.end; example++) warp_one(args, example);
+    for (int64_t example = share.begin; example < share.end; example++) switch (args->channels) {
+        case 1: warp_one<1>(args, example); break;
+        case 2: warp_one<2>(args, example); break;
+        case 3: warp_one<3>(args, example); break;
+        default: warp_one<4>(args, example);
+        }
 }

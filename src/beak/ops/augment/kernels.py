@@ -19,6 +19,7 @@ ROWS = (
             "ptr:pictures ptr:rows ptr:places ptr:colours ptr:erased ptr:gain ptr:offset ptr:out "
             "int:batch int:channels int:height int:width int:background",
         ),
+        takes=lambda channels: channels <= 4,
     ),
 )
 EXAMPLES_A_PART = 16
@@ -41,8 +42,12 @@ def warp(
     Raises ShapeError for arrays that do not fit each other.
     """
     batch, channels = len(rows), pictures.shape[1]
-    wanted = {"places": (batch, 2, 3), "colours": (batch, channels, channels + 1)}
-    wanted |= {"erased": (batch, 4), "gain": (channels,), "offset": (channels,)}
+    wanted: dict[str, tuple[int, ...]] = {"places": (batch, 2, 3), "erased": (batch, 4)}
+    wanted |= {
+        "colours": (batch, channels, channels + 1),
+        "gain": (channels,),
+        "offset": (channels,),
+    }
     given = {"places": places, "colours": colours, "erased": erased, "gain": gain, "offset": offset}
     for name, shape in wanted.items():
         if given[name].shape != shape:
@@ -57,7 +62,7 @@ def warp(
     if not out.size:
         return out
     call_kernel(
-        choose(ROWS),
+        choose(ROWS, channels),
         parts=-(-batch // EXAMPLES_A_PART),
         threads=threads,
         pictures=pictures,

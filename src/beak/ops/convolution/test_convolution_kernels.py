@@ -97,7 +97,7 @@ def test_an_image_does_not_depend_on_its_batch(case):
 @given(cases())
 @settings(max_examples=40)
 def test_relu_is_done_on_the_way_out(case):
-    x, w, b, options = case
+    x, w, _, options = case
     plain = forward(x, w, None, options)
     np.testing.assert_array_equal(forward(x, w, None, options, relu=1), np.maximum(plain, 0))
 
@@ -132,7 +132,7 @@ def test_weight_and_bias_gradients_are_the_reference(case, parts):
 @given(cases())
 @settings(max_examples=150)
 def test_input_gradient_is_the_reference(case):
-    x, w, b, options = case
+    x, w, _, options = case
     f, groups = fields(x, w, **options), options["groups"]
     dy = (
         np.random.default_rng(2)

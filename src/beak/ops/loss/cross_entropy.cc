@@ -37,8 +37,7 @@ inline Exponentials exponentials(const float* x, int64_t classes) {
     const float top = largest_lane(best);
     dvec sum{};
     by_lanes(0, classes, [&](int64_t c, int64_t n) {
-        const vec e = exponential(load_some_or(x + c, n, -INFINITE) - top);
-        sum += widen(select(lane_numbers() < static_cast<int32_t>(n), e, vec{}));
+        sum += widen(exponential(load_some_or(x + c, n, -INFINITE) - top));    // e^-infinity = 0 behind the end
     });
     return {top, sum_lanes(sum)};
 }
@@ -59,13 +58,17 @@ inline vec weights_of(const CrossEntropyArgs& a, int64_t c, int64_t n) {
 
 // weight x loss, but a class of weight 0 counts nothing even where its loss is infinite.
 inline double weighted(double weight, double loss) { return weight == 0 && loss == loss ? 0 : weight * loss; }
-inline dvec weighted(dvec weight, dvec loss) { return (weight == 0.0) & (loss == loss) ? dvec{} : weight * loss; }
+inline dvec_half weighted(dvec_half weight, dvec_half loss) {
+    return ((weight == 0.0) & (loss == loss)) ? dvec_half{} : weight * loss;
+}
+inline dvec weighted(dvec weight, dvec loss) { return {weighted(weight.low, loss.low), weighted(weight.high, loss.high)}; }
 
 // -sum over classes of weight x log probability, where log_sum is log(sum e^logit).
 inline double smooth_loss(const CrossEntropyArgs& a, const float* x, double log_sum) {
     dvec sum{};
     by_lanes(0, a.classes, [&](int64_t c, int64_t n) {
-        sum += first_lanes(weighted(widen(weights_of(a, c, n)), log_sum - widen(load_some(x + c, n))), n);
+        const dvec losses = everywhere(log_sum) - widen(load_some(x + c, n));
+        sum += first_lanes(weighted(widen(weights_of(a, c, n)), losses), n);
     });
     return sum_lanes(sum);
 }
@@ -85,8 +88,8 @@ inline void write_gradient(const CrossEntropyArgs& a, const float* x, float* dx,
     const double at_label = exponential(broadcast(x[label] - e.top))[0] * probability -
                             (share * (a.class_weights ? a.class_weights[label] : 1.0f) + label_weight * one);
     by_lanes(0, a.classes, [&](int64_t c, int64_t n) {
-        const dvec p = widen(exponential(load_some(x + c, n) - e.top)) * probability;
-        store_some(dx + c, narrow(p - share * widen(weights_of(a, c, n))), n);
+        const dvec p = widen(exponential(load_some(x + c, n) - e.top)) * everywhere(probability);
+        store_some(dx + c, narrow(p - everywhere(share) * widen(weights_of(a, c, n))), n);
     });
     dx[label] = static_cast<float>(at_label);
 }

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beak.ops.loss import reference
 from beak.ops.loss.kernels import CROSS_ENTROPY, LABEL_WEIGHTS
 from beak.ops.test_support import run
 
@@ -93,6 +94,23 @@ def test_infinite_and_nan_logits_as_in_pytorch(smoothing):
         found, _ = cross_entropy(logits, labels, None, smoothing)
         np.testing.assert_allclose(found["losses"], [loss], rtol=1e-6)
         np.testing.assert_allclose(found["dlogits"], gradient, rtol=1e-5, atol=1e-7)
+
+
+def test_classes_of_weight_zero_count_nothing_even_at_infinity():
+    logits = np.array([[-np.inf, 1, 2], [0.5, -np.inf, 3]], np.float32)
+    labels, weights = np.array([0, 2], np.int32), np.array([0, 0, 2], np.float32)
+    for smoothing in (0.0, 0.1):
+        loss, gradient, _ = reference.cross_entropy(logits, labels, smoothing, weights)
+        found, total = cross_entropy(logits, labels, weights, smoothing)
+        assert found["losses"].sum() / total == pytest.approx(loss, rel=1e-6)
+        np.testing.assert_allclose(found["dlogits"], gradient, rtol=1e-6, atol=1e-7)
+
+
+def test_a_batch_of_weight_zero_has_no_gradient():
+    logits, labels = np.array([[1, 2, 3]], np.float32), np.zeros(1, np.int32)
+    found, total = cross_entropy(logits, labels, np.array([0, 1, 1], np.float32), 0.1)
+    assert total == 0
+    np.testing.assert_array_equal(found["dlogits"], np.zeros((1, 3)))
 
 
 def test_a_small_loss_keeps_its_digits():

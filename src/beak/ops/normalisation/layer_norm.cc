@@ -32,11 +32,11 @@ BEAK_KERNEL(layer_norm_forward, ForwardArgs) {
         dvec sums{}, squares{};
         by_lanes(0, channels, [&](int64_t c, int64_t n) { sums += widen(load_some(x + c, n)); });
         const double average = sum_lanes(sums) / size;
+        const float mean = static_cast<float>(average);
         by_lanes(0, channels, [&](int64_t c, int64_t n) {
-            const dvec d = widen(load_some(x + c, n)) - average;
+            const dvec d = widen(load_some(x + c, n)) - everywhere(average);
             squares += first_lanes(d * d, n);
         });
-        const float mean = static_cast<float>(average);
         const float inverse = static_cast<float>(1.0 / __builtin_sqrt(sum_lanes(squares) / size + a.epsilon));
         by_lanes(0, channels, [&](int64_t c, int64_t n) {
             const vec normal = (load_some(x + c, n) - mean) * inverse;

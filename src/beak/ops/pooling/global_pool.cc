@@ -69,7 +69,7 @@ BEAK_KERNEL(global_avg_forward, GlobalAvgForwardArgs) {
         by_lanes(first, last, [&](int64_t c, int64_t n) {
             dvec sum{};
             for (int64_t place = 0; place < args->places; place++) sum += widen(load_some(x + place * channels + c, n));
-            store_some(args->y + image * channels + c, narrow(sum / static_cast<double>(args->places)), n);
+            store_some(args->y + image * channels + c, narrow(sum * everywhere(1.0 / static_cast<double>(args->places))), n);
         });
     });
 }

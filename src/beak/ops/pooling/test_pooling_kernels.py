@@ -1,4 +1,4 @@
-"""The pooling kernels against plain loops in float64 and PyTorch, on every instruction set."""
+"""The pooling kernels against the reference and PyTorch, on every instruction set."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beak.ops.pooling import kernels
+from beak.ops.pooling import kernels, reference
 from beak.ops.test_support import run
+from beak.shapes import padding_pairs, windows_along
 
 pytestmark = pytest.mark.usefixtures("every_instruction_set")
 
 
 @st.composite
 def cases(draw):
-    """Sizes of a pooling: windows and strides of any form, uneven padding, bare edges."""
+    """Sizes of a pooling, and what the reference takes: any window, stride and padding."""
     window = draw(st.integers(1, 4)), draw(st.integers(1, 4))
     stride = draw(st.integers(1, 4)), draw(st.integers(1, 4))
-    before = tuple(draw(st.integers(0, w - 1)) for w in window)
-    after = tuple(draw(st.integers(0, w - 1)) for w in window)
     size = tuple(draw(st.integers(w, w + 7)) for w in window)
-    out = tuple(
-        (n + b + a - w) // s + 1
-        for n, b, a, w, s in zip(size, before, after, window, stride, strict=True)
-    )
-    return {
+    numbers = st.tuples(*(st.integers(0, w - 1) for w in window))
+    padding = draw(st.sampled_from(["valid", "same"]) | numbers)
+    pads = padding_pairs(padding, size, window, stride, (1, 1))
+    out = [windows_along(*along) for along in zip(size, window, stride, pads, strict=True)]
+    case = {
         "images": draw(st.integers(0, 2)),
         "channels": draw(st.integers(1, 36) | st.integers(60, 70)),
         "in_h": size[0], "in_w": size[1], "out_h": out[0], "out_w": out[1],
         "window_h": window[0], "window_w": window[1],
         "stride_h": stride[0], "stride_w": stride[1],
-        "pad_top": before[0], "pad_left": before[1],
+        "pad_top": pads[0][0], "pad_left": pads[1][0],
     }  # fmt: skip
+    return case, (window, stride, padding)
 
 
 def shapes(case):
@@ -41,19 +41,13 @@ def shapes(case):
     return (n, case["in_h"], case["in_w"], c), (n, case["out_h"], case["out_w"], c)
 
 
-def windows(case):
-    """For each output place the cells (h, w, index in the window) that lie in the picture."""
-    for oh in range(case["out_h"]):
-        for ow in range(case["out_w"]):
-            top = oh * case["stride_h"] - case["pad_top"]
-            left = ow * case["stride_w"] - case["pad_left"]
-            cells = [
-                (top + r, left + s, r * case["window_w"] + s)
-                for r in range(case["window_h"])
-                for s in range(case["window_w"])
-                if 0 <= top + r < case["in_h"] and 0 <= left + s < case["in_w"]
-            ]
-            yield oh, ow, cells
+def first(x):
+    """Channels last to channels first."""
+    return x.transpose(0, 3, 1, 2)
+
+
+def last(x):
+    return x.transpose(0, 2, 3, 1)
 
 
 def values(draw_from, shape, seed):
@@ -74,25 +68,17 @@ seeds = st.integers(0, 99)
 def test_max_pool_takes_the_first_largest_and_sends_the_gradient_there(
     case, kind, parts, threads, seed
 ):
+    case, how = case
     inside, outside = shapes(case)
     x, dy = values(kind, inside, seed), values("normal", outside, seed + 1)
-    best, winner = np.empty(outside, np.float32), np.empty(outside, np.uint16)
-    dx = np.zeros(inside)
-    for oh, ow, cells in windows(case):
-        if not cells:
-            best[:, oh, ow], winner[:, oh, ow] = -np.inf, 65535
-            continue
-        these = np.stack([x[:, h, w] for h, w, _ in cells])
-        which = these.argmax(0)
-        best[:, oh, ow] = these.max(0)
-        winner[:, oh, ow] = np.array([index for _, _, index in cells])[which]
-        for k, (h, w, _) in enumerate(cells):
-            dx[:, h, w] += np.where(which == k, dy[:, oh, ow], 0)
+    best = last(reference.max_pool2d(first(x), *how))
+    dx = last(reference.max_pool2d_backward(first(dy), first(x), *how))
     options = {**case, "parts": parts, "threads": threads}
     out = {"y": outside, "winner": (outside, np.uint16)}
     found = run(kernels.MAX_POOL_FORWARD[0], out, x=x, **options)
     np.testing.assert_array_equal(found["y"], best)
-    np.testing.assert_array_equal(found["winner"], winner)
+    winner = found["winner"]
+    assert (winner < case["window_h"] * case["window_w"]).all()
     alone = run(kernels.MAX_POOL_FORWARD[0], {"y": outside}, x=x, winner=None, **options)
     np.testing.assert_array_equal(alone["y"], best)
     back = run(kernels.MAX_POOL_BACKWARD[0], {"x": inside}, y=dy, winner=winner, **options)
@@ -101,13 +87,11 @@ def test_max_pool_takes_the_first_largest_and_sends_the_gradient_there(
 
 @given(case=cases(), parts=parts, threads=st.integers(1, 3), seed=seeds)
 def test_avg_pool_divides_by_the_cells_that_are_there(case, parts, threads, seed):
+    case, how = case
     inside, outside = shapes(case)
     x, dy = values("normal", inside, seed), values("normal", outside, seed + 1)
-    mean, dx = np.zeros(outside), np.zeros(inside)
-    for oh, ow, cells in windows(case):
-        for h, w, _ in cells:
-            mean[:, oh, ow] += x[:, h, w] / len(cells)
-            dx[:, h, w] += dy[:, oh, ow] / len(cells)
+    mean = last(reference.avg_pool2d(first(x), *how))
+    dx = last(reference.avg_pool2d_backward(first(dy), first(x), *how))
     options = {**case, "parts": parts, "threads": threads, "winner": None}
     y = run(kernels.AVG_POOL_FORWARD[0], {"y": outside}, x=x, **options)["y"]
     np.testing.assert_allclose(y, mean, rtol=2e-6, atol=1e-6)
@@ -161,6 +145,24 @@ def test_global_pooling_and_its_gradients(images, places, channels, kind, parts,
     np.testing.assert_allclose(y, x.astype(float).mean(1), rtol=1e-7, atol=1e-12)
     dx = run(kernels.GLOBAL_AVG_BACKWARD[0], {"dx": x.shape}, dy=dy, **sizes)["dx"]
     np.testing.assert_array_equal(dx, np.broadcast_to(dy[:, None] / np.float32(places), x.shape))
+
+
+def test_a_window_in_the_padding_alone_has_no_winner_and_gets_no_gradient():
+    case = {
+        "images": 1, "channels": 2, "in_h": 1, "in_w": 1, "out_h": 1, "out_w": 3,
+        "window_h": 1, "window_w": 2, "stride_h": 1, "stride_w": 2, "pad_top": 0, "pad_left": 2,
+    }  # fmt: skip
+    x, outside = np.full((1, 1, 1, 2), 5, np.float32), (1, 1, 3, 2)
+    out = {"y": outside, "winner": (outside, np.uint16)}
+    found = run(kernels.MAX_POOL_FORWARD[0], out, x=x, **case)
+    np.testing.assert_array_equal(found["y"][0, 0, :, 0], [-np.inf, 5, -np.inf])
+    np.testing.assert_array_equal(found["winner"][0, 0, :, 0], [65535, 0, 65535])
+    dy = np.array([3, 1, 7], np.float32).repeat(2).reshape(outside)
+    winner = found["winner"]
+    dx = run(kernels.MAX_POOL_BACKWARD[0], {"x": x.shape}, y=dy, winner=winner, **case)["x"]
+    np.testing.assert_array_equal(dx.ravel(), [1, 1])
+    y = run(kernels.AVG_POOL_FORWARD[0], {"y": outside}, x=x, winner=None, **case)["y"]
+    np.testing.assert_array_equal(y[0, 0, :, 0], [0, 5, 0])
 
 
 def test_nan_is_the_largest_of_an_image():

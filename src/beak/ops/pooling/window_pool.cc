@@ -16,12 +16,18 @@ constexpr int32_t NO_WINNER = 65535;
 
 inline ivec load_winners(const uint16_t* from, int64_t count) {
     hvec v{};
-    memcpy(&v, from, static_cast<size_t>(count) * 2);
+    if (count >= LANES)
+        memcpy(&v, from, sizeof v);
+    else
+        for (int64_t i = 0; i < count; i++) v[i] = from[i];
     return __builtin_convertvector(v, ivec);
 }
 inline void store_winners(uint16_t* to, ivec which, int64_t count) {
     const hvec v = __builtin_convertvector(which, hvec);
-    memcpy(to, &v, static_cast<size_t>(count) * 2);
+    if (count >= LANES)
+        memcpy(to, &v, sizeof v);
+    else
+        for (int64_t i = 0; i < count; i++) to[i] = v[i];
 }
 
 // The cells of an output place's window that lie in the picture: rows [top, bottom), columns

@@ -4,8 +4,10 @@
 
 namespace {
 
+// Words of 32 bits in lanes of 64: what stands in a lane's upper half is of no account.
+constexpr int WIDE = LANES / 2;
+typedef uint64_t wide __attribute__((vector_size(WIDE * 8)));
 typedef uint32_t uvec __attribute__((vector_size(LANES * 4)));
-typedef uint64_t lvec __attribute__((vector_size(LANES * 8)));
 
 struct WordsArgs {
     const uint32_t* counters;    // [count][4]
@@ -18,21 +20,31 @@ struct DropoutArgs {
     const int64_t* settings;    // seed, epoch
     const int64_t* examples;    // [images]
     int64_t images, places, channels, node;
-    double rate;
+    double rate;    // below 1
 };
+
+// The whole product of the lower halves. (Compilers make of `*` the product of whole lanes.)
+inline wide multiply(wide a, uint64_t b) {
+#if defined(__AVX512F__)
+    return (wide)_mm512_maskz_mul_epu32(0xff, (__m512i)a, (__m512i)(wide{} + b));
+#elif defined(__AVX2__)
+    return (wide)_mm256_mul_epu32((__m256i)a, (__m256i)(wide{} + b));
+#elif defined(__SSE2__)
+    return (wide)_mm_mul_epu32((__m128i)a, (__m128i)(wide{} + b));
+#else
+    return (a & 0xffffffffull) * b;
+#endif
+}
 
 struct Words {
-    uvec word[4];
+    wide word[4];
 };
 
-// LANES counters at once, one in each lane.
+// WIDE counters at once, one in each lane.
 inline Words philox(Words c, uint32_t key0, uint32_t key1) {
-    for (int round = 0; round < 10; round++) {
-        const lvec a = __builtin_convertvector(c.word[0], lvec) * 0xD2511F53ull;
-        const lvec b = __builtin_convertvector(c.word[2], lvec) * 0xCD9E8D57ull;
-        const uvec a_high = __builtin_convertvector(a >> 32, uvec), a_low = __builtin_convertvector(a, uvec);
-        const uvec b_high = __builtin_convertvector(b >> 32, uvec), b_low = __builtin_convertvector(b, uvec);
-        c = {{b_high ^ c.word[1] ^ key0, b_low, a_high ^ c.word[3] ^ key1, a_low}};
+    UNROLL for (int round = 0; round < 10; round++) {
+        const wide a = multiply(c.word[0], 0xD2511F53u), b = multiply(c.word[2], 0xCD9E8D57u);
+        c = {{(b >> 32) ^ c.word[1] ^ key0, b, (a >> 32) ^ c.word[3] ^ key1, a}};
         key0 += 0x9E3779B9u;
         key1 += 0xBB67AE85u;
     }
@@ -41,32 +53,65 @@ inline Words philox(Words c, uint32_t key0, uint32_t key1) {
 
 // Lane by lane into memory: the four words of a counter lie together.
 inline void interleave(uint32_t* to, const Words& words) {
-    UNROLL for (int w = 0; w < 4; w++) {
-        UNROLL for (int i = 0; i < LANES; i++) to[4 * i + w] = words.word[w][i];
+    uint64_t lanes[4][WIDE];
+    memcpy(lanes, &words, sizeof lanes);
+    UNROLL for (int i = 0; i < WIDE; i++) {
+        UNROLL for (int w = 0; w < 4; w++) to[4 * i + w] = static_cast<uint32_t>(lanes[w][i]);
     }
 }
 
-constexpr int64_t BLOCK = 4 * LANES;    // as many elements as one call of philox has words for
+constexpr int64_t BLOCK = 4 * WIDE;    // as many elements as one call of philox has words for
 
 // The random words of elements [first, first + BLOCK) of an example; `first` is a multiple of 4.
 inline void words_of(uint32_t* to, int64_t first, const DropoutArgs& a, int64_t example) {
+    wide number{};
+    UNROLL for (int i = 0; i < WIDE; i++) number[i] = i;
     Words c;
-    c.word[0] = (uvec)lane_numbers() + static_cast<uint32_t>(first / 4);
-    c.word[1] = uvec{} + static_cast<uint32_t>(a.settings[1]);
-    c.word[2] = uvec{} + static_cast<uint32_t>(example);
-    c.word[3] = uvec{} + static_cast<uint32_t>(static_cast<uint64_t>(example) >> 32);
+    c.word[0] = number + static_cast<uint64_t>(first / 4);
+    c.word[1] = wide{} + static_cast<uint64_t>(a.settings[1]);
+    c.word[2] = wide{} + static_cast<uint64_t>(example);
+    c.word[3] = wide{} + (static_cast<uint64_t>(example) >> 32);
     interleave(to, philox(c, static_cast<uint32_t>(a.settings[0]), static_cast<uint32_t>(a.node)));
 }
 
-constexpr int64_t PIECE = 2048;    // elements of an example that one part does at least
+constexpr int64_t PIECE = 2048;    // elements of an example that are done in one go
+
+inline uint32_t threshold_of(const DropoutArgs& a) { return static_cast<uint32_t>(a.rate * 4294967296.0); }
+inline float scale_of(const DropoutArgs& a) { return static_cast<float>(1.0 / (1.0 - a.rate)); }
+
+// Where elements lie as they are counted.
+inline void drop_features(const DropoutArgs& a, const uint32_t* words, int64_t start, int64_t count) {
+    const uint32_t threshold = threshold_of(a);
+    const float scale = scale_of(a);
+    by_lanes(0, count, [&](int64_t k, int64_t n) {
+        uvec word;
+        memcpy(&word, words + k, sizeof word);
+        store_some(a.y + start + k, select((ivec)(word >= threshold), load_some(a.x + start + k, n) * scale, vec{}), n);
+    });
+}
+
+inline void drop_places(const DropoutArgs& a, const uint32_t* words, int64_t image, int64_t start, int64_t count) {
+    const uint32_t threshold = threshold_of(a);
+    const float scale = scale_of(a);
+    int64_t channel = start / a.places, place = start % a.places;
+    for (int64_t k = 0; k < count; k++) {
+        const int64_t at = image + place * a.channels + channel;
+        a.y[at] = words[k] >= threshold ? a.x[at] * scale : 0.0f;
+        if (++place == a.places) {
+            place = 0;
+            channel++;
+        }
+    }
+}
 
 }    // namespace
 
 BEAK_KERNEL(philox_words, WordsArgs) {
     const Share share(args->count, part, parts);
-    for (int64_t i = share.begin; i < share.end; i += LANES) {
-        const int64_t there = least(LANES, share.end - i);
-        uint32_t counters[4][LANES] = {}, words[BLOCK];
+    for (int64_t i = share.begin; i < share.end; i += WIDE) {
+        const int64_t there = least(WIDE, share.end - i);
+        uint64_t counters[4][WIDE] = {};
+        uint32_t words[BLOCK];
         for (int64_t lane = 0; lane < there; lane++)
             for (int64_t w = 0; w < 4; w++) counters[w][lane] = args->counters[4 * (i + lane) + w];
         Words c;
@@ -82,26 +127,14 @@ BEAK_KERNEL(philox_words, WordsArgs) {
 BEAK_KERNEL(dropout, DropoutArgs) {
     const DropoutArgs& a = *args;
     const int64_t size = a.places * a.channels, pieces = (size + PIECE - 1) / PIECE;
-    const uint64_t threshold = static_cast<uint64_t>(a.rate * 4294967296.0);
-    const float scale = a.rate < 1 ? static_cast<float>(1.0 / (1.0 - a.rate)) : 0.0f;
     const Share share(a.images * pieces, part, parts);
     for (int64_t i = share.begin; i < share.end; i++) {
-        const int64_t image = i / pieces, start = i % pieces * PIECE;
-        const float* x = a.x + image * size;
-        float* y = a.y + image * size;
-        int64_t channel = start / a.places, place = start % a.places;
-        for (int64_t first = start; first < least(start + PIECE, size); first += BLOCK) {
-            uint32_t words[BLOCK];
-            words_of(words, first, a, a.examples[image]);
-            const int64_t count = least(BLOCK, size - first);
-            for (int64_t k = 0; k < count; k++) {
-                const int64_t at = place * a.channels + channel;
-                y[at] = words[k] >= threshold ? x[at] * scale : 0.0f;
-                if (++place == a.places) {
-                    place = 0;
-                    channel++;
-                }
-            }
-        }
+        const int64_t image = i / pieces, start = i % pieces * PIECE, count = least(PIECE, size - start);
+        uint32_t words[PIECE];
+        for (int64_t k = 0; k < count; k += BLOCK) words_of(words + k, start + k, a, a.examples[image]);
+        if (a.places == 1)
+            drop_features(a, words, image * size + start, count);
+        else
+            drop_places(a, words, image * size, start, count);
     }
 }

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from beak.ops.random.kernels import DROPOUT, PHILOX_WORDS
+from beak.ops.random.reference import dropout, dropout_mask, philox4x32
 from beak.ops.test_support import run
 
 pytestmark = pytest.mark.usefixtures("every_instruction_set")
@@ -16,13 +19,7 @@ words32 = st.integers(0, 2**32 - 1)
 
 
 def philox(counter, key):
-    """Philox4x32-10 as in the paper, with Python's integers."""
-    c, k = list(counter), list(key)
-    for _ in range(10):
-        a, b = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
-        c = [(b >> 32) ^ c[1] ^ k[0], b % 2**32, (a >> 32) ^ c[3] ^ k[1], a % 2**32]
-        k = [(k[0] + 0x9E3779B9) % 2**32, (k[1] + 0xBB67AE85) % 2**32]
-    return c
+    return philox4x32(key, np.array(counter, np.uint32)).tolist()
 
 
 def words(counters, key, **options):
@@ -48,7 +45,6 @@ KNOWN = [
 @pytest.mark.parametrize(("counter", "key", "expected"), KNOWN)
 def test_philox_gives_the_published_words(counter, key, expected):
     assert words([counter], key)[0].tolist() == expected
-    assert philox(counter, key) == expected
 
 
 @given(
@@ -62,17 +58,29 @@ def test_philox_of_any_counters_in_any_parts(counters, key, parts):
 
 
 def dropout_truth(x, settings, examples, node, rate):
-    _, places, channels = x.shape
-    y = np.zeros(x.shape)
+    """The rule of the mask, word by word; the node by its number, as the kernel has it."""
+    images, places, channels = x.shape
     seed, epoch = settings
+    kept = np.empty((images, channels, places), bool)
     for image, example in enumerate(examples.tolist()):
-        for i in range(places * channels):
-            counter = (i // 4, epoch, example % 2**32, example >> 32 & 0xFFFFFFFF)
-            word = philox(counter, (seed % 2**32, node))[i % 4]
-            if word >= int(rate * 2**32):
-                at = image, i % places, i // places
-                y[at] = x[at] / (1 - rate)
-    return y
+        i = np.arange(places * channels)
+        counters = np.empty((i.size, 4), np.uint32)
+        counters[:, 0] = i // 4
+        counters[:, 1:] = epoch, example % 2**32, example >> 32
+        words = philox4x32((seed % 2**32, node), counters)[i, i % 4]
+        kept[image] = (words >= int(rate * 2**32)).reshape(channels, places)
+    return dropout(x, kept.transpose(0, 2, 1), rate)
+
+
+def test_the_mask_is_the_references_for_a_nodes_name():
+    x = np.ones((1, 6, 10), np.float32)
+    y = run(
+        DROPOUT[0], {"y": x.shape},
+        x=x, settings=np.array([2**33 + 5, 3]), examples=np.array([2**32 + 9]), images=1,
+        places=6, channels=10, node=zlib.crc32(b"drop1"), rate=0.5,
+    )["y"]  # fmt: skip
+    kept = dropout_mask(0.5, 60, seed=2**33 + 5, name="drop1", epoch=3, example=2**32 + 9)
+    np.testing.assert_array_equal(y[0].T.ravel() > 0, kept)
 
 
 @given(

@@ -1,0 +1,109 @@
+"""How good the default recipes are: mean test accuracy over seeds or folds, as a table.
+
+    python benchmarks/accuracy.py                      all works whose data are found
+    python benchmarks/accuracy.py --only digits --seeds 5 --json
+
+Every row is `beak train SOURCE` with nothing but the seed said. `mnist` and `cats-dogs-a` are read
+from the folder --data (archives unpacked there under these names).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Work:
+    name: str
+    source: str
+    least: float
+    options: tuple[str, ...] = ()
+    seeded: bool = True
+    folder: bool = True
+
+
+WORKS = (
+    Work("digits lecture", "digits", 98.5, folder=False),
+    Work("digits dense", "digits", 0, ("--network", "dense"), folder=False),
+    Work("mnist lecture", "mnist", 99.4, ("--network", "lecture")),
+    Work("mnist dense", "mnist", 0, ("--network", "dense")),
+    Work("cats-dogs-a auto, 5 folds", "cats-dogs-a", 72, ("--folds", "5"), seeded=False),
+)
+
+
+def train(work: Work, source: str, seed: int, threads: int | None) -> dict[str, object]:
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "beak", "train", source, "--out", f"{folder}/run"]
+        command += ["--seed", str(seed), "--json", *work.options]
+        if threads:
+            command += ["--threads", str(threads)]
+        started = time.perf_counter()
+        done = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        event = json.loads(done.strip().splitlines()[-1])
+    assert event["event"] == "done", event
+    return {
+        "accuracy": 100 * event["test"]["accuracy"],
+        "baseline": 100 * event["baseline"]["accuracy"] if event.get("baseline") else None,
+        "examples": event["test"]["examples"],
+        "seconds": time.perf_counter() - started,
+    }
+
+
+def measured(works: list[Work], seeds: int, data: Path, threads: int | None) -> Iterator[dict]:
+    for work in works:
+        source = str(data / work.source) if work.folder else work.source
+        if work.folder and not Path(source).exists():
+            print(f"{work.name}: left out, {source} is not there", file=sys.stderr)
+            continue
+        runs = []
+        for seed in range(seeds if work.seeded else 1):
+            runs.append(train(work, source, seed, threads))
+            print(f"{work.name}, seed {seed}: {runs[-1]}", file=sys.stderr)
+        found = [run["accuracy"] for run in runs]
+        yield {
+            "work": work.name,
+            "accuracy": sum(found) / len(found),
+            "least": min(found),
+            "greatest": max(found),
+            "baseline": runs[0]["baseline"],
+            "examples": runs[0]["examples"],
+            "runs": len(runs),
+            "seconds": sum(run["seconds"] for run in runs) / len(runs),
+            "aim": work.least or None,
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="works whose name contains this")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--data", type=Path, default=Path("data"), help="unpacked data sets")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    works = [work for work in WORKS if given.only in work.name]
+    if not given.json:
+        print(f"{'work':28s}  mean %   from     to  linear   aim runs  s a run")
+    for row in measured(works, given.seeds, given.data, given.threads):
+        if given.json:
+            print(json.dumps(row), flush=True)
+            continue
+        linear = f"{row['baseline']:7.2f}" if row["baseline"] is not None else "      –"
+        aim = f"{row['aim']:5.1f}" if row["aim"] else "    –"
+        print(
+            f"{row['work']:28s} {row['accuracy']:7.2f} {row['least']:6.2f} {row['greatest']:6.2f} "
+            f"{linear} {aim} {row['runs']:4d} {row['seconds']:8.1f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""What the lowering functions share: the context, a lowered node, sizes and orders.
+
+Each lowering function takes its inputs' tensors, emits the forward calls and returns the output
+with a function that, when backward comes by, emits the calls for the gradients. Gradient tensors
+are never written twice: one may be shared by several branches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from beak.engine.slots import Slots
+from beak.engine.tape import Tape, Tensor
+from beak.network import layers
+from beak.network.network import Network, Node
+from beak.ops.elementwise import kernels as elementwise
+
+Array = np.ndarray[Any, Any]
+Order = tuple[int, int, int] | None
+Backward = Callable[[Tensor, Sequence[bool]], list[Tensor | None]]
+
+STATISTICS_PARTS = 16
+"""Into how many sums statistics over a batch are split."""
+
+
+@dataclass
+class Context:
+    """What lowering needs to know besides the node itself."""
+
+    tape: Tape
+    slots: Slots
+    parameters: Array
+    fixed: Array
+    gradient: Array
+    settings: Array
+    """int64 (2,): seed and epoch of the step that runs."""
+    examples: Array
+    """int64 (images,): the examples' numbers."""
+    training: bool
+    """Batch statistics and dropout, as in a training step."""
+
+    def parameter(self, name: str) -> Array:
+        """A parameter's floats in the native layout."""
+        slot = self.slots[name]
+        return (self.parameters if name in self.slots.trainable else self.fixed)[slot.range]
+
+    def gradient_of(self, name: str) -> Array:
+        """Where a parameter's gradient goes."""
+        return self.gradient[self.slots[name].range]
+
+
+@dataclass
+class Lowered:
+    """A node's output and how to go back through it."""
+
+    output: Tensor
+    backward: Backward
+    from_logits: Backward | None = None
+    """Of a layer with an activation: back from before that activation."""
+    touched: Array | None = None
+    """Of an embedding: which rows the batch touched (uint8)."""
+
+
+def dimensions(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Height, width, channels of a network's shape: (C, H, W), (C, L) or (n,)."""
+    if len(shape) == 3:
+        return shape[1], shape[2], shape[0]
+    if len(shape) == 2:
+        return 1, shape[1], shape[0]
+    return 1, 1, shape[0]
+
+
+def split(count: int) -> int:
+    """Into how many parts elementwise work on so many floats is split."""
+    return max(1, min(64, count // 8192))
+
+
+def orders(network: Network) -> dict[str, Order]:
+    """By node, the order that its (first) input's flat features lie in (see Tensor.order)."""
+    out: dict[str, Order] = {"input": None}
+    into: dict[str, Order] = {}
+    for node in network.nodes:
+        before = [out[name] for name in node.inputs]
+        into[node.name] = before[0]
+        out[node.name] = _order_behind(node, before)
+    return into
+
+
+def _order_behind(node: Node, before: list[Order]) -> Order:
+    if isinstance(node.layer, layers.Flatten):
+        height, width, channels = dimensions(node.input_shapes[0])
+        if channels > 1 and height * width > 1:
+            return channels, height, width
+        return before[0]
+    if isinstance(node.layer, layers.Dropout | layers.Activation):
+        return before[0]
+    return None
+
+
+def straight(c: Context, tensor: Tensor) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
+    """Features in the network's own order, and the way back for their gradient."""
+    if tensor.order is None:
+        return tensor, lambda gradient: gradient
+    order = tensor.order
+    channels, places = order[0], order[1] * order[2]
+
+    def turn(source: Tensor, rows: int, columns: int, to: Order) -> Tensor:
+        out = c.tape.tensor(source.images, 1, 1, source.channels, order=to)
+        c.tape.emit(
+            elementwise.TRANSPOSE_IMAGES,
+            source.images,
+            x=source,
+            y=out,
+            images=source.images,
+            rows=rows,
+            columns=columns,
+        )
+        return out
+
+    back = lambda gradient: turn(gradient, channels, places, order)  # noqa: E731
+    return turn(tensor, places, channels, None), back
+
+
+def add(tape: Tape, a: Tensor, b: Tensor) -> Tensor:
+    """The sum of two tensors of one shape."""
+    y = tape.like(a)
+    tape.emit(elementwise.ADD, split(a.count), a=a, b=b, y=y, count=a.count)
+    return y

@@ -1,0 +1,185 @@
+"""Convolutions as calls: forward, weight gradient, input gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from beak.engine.lowering.activations import activate, relu_gradient
+from beak.engine.lowering.context import Context, Lowered, dimensions, split
+from beak.engine.tape import Tensor
+from beak.network import layers
+from beak.network.network import Node
+from beak.ops.convolution import kernels as convolution
+from beak.ops.elementwise import kernels as elementwise
+from beak.ops.panels import padded
+
+Array = np.ndarray[Any, Any]
+GRADIENT_PARTS = 8
+"""Into how many sums a weight gradient is split over the images of a batch."""
+
+
+def lower_convolution(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+    """A convolution with bias and activation; ReLU is done by the kernel itself."""
+    layer = node.layer
+    assert isinstance(layer, layers.Conv1D | layers.Conv2D)
+    x = inputs[0]
+    out_h, out_w, filters = dimensions(node.output)
+    windows = window_fields(layer.geometry(node.input_shapes[0]))
+    weight = c.parameter(f"{node.name}.weight")
+    bias = c.parameter(f"{node.name}.bias") if layer.bias else None
+    y = c.tape.tensor(x.images, out_h, out_w, filters)
+    shape = {
+        "images": x.images,
+        "in_h": x.height,
+        "in_w": x.width,
+        "in_channels": x.channels,
+        "out_h": out_h,
+        "out_w": out_w,
+        "out_channels": filters,
+        "groups": layer.groups,
+        **windows,
+        "spread_h": 1,
+        "spread_w": 1,
+        "relu": int(relu or layer.activation == "relu"),
+        "bands": bands(x.images, out_h),
+    }
+    c.tape.emit(
+        convolution.FORWARD,
+        x.images * shape["bands"],
+        x=x,
+        weight=weight,
+        bias=bias,
+        y=y,
+        **shape,
+    )
+    fused = bool(shape["relu"])
+    output, through = (
+        (y, partial(relu_gradient, c, y)) if fused else activate(c, layer.activation, y)
+    )
+
+    def linear(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
+        _weight_gradient(c, node, shape, x, dy, layer.bias)
+        return [_input_gradient(c, node, shape, x, dy) if wanted[0] else None]
+
+    def backward(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
+        return linear(through(dy), wanted)
+
+    return Lowered(output, backward, linear)
+
+
+def window_fields(geometry: layers.Geometry) -> dict[str, int]:
+    """A kernel's window fields; a sequence is a picture of height 1."""
+    (pad_top, _), (pad_left, _) = ((0, 0), *geometry.padding)[-2:]
+    fields = {"pad_top": pad_top, "pad_left": pad_left}
+    for name, values in (
+        ("window", geometry.kernel),
+        ("stride", geometry.stride),
+        ("dilation", geometry.dilation),
+    ):
+        fields[f"{name}_h"], fields[f"{name}_w"] = (1, *values)[-2:]
+    return fields
+
+
+def bands(images: int, rows: int) -> int:
+    """Into how many bands of rows each picture of a small batch is cut, for threads to share."""
+    return 1 if images >= 8 else max(1, min(rows, -(-8 // images)))
+
+
+def _weight_gradient(
+    c: Context, node: Node, shape: dict[str, int], x: Tensor, dy: Tensor, bias: bool
+) -> None:
+    size = c.slots[f"{node.name}.weight"].size
+    bias_size = c.slots[f"{node.name}.bias"].size if bias else 0
+    parts = min(GRADIENT_PARTS, x.images)
+    stride = size + bias_size
+    partials = c.tape.floats(parts * stride)
+    c.tape.emit(
+        convolution.WEIGHT_GRADIENT,
+        parts,
+        x=x,
+        weight=None,
+        bias=None,
+        y=None,
+        **{**shape, "relu": 0, "bands": 1},
+        dy=dy,
+        partials=partials,
+        stride=stride,
+        bias_at=size if bias else -1,
+    )
+    for field, begin, count in (("weight", 0, size), ("bias", size, bias_size)):
+        if count:
+            c.tape.emit(
+                elementwise.SUM_PARTS,
+                split(count * parts),
+                partials=partials.behind(begin),
+                y=c.gradient_of(f"{node.name}.{field}"),
+                partial_parts=parts,
+                count=count,
+                stride=stride,
+            )
+
+
+def turn_filters(
+    c: Context, weight: Array, groups: int, window: int, channels: int, filters: int
+) -> Tensor:
+    """Weights with inputs and outputs exchanged, as the input gradient wants them."""
+    turned = c.tape.floats(groups * padded(channels) * window * filters)
+    c.tape.emit(
+        convolution.TURN_FILTERS,
+        split(turned.count * 4),
+        weight=weight,
+        turned=turned,
+        groups=groups,
+        window=window,
+        channels=channels,
+        filters=filters,
+    )
+    return turned
+
+
+def _input_gradient(c: Context, node: Node, shape: dict[str, int], x: Tensor, dy: Tensor) -> Tensor:
+    groups, window_h, window_w = shape["groups"], shape["window_h"], shape["window_w"]
+    channels, filters = shape["in_channels"], shape["out_channels"]
+    turned = turn_filters(
+        c,
+        c.parameter(f"{node.name}.weight"),
+        groups,
+        window_h * window_w,
+        channels // groups,
+        filters // groups,
+    )
+    dx = c.tape.like(x)
+    cut = bands(x.images, x.height)
+    c.tape.emit(
+        convolution.FORWARD,
+        x.images * cut,
+        x=dy,
+        weight=turned,
+        bias=None,
+        y=dx,
+        images=x.images,
+        in_h=shape["out_h"],
+        in_w=shape["out_w"],
+        in_channels=filters,
+        out_h=x.height,
+        out_w=x.width,
+        out_channels=channels,
+        groups=groups,
+        window_h=window_h,
+        window_w=window_w,
+        stride_h=1,
+        stride_w=1,
+        dilation_h=shape["dilation_h"],
+        dilation_w=shape["dilation_w"],
+        pad_top=shape["dilation_h"] * (window_h - 1) - shape["pad_top"],
+        pad_left=shape["dilation_w"] * (window_w - 1) - shape["pad_left"],
+        spread_h=shape["stride_h"],
+        spread_w=shape["stride_w"],
+        relu=0,
+        bands=cut,
+    )
+    return dx
