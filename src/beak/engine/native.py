@@ -214,7 +214,8 @@ class NativeEngine:
         plan.examples[:] = randomness.examples
         plan.stream[:] = randomness.seed % 2**32, randomness.epoch
         self._run(plan, inputs)
-        loss = float(plan.losses.sum() / plan.total[0])
+        total = float(plan.total[0])
+        loss = float(plan.losses.sum()) / total if total else 0.0  # no label has weight: no loss
         return StepResult(loss, int(plan.correct.sum()), len(inputs))
 
     def _gradients(self, plan: Plan) -> Gradients:
