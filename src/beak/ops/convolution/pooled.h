@@ -72,8 +72,8 @@ inline Pooled pool(vec a, vec b, vec c, vec d, vec& poison) {
     poison += ((a + b) + (c + d)) * 0.0f;
     const vec top = select(b > a, b, a), bottom = select(d > c, d, c), best = select(bottom > top, bottom, top);
     const ivec not_a = a != best, not_b = not_a & (b != best), not_c = not_b & (c != best);
-    const ivec cell = not_a + not_b + not_c, dead = (best <= 0.0f) << 2;    // negative: 0..-3, 0 or -DEAD
-    return {select(best > 0.0f, best, vec{}), -select(cell < dead, cell, dead)};
+    const ivec dead = best <= 0.0f, cell = not_a + not_b + not_c;    // 0 to -3
+    return {(vec)((ivec)best & ~dead), -((cell & ~dead) + (dead << 2))};
 }
 
 inline Pooled pool_exactly(vec a, vec b, vec c, vec d) {
@@ -95,8 +95,9 @@ inline bool has_nan(vec v) {
     return found;
 }
 
+// Winners' bytes to and from lanes. (g++ 12 takes __builtin_convertvector apart, byte by byte.)
 typedef uint8_t bytes_of_vec __attribute__((vector_size(LANES * 4)));
-typedef uint8_t lane_bytes __attribute__((vector_size(LANES)));
+typedef int64_t wide_lanes __attribute__((vector_size(LANES * 4)));
 
 inline void store_winners(uint8_t* to, ivec winner) {
     bytes_of_vec low_bytes{};
@@ -105,9 +106,25 @@ inline void store_winners(uint8_t* to, ivec winner) {
     memcpy(to, &packed, LANES);
 }
 inline ivec load_winners(const uint8_t* from) {
+#if defined(__AVX512F__)
+    typedef uint8_t lane_bytes __attribute__((vector_size(LANES)));
     lane_bytes v;
     memcpy(&v, from, LANES);
     return __builtin_convertvector(v, ivec);
+#else
+    bytes_of_vec repeated, spread;
+    if constexpr (LANES == 8) {
+        int64_t all;
+        memcpy(&all, from, 8);
+        repeated = (bytes_of_vec)(wide_lanes{} + all);
+    } else {
+        int32_t all;
+        memcpy(&all, from, 4);
+        repeated = (bytes_of_vec)(ivec{} + all);
+    }
+    UNROLL for (int i = 0; i < LANES * 4; i++) spread[i] = static_cast<uint8_t>(i / 16 * 16 + i / 4 % 8);
+    return (ivec)__builtin_shuffle(repeated, spread) & 0xff;
+#endif
 }
 
 // Four rows of four floats, exchanged with their columns.

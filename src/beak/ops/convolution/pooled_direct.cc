@@ -25,31 +25,43 @@ constexpr int BLOCK = 2;
 
 // One band of one image.
 struct Band {
-    const PooledForwardArgs& args;
     const float* pixels;
     int64_t pitch;    // floats between its rows
     int64_t rows;
     float* y;
     uint8_t* winners;
-    bool exact;
-    vec poison{};
 };
 
-// SIDE, CHANNELS: the window's side and the channels where they are fixed, else 0.
-template <int SIDE, int CHANNELS, int V>
-inline __attribute__((always_inline)) void window(Band& band, int64_t place, const float* x, int64_t first,
-                                                  bool spill) {
-    const PooledShape& s = band.args.shape;
+// What stays the same for all windows of one block of V vectors of filters.
+struct Block {
+    const float* weight;
+    const float* bias;
+    int64_t step;       // floats from one vector's weights to the next's
+    int64_t columns;    // filters from here to the last
+};
+
+inline Block block_of(const PooledForwardArgs& args, int64_t vector) {
+    const PooledShape& s = args.shape;
+    const int64_t panel = s.taps() * s.channels * PANEL;
+    return {args.weight + vector / VECTORS * panel + vector % VECTORS * LANES,
+            args.bias ? args.bias + vector * LANES : nullptr, VECTORS == 1 ? panel : LANES,
+            s.filters - vector * LANES};
+}
+
+// SIDE, CHANNELS: the window's side and the channels where they are fixed, else 0. `room`: how many
+// floats of y may be written, over the last filter too where later places are written after this.
+template <int SIDE, int CHANNELS, int V, bool EXACT>
+inline __attribute__((always_inline)) void window(const PooledShape& s, const Block& block, const float* x,
+                                                  int64_t pitch, float* y, int64_t room, uint8_t* winners,
+                                                  vec& poison) {
     const int64_t channels = CHANNELS ? CHANNELS : s.channels, side = SIDE ? SIDE : s.window_h;
-    const int64_t terms = (SIDE ? SIDE : s.window_w) * channels, panel = side * terms * PANEL;
-    const int64_t step = VECTORS == 1 ? panel : LANES;    // from one vector of filters to the next
-    const float* w = band.args.weight + first / VECTORS * panel + first % VECTORS * LANES;
+    const int64_t terms = (SIDE ? SIDE : s.window_w) * channels;
+    const float* w = block.weight;
     vec a[V], b[V], c[V], d[V];
-    UNROLL for (int v = 0; v < V; v++)
-        a[v] = b[v] = c[v] = d[v] = band.args.bias ? load(band.args.bias + (first + v) * LANES) : vec{};
+    UNROLL for (int v = 0; v < V; v++) a[v] = b[v] = c[v] = d[v] = block.bias ? load(block.bias + v * LANES) : vec{};
     const auto tap = [&](const float* top, const float* bottom) __attribute__((always_inline)) {
         vec column[V];
-        UNROLL for (int v = 0; v < V; v++) column[v] = load(w + v * step);
+        UNROLL for (int v = 0; v < V; v++) column[v] = load(w + v * block.step);
         w += PANEL;
         const vec xa = broadcast(top[0]), xb = broadcast(top[channels]);
         UNROLL for (int v = 0; v < V; v++) a[v] += xa * column[v];
@@ -58,63 +70,61 @@ inline __attribute__((always_inline)) void window(Band& band, int64_t place, con
         UNROLL for (int v = 0; v < V; v++) c[v] += xc * column[v];
         UNROLL for (int v = 0; v < V; v++) d[v] += xd * column[v];
     };
-    if constexpr (SIDE > 0 && SIDE * SIDE * CHANNELS > 0) {
+    if constexpr (SIDE > 0 && CHANNELS > 0) {
         UNROLL for (int64_t row = 0; row < SIDE; row++)
-            UNROLL for (int64_t j = 0; j < SIDE * CHANNELS; j++)
-                tap(x + row * band.pitch + j, x + (row + 1) * band.pitch + j);
+            UNROLL for (int64_t j = 0; j < SIDE * CHANNELS; j++) tap(x + row * pitch + j, x + (row + 1) * pitch + j);
     } else {
         for (int64_t row = 0; row < side; row++)
-            for (int64_t j = 0; j < terms; j++) tap(x + row * band.pitch + j, x + (row + 1) * band.pitch + j);
+            for (int64_t j = 0; j < terms; j++) tap(x + row * pitch + j, x + (row + 1) * pitch + j);
     }
-    // With `spill` the floats behind the last filter are those of places that are written later.
-    const int64_t columns = s.filters - first * LANES;
-    const int64_t room = spill ? (band.rows * s.pooled_w - place) * s.filters - first * LANES : columns;
     UNROLL for (int v = 0; v < V; v++) {
-        const Pooled out = band.exact ? pool_exactly(a[v], b[v], c[v], d[v]) : pool(a[v], b[v], c[v], d[v], band.poison);
-        float* y = band.y + place * s.filters + (first + v) * LANES;
+        const Pooled out = EXACT ? pool_exactly(a[v], b[v], c[v], d[v]) : pool(a[v], b[v], c[v], d[v], poison);
         if (room >= (v + 1) * LANES)
-            store(y, out.value);
+            store(y + v * LANES, out.value);
         else
-            store_some(y, out.value, columns - v * LANES);
-        if (band.winners) store_winners(band.winners + place * s.lanes() + (first + v) * LANES, out.winner);
+            store_some(y + v * LANES, out.value, block.columns - v * LANES);
+        if (winners) store_winners(winners + v * LANES, out.winner);
     }
 }
 
-template <int SIDE, int CHANNELS, int V>
-void windows(Band& band, int64_t first, bool spill, int64_t begin, int64_t end) {
-    const PooledShape& s = band.args.shape;
-    for (int64_t place = begin; place < end; place++) {
-        const float* x = band.pixels + place / s.pooled_w * 2 * band.pitch + place % s.pooled_w * 2 * s.channels;
-        window<SIDE, CHANNELS, V>(band, place, x, first, spill);
+// All windows of a band for one block; `together`: for this block alone, so that what lies behind
+// its filters in y may have been written already.
+template <int SIDE, int CHANNELS, int V, bool EXACT>
+void windows(const PooledForwardArgs& args, const Band& band, int64_t vector, vec& all_poison) {
+    const PooledShape s = args.shape;
+    const Block block = block_of(args, vector);
+    const int64_t lanes = s.lanes(), channels = CHANNELS ? CHANNELS : s.channels;
+    vec poison = all_poison;
+    float* y = band.y + vector * LANES;
+    uint8_t* winners = band.winners ? band.winners + vector * LANES : nullptr;
+    for (int64_t row = 0; row < band.rows; row++) {
+        const float* x = band.pixels + row * 2 * band.pitch;
+        for (int64_t column = 0; column < s.pooled_w; column++, x += 2 * channels, y += s.filters) {
+            window<SIDE, CHANNELS, V, EXACT>(s, block, x, band.pitch, y, block.columns, winners, poison);
+            if (winners) winners += lanes;
+        }
     }
+    all_poison = poison;
 }
 
-template <int SIDE, int CHANNELS>
-void compute(Band& band) {
-    const PooledShape& s = band.args.shape;
-    const int64_t vectors = s.vectors(), places = band.rows * s.pooled_w;
-    // Small weights stay in the first cache while the windows go by; large ones are taken block by block.
-    const bool places_outside = s.taps() * s.channels * s.lanes() * 4 <= 24 * 1024;
-    const int64_t at_once = places_outside ? 1 : places;
-    for (int64_t place = 0; place < places; place += at_once) {
-        int64_t v = 0;
-        for (; v + BLOCK <= vectors; v += BLOCK)
-            windows<SIDE, CHANNELS, BLOCK>(band, v, places_outside, place, place + at_once);
-        for (; v < vectors; v++) windows<SIDE, CHANNELS, 1>(band, v, places_outside, place, place + at_once);
-    }
+template <int SIDE, int CHANNELS, bool EXACT>
+vec compute(const PooledForwardArgs& args, const Band& band) {
+    const int64_t vectors = args.shape.vectors();
+    vec poison{};
+    int64_t v = 0;
+    for (; v + BLOCK <= vectors; v += BLOCK) windows<SIDE, CHANNELS, BLOCK, EXACT>(args, band, v, poison);
+    for (; v < vectors; v++) windows<SIDE, CHANNELS, 1, EXACT>(args, band, v, poison);
+    return poison;
 }
 
-void compute_any(Band& band) {
-    const PooledShape& s = band.args.shape;
+template <bool EXACT>
+vec compute_any(const PooledForwardArgs& args, const Band& band) {
+    const PooledShape& s = args.shape;
     const bool square = s.window_h == s.window_w;
-    if (square && s.window_h == 3 && s.channels == 1)
-        compute<3, 1>(band);
-    else if (square && s.window_h == 3 && s.channels == 3)
-        compute<3, 3>(band);
-    else if (square && s.window_h == 5 && s.channels == 1)
-        compute<5, 1>(band);
-    else
-        compute<0, 0>(band);
+    if (square && s.window_h == 3 && s.channels == 1) return compute<3, 1, EXACT>(args, band);
+    if (square && s.window_h == 3 && s.channels == 3) return compute<3, 3, EXACT>(args, band);
+    if (square && s.window_h == 5 && s.channels == 1) return compute<5, 1, EXACT>(args, band);
+    return compute<0, 0, EXACT>(args, band);
 }
 
 }    // namespace
@@ -133,20 +143,15 @@ BEAK_KERNEL(pooled_direct_forward, PooledForwardArgs) {
         if (rows.begin == rows.end) continue;
         const int64_t image = unit / args->bands, place = image * s.places() + rows.begin * s.pooled_w;
         const float* pixels = args->x + image * s.image_floats();
-        Band band{*args, pixels + 2 * rows.begin * s.in_w * s.channels, s.in_w * s.channels, rows.end - rows.begin,
-                  args->y + place * s.filters, args->winners ? args->winners + place * s.lanes() : nullptr, false};
+        Band band{pixels + (2 * rows.begin - s.pad_top) * s.in_w * s.channels, s.in_w * s.channels,
+                  rows.end - rows.begin, args->y + place * s.filters,
+                  args->winners ? args->winners + place * s.lanes() : nullptr};
         if (s.needs_padding(rows.begin, band.rows)) {
             float* view = reinterpret_cast<float*>(scratch);
             copy_view(s, pixels, rows.begin, band.rows, view);
             band.pixels = view;
             band.pitch = s.view_w() * s.channels;
-        } else {
-            band.pixels -= s.pad_top * s.in_w * s.channels;
         }
-        compute_any(band);
-        if (has_nan(band.poison)) {
-            band.exact = true;
-            compute_any(band);
-        }
+        if (has_nan(compute_any<false>(*args, band))) compute_any<true>(*args, band);
     }
 }
