@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from beak.network.layers import Activation, BatchNorm, Conv1D, Conv2D, Dense, MaxPool2D
 from beak.network.network import Network, Node
+from beak.ops.convolution.kernels import PooledShape, pooled_takes
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,11 @@ def _pools(root: Node, after: Node) -> bool:
     sizes = after.input_shapes[0][1:]
     side_by_side = shape.kernel == shape.stride == (2, 2) and not any(map(any, shape.padding))
     whole = all(2 * n <= size for n, size in zip(shape.outputs, sizes, strict=True))
-    return plain and side_by_side and whole and layer.kernel in POOLED_WINDOWS
+    return plain and side_by_side and whole and pooled_takes(pooled_shape(root))
 
 
-POOLED_WINDOWS: tuple[tuple[int, int], ...] = ()
-"""Windows of convolutions that have a kernel with pooling (ops/convolution)."""
+def pooled_shape(node: Node) -> PooledShape:
+    """What the choice of a convolution's kernel with pooling hangs on."""
+    layer = node.layer
+    assert isinstance(layer, Conv2D)
+    return PooledShape(layer.kernel, node.input_shapes[0][0], layer.filters)

@@ -71,6 +71,7 @@ class Plan:
             self.stream,
             self.examples,
             training=purpose in ("loss", "train"),
+            goes_back=purpose not in ("forward", "activations"),
             preparation=None if purpose in ("loss", "train") else Tape(),
         )
         self.lowered: dict[str, Lowered] = {}

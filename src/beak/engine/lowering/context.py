@@ -43,12 +43,18 @@ class Context:
     """int64 (images,): the examples' numbers."""
     training: bool
     """Batch statistics and dropout, as in a training step."""
+    goes_back: bool = True
+    """Whether backward follows, so that what it needs is kept."""
     preparation: Tape | None = None
     """Calls that depend on parameters alone and run only when these have changed; None in
     training, where they change with each step and such calls stand in the tape itself."""
 
     def prepare(
-        self, table: Sequence[Kernel], parts: int, /, **values: Tensor | Array | float | None
+        self,
+        table: Sequence[Kernel] | Kernel,
+        parts: int,
+        /,
+        **values: Tensor | Array | float | None,
     ) -> None:
         """Add a call that depends on parameters alone."""
         (self.preparation or self.tape).emit(table, parts, **values)

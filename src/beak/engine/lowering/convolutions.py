@@ -11,28 +11,34 @@ import numpy as np
 from beak.engine.fusion import Fused
 from beak.engine.lowering.activations import activate, relu_gradient
 from beak.engine.lowering.context import Context, Lowered, dimensions, split
-from beak.engine.slots import running_statistics
+from beak.engine.lowering.pooled import lower_pooled
+from beak.engine.lowering.weights import (
+    GRADIENT_PARTS,
+    Weights,
+    partial_sizes,
+    sum_partials,
+    weights_of,
+)
 from beak.engine.tape import Tensor
 from beak.network import layers
 from beak.network.network import Node
 from beak.ops.convolution import kernels as convolution
-from beak.ops.elementwise import kernels as elementwise
 from beak.ops.panels import padded
 
 Array = np.ndarray[Any, Any]
-Weights = Array | Tensor
-GRADIENT_PARTS = 8
-"""Into how many sums a weight gradient is split over the images of a batch."""
 
 
 def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """A convolution with bias and activation; ReLU is done by the kernel itself."""
     layer = node.layer
     assert isinstance(layer, layers.Conv1D | layers.Conv2D)
+    if fused.pool is not None:
+        rows = dimensions(fused.pool.output)[0]
+        return lower_pooled(c, node, inputs[0], fused, bands(inputs[0].images, rows))
     x = inputs[0]
     out_h, out_w, filters = dimensions(node.output)
     windows = window_fields(layer.geometry(node.input_shapes[0]))
-    weight, bias = _weights(c, node, fused)
+    weight, bias = weights_of(c, node, fused)
     y = c.tape.tensor(x.images, out_h, out_w, filters)
     shape = {
         "images": x.images,
@@ -72,37 +78,6 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused
     return Lowered(output, backward, linear)
 
 
-def _weights(c: Context, node: Node, fused: Fused) -> tuple[Weights, Weights | None]:
-    """Weights and bias as the kernel reads them, a batch norm folded in."""
-    layer = node.layer
-    assert isinstance(layer, layers.Conv1D | layers.Conv2D)
-    weight = c.parameter(f"{node.name}.weight")
-    bias = c.parameter(f"{node.name}.bias") if layer.bias else None
-    if fused.norm is None:
-        return weight, bias
-    assert isinstance(fused.norm.layer, layers.BatchNorm)
-    each, groups = layer.filters // layer.groups, layer.groups
-    folded, folded_bias = c.prepared(weight.size), c.prepared(groups * padded(each))
-    mean, variance = (c.parameter(name) for name in running_statistics(fused.norm))
-    c.prepare(
-        convolution.FOLD_NORM,
-        split(weight.size),
-        weight=weight,
-        bias=bias,
-        folded=folded,
-        folded_bias=folded_bias,
-        mean=mean,
-        variance=variance,
-        gamma=c.parameter(f"{fused.norm.name}.weight"),
-        beta=c.parameter(f"{fused.norm.name}.bias"),
-        groups=groups,
-        terms=weight.size // (groups * padded(each)),
-        filters=each,
-        epsilon=fused.norm.layer.epsilon,
-    )
-    return folded, folded_bias
-
-
 def window_fields(geometry: layers.Geometry) -> dict[str, int]:
     """A kernel's window fields; a sequence is a picture of height 1."""
     (pad_top, _), (pad_left, _) = ((0, 0), *geometry.padding)[-2:]
@@ -124,10 +99,8 @@ def bands(images: int, rows: int) -> int:
 def _weight_gradient(
     c: Context, node: Node, shape: dict[str, int], x: Tensor, dy: Tensor, bias: bool
 ) -> None:
-    size = c.slots[f"{node.name}.weight"].size
-    bias_size = c.slots[f"{node.name}.bias"].size if bias else 0
+    size, stride = partial_sizes(c, node)
     parts = min(GRADIENT_PARTS, x.images)
-    stride = size + bias_size
     partials = c.tape.floats(parts * stride)
     c.tape.emit(
         convolution.WEIGHT_GRADIENT,
@@ -142,17 +115,7 @@ def _weight_gradient(
         stride=stride,
         bias_at=size if bias else -1,
     )
-    for field, begin, count in (("weight", 0, size), ("bias", size, bias_size)):
-        if count:
-            c.tape.emit(
-                elementwise.SUM_PARTS,
-                split(count * parts),
-                partials=partials.behind(begin),
-                y=c.gradient_of(f"{node.name}.{field}"),
-                partial_parts=parts,
-                count=count,
-                stride=stride,
-            )
+    sum_partials(c, node, partials, parts)
 
 
 def turn_filters(
