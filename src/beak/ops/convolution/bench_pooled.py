@@ -2,6 +2,8 @@
 
 One thread, the best of many runs. GFLOPS count dense work (2 x multiply-adds of every output of the
 convolution, padding counted), so that rows that skip work show more than the machine's peak.
+PyTorch is slow with the C library's usual malloc: give both sides MALLOC_MMAP_THRESHOLD_=4000000000
+MALLOC_TRIM_THRESHOLD_=8000000000 MALLOC_TOP_PAD_=268435456 in the environment.
 """
 
 from __future__ import annotations
@@ -107,7 +109,7 @@ def table(layer, row, arrays):
 
 def unfused(layer, arrays):
     """By name the tables that do the same work with a kernel for each operation."""
-    n, side, out, lanes = layer.images, layer.side, layer.out, padded(layer.filters)
+    n, side, out = layer.images, layer.side, layer.out
     maps, dmaps = (np.zeros((n, out, out, layer.filters), np.float32) for _ in range(2))
     window = {"window_h": layer.window, "window_w": layer.window, "stride_h": 1, "stride_w": 1}
     ones = {"groups": 1, "dilation_h": 1, "dilation_w": 1, "spread_h": 1, "spread_w": 1, "bands": 1}
@@ -133,23 +135,22 @@ def unfused(layer, arrays):
         "partials": np.zeros_like(arrays["partials"]), "stride": arrays["partials"].size,
         "bias_at": weight.size,
     }  # fmt: skip
-    row = lambda rows: choose(rows)  # noqa: E731
-    unpool = call(row(pooling.MAX_POOL_BACKWARD), x=dmaps, y=arrays["dy"], **pool)
+    unpool = call(choose(pooling.MAX_POOL_BACKWARD), x=dmaps, y=arrays["dy"], **pool)
     forward = (
-        call(row(kernels.FORWARD), x=x, weight=weight, bias=bias, y=maps, **shape),
-        call(row(pooling.MAX_POOL_FORWARD), x=maps, y=arrays["y"].copy(), **pool),
+        call(choose(kernels.FORWARD), x=x, weight=weight, bias=bias, y=maps, **shape),
+        call(choose(pooling.MAX_POOL_FORWARD), x=maps, y=arrays["y"].copy(), **pool),
     )
     weights = call(
-        row(kernels.WEIGHT_GRADIENT), x=x, weight=None, bias=None, y=None, dy=dmaps, **partials, **shape
+        choose(kernels.WEIGHT_GRADIENT), x=x, weight=None, bias=None, y=None, dy=dmaps,
+        **partials, **shape,
     )  # fmt: skip
     images = (
         call(
-            row(kernels.TURN_FILTERS), weight=weight, turned=turned, groups=1,
+            choose(kernels.TURN_FILTERS), weight=weight, turned=turned, groups=1,
             window=layer.window**2, channels=layer.channels, filters=layer.filters,
         ),
-        call(row(kernels.FORWARD), x=dmaps, weight=turned, bias=None, y=dx.copy(), **back),
+        call(choose(kernels.FORWARD), x=dmaps, weight=turned, bias=None, y=dx.copy(), **back),
     )  # fmt: skip
-    assert lanes == bias.size
     return {
         "forward": Table([Phase(forward, 1)]),
         "weights": Table([Phase((unpool, weights), 1)]),
@@ -177,7 +178,9 @@ def torch_runs(layer, arrays):
     torch.set_num_threads(1)
     last = {"memory_format": torch.channels_last}
     x = torch.from_numpy(arrays["x"]).permute(0, 3, 1, 2).contiguous(**last)
-    convolution = torch.nn.Conv2d(layer.channels, layer.filters, layer.window, padding=layer.padding)
+    convolution = torch.nn.Conv2d(
+        layer.channels, layer.filters, layer.window, padding=layer.padding
+    )
     convolution = convolution.to(**last)
     dy = torch.from_numpy(arrays["dy"]).permute(0, 3, 1, 2)
 
@@ -237,7 +240,7 @@ def main():
             for row in fit if options.all else fit[:1]:
                 work = table(layer, row, arrays)
                 show(f"{what}: {row.name}", best_time(lambda w=work: w.run(1), options.seconds))
-            show(f"{what}: unfused", best_time(lambda w=what: plain[w].run(1), options.seconds))
+            show(f"{what}: unfused", best_time(lambda w=plain[what]: w.run(1), options.seconds))
             if peer:
                 show(f"{what}: PyTorch", peer[what])
 

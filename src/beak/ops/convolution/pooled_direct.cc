@@ -145,14 +145,15 @@ BEAK_KERNEL(pooled_direct_forward, PooledForwardArgs) {
         if (rows.begin == rows.end) continue;
         const int64_t image = unit / args->bands, place = image * s.places() + rows.begin * s.pooled_w;
         const float* pixels = args->x + image * s.image_floats();
-        Band band{pixels + (2 * rows.begin - s.pad_top) * s.in_w * s.channels, s.in_w * s.channels,
-                  rows.end - rows.begin, args->y + place * s.filters,
+        Band band{pixels, s.in_w * s.channels, rows.end - rows.begin, args->y + place * s.filters,
                   args->winners ? args->winners + place * s.lanes() : nullptr};
         if (s.needs_padding(rows.begin, band.rows)) {
             float* view = reinterpret_cast<float*>(scratch);
             copy_view(s, pixels, rows.begin, band.rows, view);
             band.pixels = view;
             band.pitch = s.view_w() * s.channels;
+        } else {
+            band.pixels += (2 * rows.begin - s.pad_top) * band.pitch;
         }
         if (has_nan(compute_any<false>(*args, band))) compute_any<true>(*args, band);
     }

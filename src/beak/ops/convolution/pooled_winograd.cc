@@ -224,13 +224,14 @@ BEAK_KERNEL(pooled_winograd_forward, PooledForwardArgs) {
     for (int64_t unit = units.begin; unit < units.end; unit++) {
         const Share rows(s.pooled_h, unit % args->bands, args->bands);
         const int64_t image = unit / args->bands;
-        const float* picture = args->x + image * s.image_floats();
-        const float* pixels = picture + (2 * rows.begin - s.pad_top) * s.in_w * s.channels;
+        const float* pixels = args->x + image * s.image_floats();
         int64_t pitch = s.in_w * s.channels;
         if (s.needs_padding(rows.begin, rows.end - rows.begin)) {
-            copy_view(s, picture, rows.begin, rows.end - rows.begin, view);
+            copy_view(s, pixels, rows.begin, rows.end - rows.begin, view);
             pixels = view;
             pitch = s.view_w() * s.channels;
+        } else {
+            pixels += (2 * rows.begin - s.pad_top) * pitch;
         }
         for (int64_t row = rows.begin; row < rows.end; row++, pixels += 2 * pitch)
             for (int64_t column = 0; column < s.pooled_w;) {
