@@ -56,6 +56,15 @@ LAYERS = (
 )
 
 
+def aligned(array):
+    """A copy that begins at a cache line, as tensors do in a plan."""
+    room = np.zeros(array.nbytes + 64, np.uint8)
+    begin = -room.ctypes.data % 64
+    copy = room[begin : begin + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
 def make_arrays(layer):
     """All that the kernels read and write; forward has run, so that winners are real."""
     generator = np.random.default_rng(0)
@@ -74,6 +83,7 @@ def make_arrays(layer):
         "partials": np.zeros((1, weight.size + lanes), np.float32),
         "dx": np.zeros((layer.images, side, side, layer.channels), np.float32),
     }  # fmt: skip
+    arrays = {name: aligned(array) for name, array in arrays.items()}
     table(layer, kernels.POOLED_FORWARD[-1], arrays).run(1)
     return arrays
 
@@ -101,7 +111,7 @@ def table(layer, row, arrays):
     calls = []
     if getattr(row, "prepare", None) is not None:
         shape = PooledShape((layer.window,) * 2, layer.channels, layer.filters)
-        values["packed"] = np.zeros(row.packed(shape), np.float32)
+        values["packed"] = aligned(np.zeros(row.packed(shape), np.float32))
         calls.append(call(row.prepare, **values))
         values["weight"] = values["packed"]
     return Table([Phase((*calls, call(row, **values)), 1)])
