@@ -57,7 +57,7 @@ WINOGRAD_FORWARD = {
             f"winograd{m}_forward",
             structure(
                 "WinogradArgs",
-                f"ptr:x ptr:prepared ptr:bias ptr:y {_WINOGRAD_SHAPE} int:relu int:tiles int:groups",
+                f"ptr:x ptr:prepared ptr:bias ptr:y {_WINOGRAD_SHAPE} int:relu int:groups",
             ),
             scratch=f"winograd{m}_forward_scratch",
         ),
@@ -70,8 +70,8 @@ WINOGRAD_WEIGHT_GRADIENT = {
             f"winograd{m}_weight_gradient",
             structure(
                 "WinogradGradientArgs",
-                f"ptr:x ptr:dy ptr:partials {_WINOGRAD_SHAPE} int:tiles int:splits "
-                "int:channel_blocks int:panel_blocks int:stride int:bias_at",
+                f"ptr:x ptr:dy ptr:partials {_WINOGRAD_SHAPE} int:splits "
+                "int:channel_blocks int:filter_blocks int:stride int:bias_at",
             ),
             scratch=f"winograd{m}_weight_gradient_scratch",
         ),

@@ -58,26 +58,26 @@ def prepare(m, w, turned=False, parts=1):
     )["prepared"]  # fmt: skip
 
 
-def forward(m, x, w, b, padding, *, relu=0, tiles=12, groups=1, parts=1, threads=1, turned=False):
+def forward(m, x, w, b, padding, *, relu=0, groups=1, parts=1, threads=1, turned=False):
     prepared = prepare(m, w, turned)
     f = fields(x, w.shape[1] if turned else w.shape[0], padding)
     y = run(
         WINOGRAD_FORWARD[m][0], {"y": (f["images"], f["out_h"], f["out_w"], f["out_channels"])},
         parts=parts, threads=threads, x=last(x), prepared=prepared,
-        bias=None if b is None else pad_groups(b), **f, relu=relu, tiles=tiles, groups=groups,
+        bias=None if b is None else pad_groups(b), **f, relu=relu, groups=groups,
     )["y"]  # fmt: skip
     return y.transpose(0, 3, 1, 2)
 
 
-def weight_gradient(m, x, dy, padding, *, tiles=12, splits=1, blocks=(1, 1), parts=1, threads=1):
+def weight_gradient(m, x, dy, padding, *, splits=1, blocks=(1, 1), parts=1, threads=1):
     """The filters' and the bias's gradient, and the floats that no filter owns."""
     f = fields(x, dy.shape[1], padding)
     wide = padded(dy.shape[1])
     size = wide * 9 * x.shape[1]
     partials = run(
         WINOGRAD_WEIGHT_GRADIENT[m][0], {"partials": (splits, size + wide)}, parts=parts,
-        threads=threads, x=last(x), dy=last(dy), **f, tiles=tiles, splits=splits,
-        channel_blocks=blocks[0], panel_blocks=blocks[1], stride=size + wide, bias_at=size,
+        threads=threads, x=last(x), dy=last(dy), **f, splits=splits,
+        channel_blocks=blocks[0], filter_blocks=blocks[1], stride=size + wide, bias_at=size,
     )["partials"].sum(0)  # fmt: skip
     shape = (dy.shape[1], x.shape[1], 3, 3)
     unused = to_panels(np.ones(shape, np.float32)).reshape(-1) == 0

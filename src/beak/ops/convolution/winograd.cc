@@ -60,88 +60,111 @@ struct WinogradArgs {
     const float* bias;    // in panels, or null
     float* y;
     int64_t images, in_h, in_w, in_channels, out_h, out_w, out_channels, pad_top, pad_left, relu;
-    int64_t tiles;     // so many tiles of the batch are one block ...
-    int64_t groups;    // ... and the panels of filters are cut into so many groups: blocks x groups units
+    int64_t groups;    // the panels of filters are cut into so many: blocks of TILES tiles x groups are the units
 };
 
-// A block's memory, in floats: zeros, tiles transformed, products of one panel; and rows' offsets.
-template <class W>
-struct ForwardRoom {
-    int64_t lanes, input_stride, product_stride;
-    explicit ForwardRoom(const WinogradArgs& w)
-        : lanes(round_up(w.in_channels, LANES)),
-          input_stride(odd_lines(w.tiles * lanes)),
-          product_stride(odd_lines(w.tiles * PANEL)) {}
-    int64_t floats() const { return round_up(lanes, 16) + W::N * W::N * (input_stride + product_stride); }
-    int64_t bytes(const WinogradArgs& w) const { return floats() * 4 + round_up(w.tiles, 8) * 8; }
-};
+// R tiles of a panel of channels after the other times one panel of filters: y[r][0..16) = A[r] . B.
+// As in tile.h a tile's sum runs over the channels in order; here all rows lie at known distances.
+template <int R>
+inline void product_tile(const float* a, int64_t panel_step, int64_t terms, const float* b, float* y) {
+    vec sum[R][VECTORS];
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int v = 0; v < VECTORS; v++) sum[r][v] = vec{};
+    for (; terms > 0; terms -= PANEL, a += panel_step) {
+        const float* behind = a + least(PANEL, terms);
+        for (const float* k = a; k < behind; k++, b += PANEL) {
+            vec column[VECTORS];
+            UNROLL for (int v = 0; v < VECTORS; v++) column[v] = load(b + v * LANES);
+            UNROLL for (int r = 0; r < R; r++) {
+                const vec x = broadcast(k[r * PANEL]);
+                UNROLL for (int v = 0; v < VECTORS; v++) sum[r][v] += x * column[v];
+            }
+        }
+    }
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int v = 0; v < VECTORS; v++) store(y + r * PANEL + v * LANES, sum[r][v]);
+}
+
+template <int R>
+inline void product_rest(int64_t rows, const float* a, int64_t panel_step, int64_t terms, const float* b, float* y) {
+    if constexpr (R > 0) {
+        if (rows == R)
+            product_tile<R>(a, panel_step, terms, b, y);
+        else
+            product_rest<R - 1>(rows, a, panel_step, terms, b, y);
+    }
+}
+
+inline void product(int64_t rows, const float* a, int64_t panel_step, int64_t terms, const float* b, float* y) {
+    int64_t r = 0;
+    for (; r + ROWS <= rows; r += ROWS) product_tile<ROWS>(a + r * PANEL, panel_step, terms, b, y + r * PANEL);
+    product_rest<ROWS - 1>(rows - r, a + r * PANEL, panel_step, terms, b, y + r * PANEL);
+}
 
 // One vector of a panel back to M x M outputs, of which rows x columns are there.
 template <class W, bool WHOLE>
-INLINE void write_tile(const float* products, int64_t stride, vec bias, bool relu, float* y, int64_t row_step,
-                       int64_t step, int64_t rows, int64_t columns, int64_t lanes) {
+INLINE void write_tile(const float* products, vec bias, bool relu, float* y, int64_t row, int64_t step,
+                       int64_t rows, int64_t columns, int64_t lanes) {
+    const int64_t down = opaque(row), right = opaque(step);
     both_axes<W::output, W::N, W::M>(
-        [&](int i, int j) INLINE_LAMBDA { return load(products + (i * W::N + j) * stride); },
+        [&](int i, int j) INLINE_LAMBDA { return load(products + (i * W::N + j) * STRIDE); },
         [&](int i, int j, vec v) INLINE_LAMBDA {
             v += bias;
             if (relu) v = v < vec{} ? vec{} : v;    // NaN passes, as in PyTorch
             if (WHOLE)
-                store(y + i * row_step + j * step, v);
+                store(y + i * down + j * right, v);
             else if (i < rows && j < columns)
-                store_some(y + i * row_step + j * step, v, lanes);
+                store_some(y + i * down + j * right, v, lanes);
         });
 }
 
 template <class W>
 void write_block(const WinogradArgs& w, const Grid& grid, int64_t begin, int64_t end, int64_t panel,
-                 const float* products, int64_t stride) {
-    const int64_t lanes = least(PANEL, w.out_channels - panel * PANEL), row_step = w.out_w * w.out_channels;
+                 const float* products) {
+    const int64_t lanes = least(PANEL, w.out_channels - panel * PANEL), row = w.out_w * w.out_channels;
     Place place(grid, begin);
     for (int64_t tile = begin; tile < end; tile++, products += PANEL, place.next(grid)) {
         const int64_t top = place.row * W::M, left = place.column * W::M;
-        const int64_t rows = least(W::M, w.out_h - top), columns = least(W::M, w.out_w - left);
-        float* y = w.y + (place.image * w.out_h + top) * row_step + left * w.out_channels + panel * PANEL;
+        const int64_t rows = w.out_h - top, columns = w.out_w - left;
+        float* y = w.y + (place.image * w.out_h + top) * row + left * w.out_channels + panel * PANEL;
         for (int64_t lane = 0; lane < lanes; lane += LANES) {
             const vec bias = w.bias ? load(w.bias + panel * PANEL + lane) : vec{};
-            if (rows == W::M && columns == W::M && lane + LANES <= lanes)
-                write_tile<W, true>(products + lane, stride, bias, w.relu != 0, y + lane, row_step, w.out_channels,
-                                    rows, columns, LANES);
+            if (rows >= W::M && columns >= W::M && lane + LANES <= lanes)
+                write_tile<W, true>(products + lane, bias, w.relu != 0, y + lane, row, w.out_channels, rows, columns,
+                                    LANES);
             else
-                write_tile<W, false>(products + lane, stride, bias, w.relu != 0, y + lane, row_step,
-                                     w.out_channels, rows, columns, lanes - lane);
+                write_tile<W, false>(products + lane, bias, w.relu != 0, y + lane, row, w.out_channels, rows, columns,
+                                     lanes - lane);
         }
     }
 }
 
 template <class W>
+int64_t forward_scratch(const WinogradArgs& w) {
+    return (panels_of(w.in_channels) + 1) * W::N * W::N * STRIDE * 4;
+}
+
+template <class W>
 void forward(const WinogradArgs& w, int64_t part, int64_t parts, char* scratch) {
-    const ForwardRoom<W> room(w);
-    int64_t* offsets = reinterpret_cast<int64_t*>(scratch);
-    float* zeros = reinterpret_cast<float*>(offsets + round_up(w.tiles, 8));
-    float* inputs = zeros + round_up(room.lanes, 16);
-    float* products = inputs + W::N * W::N * room.input_stride;
-    memset(zeros, 0, static_cast<size_t>(room.lanes) * 4);
-    for (int64_t t = 0; t < w.tiles; t++) offsets[t] = t * room.lanes;
-    const Picture x{w.x, w.in_h, w.in_w, w.in_channels};
+    constexpr int64_t PANEL_STEP = W::N * W::N * STRIDE;
+    float* products = reinterpret_cast<float*>(scratch);
+    float* inputs = products + PANEL_STEP;
     const Grid grid(w.out_h, w.out_w, W::M);
-    const int64_t tiles = grid.count(w.images), panels = (w.out_channels + PANEL - 1) / PANEL;
-    const int64_t stride = filter_stride(w.in_channels);
-    const Segments terms{1, 0, 1, 0, w.in_channels};
-    const Share units((tiles + w.tiles - 1) / w.tiles * w.groups, part, parts);
+    const int64_t tiles = grid.count(w.images), stride = filter_stride(w.in_channels);
+    const Share units((tiles + TILES - 1) / TILES * w.groups, part, parts);
     int64_t transformed = -1;
     for (int64_t unit = units.begin; unit < units.end; unit++) {
-        const int64_t block = unit / w.groups, begin = block * w.tiles, end = least(begin + w.tiles, tiles);
+        const int64_t block = unit / w.groups, begin = block * TILES, end = least(begin + TILES, tiles);
         if (block != transformed)
-            transform_inputs<W>(x, grid, w.pad_top, w.pad_left, begin, end, w.in_channels, zeros, inputs,
-                                room.input_stride);
+            transform_tiles<W::data, W::N, W::N, W::M>({w.x, w.in_h, w.in_w, w.in_channels}, grid, w.pad_top,
+                                                       w.pad_left, begin, end, 0, w.in_channels, inputs, nullptr);
         transformed = block;
-        const Share group(panels, unit % w.groups, w.groups);
-        for (int64_t panel = group.begin; panel < group.end; panel++) {
+        const Share panels(panels_of(w.out_channels), unit % w.groups, w.groups);
+        for (int64_t panel = panels.begin; panel < panels.end; panel++) {
             for (int64_t f = 0; f < W::N * W::N; f++)
-                times_panel(end - begin, inputs + f * room.input_stride, offsets, terms,
-                            w.prepared + (panel * W::N * W::N + f) * stride, nullptr, false,
-                            products + f * room.product_stride, PANEL, PANEL);
-            write_block<W>(w, grid, begin, end, panel, products, room.product_stride);
+                product(end - begin, inputs + f * STRIDE, PANEL_STEP, w.in_channels,
+                        w.prepared + (panel * W::N * W::N + f) * stride, products + f * STRIDE);
+            write_block<W>(w, grid, begin, end, panel, products);
         }
     }
 }
@@ -149,12 +172,8 @@ void forward(const WinogradArgs& w, int64_t part, int64_t parts, char* scratch) 
 }    // namespace
 
 BEAK_EXPORT int64_t winograd_prepare_scratch(const WinogradFilterArgs*) { return 9 * TERMS * PANEL * 4; }
-BEAK_EXPORT int64_t winograd2_forward_scratch(const WinogradArgs* w) {
-    return ForwardRoom<Winograd<2>>(*w).bytes(*w);
-}
-BEAK_EXPORT int64_t winograd4_forward_scratch(const WinogradArgs* w) {
-    return ForwardRoom<Winograd<4>>(*w).bytes(*w);
-}
+BEAK_EXPORT int64_t winograd2_forward_scratch(const WinogradArgs* w) { return forward_scratch<Winograd<2>>(*w); }
+BEAK_EXPORT int64_t winograd4_forward_scratch(const WinogradArgs* w) { return forward_scratch<Winograd<4>>(*w); }
 
 BEAK_KERNEL(winograd2_prepare, WinogradFilterArgs) {
     prepare<Winograd<2>>(*args, part, parts, reinterpret_cast<float*>(scratch));

@@ -122,12 +122,24 @@ INLINE void both_axes(Get get, Put put) {
     }
 }
 
-// Between two frequencies lies an odd number of cache lines, or a tile's values at all frequencies
-// would fall into the same few sets of the cache.
-inline int64_t odd_lines(int64_t floats) { return ((floats + 15) / 16 | 1) * 16; }
+// Tiles are transformed block by block, into panels of 16 channels: [frequency][tile][16]. The
+// distances within a panel are constants, which spares the transforms their many addresses; an odd
+// number of cache lines lies between two frequencies, or a tile's values at all of them would fall
+// into the same few sets of the cache.
+constexpr int64_t TILES = 24;
+constexpr int64_t STRIDE = (TILES + 1) * PANEL;
 
 // Floats of the transformed filters of one panel at one frequency: [terms][16].
-inline int64_t filter_stride(int64_t terms) { return odd_lines(terms * PANEL); }
+inline int64_t filter_stride(int64_t terms) { return (terms | 1) * PANEL; }
+
+inline int64_t panels_of(int64_t channels) { return (channels + PANEL - 1) / PANEL; }
+
+// The compiler knows nothing about the result. It would otherwise compute dozens of addresses
+// before a loop of one or two turns, and keep them in memory.
+inline int64_t opaque(int64_t x) {
+    asm("" : "+r"(x));
+    return x;
+}
 
 // The tiles of a batch, numbered image by image, row by row.
 struct Grid {
@@ -136,7 +148,7 @@ struct Grid {
     int64_t count(int64_t images) const { return images * rows * columns; }
 };
 
-// A tile's image and its first output's row and column, walked in order.
+// A tile's image and its row and column in the grid, walked in order.
 struct Place {
     int64_t image, row, column;
     Place(const Grid& grid, int64_t tile)
@@ -150,71 +162,71 @@ struct Place {
     }
 };
 
-// A picture of some channels of a batch in NHWC.
-struct Picture {
-    const float* pixels;    // of the first of these channels in the image's first pixel
-    int64_t height, width, step;    // step: channels of the tensor
+// A batch of pictures in NHWC.
+struct Pictures {
+    const float* pixels;
+    int64_t height, width, channels;
 };
 
-// LINE along both axes of FROM x FROM pixels, whose vectors of `channels` channels begin at
-// pixel(i, j): frequency f goes to to[f * stride + 0..lanes), zeros behind the channels. The sums of
-// the pixels are added to sums[0..lanes), where it is not null.
-template <void (*LINE)(const vec*, vec*), int FROM, int TO, class Pixel>
-INLINE void transform_pixels(Pixel pixel, int64_t channels, int64_t lanes, float* to, int64_t stride, float* sums) {
-    int64_t c = 0;
-    vec sum{};
-    const auto put = [&](int i, int j, vec v) INLINE_LAMBDA { store(to + (i * TO + j) * stride + c, v); };
-    const auto whole = [&](int i, int j) INLINE_LAMBDA {
-        const vec v = load(pixel(i, j) + c);
-        sum += v;
-        return v;
-    };
-    const auto some = [&](int i, int j) INLINE_LAMBDA {
-        const vec v = load_some(pixel(i, j) + c, most(0, channels - c));
-        sum += v;
-        return v;
-    };
-    for (; c < lanes; c += LANES) {
-        sum = vec{};
-        if (c + LANES <= channels)
-            both_axes<LINE, FROM, TO>(whole, put);
-        else
-            both_axes<LINE, FROM, TO>(some, put);
-        if (sums) store(sums + c, load(sums + c) + sum);
-    }
-}
-
-// The same for the pixels from (top, left) of an image on; outside of it they are zeros, which
-// `zeros` holds for all channels.
+// LINE along both axes of FROM x FROM pixels of 16 channels: frequency f to to[f * STRIDE + 0..16).
+// With `sums` the pixels are added to sums[0..16).
 template <void (*LINE)(const vec*, vec*), int FROM, int TO>
-inline void transform_tile(const Picture& p, int64_t image, int64_t top, int64_t left, int64_t channels,
-                           int64_t lanes, const float* zeros, float* to, int64_t stride, float* sums) {
-    const int64_t row = p.width * p.step, step = p.step;
-    const float* corner = p.pixels + (image * p.height + top) * row + left * step;
-    if (top >= 0 && left >= 0 && top + FROM <= p.height && left + FROM <= p.width) {
-        transform_pixels<LINE, FROM, TO>(
-            [&](int i, int j) INLINE_LAMBDA { return corner + i * row + j * step; }, channels, lanes, to, stride, sums);
-        return;
+INLINE void transform_pixels(const float* pixels, int64_t row, int64_t step, float* to, float* sums) {
+    for (int64_t lane = 0; lane < PANEL; lane += LANES) {
+        vec sum{};
+        const int64_t down = opaque(row), right = opaque(step);
+        both_axes<LINE, FROM, TO>(
+            [&](int i, int j) INLINE_LAMBDA {
+                const vec v = load(pixels + i * down + j * right + lane);
+                sum += v;
+                return v;
+            },
+            [&](int i, int j, vec v) INLINE_LAMBDA { store(to + (i * TO + j) * STRIDE + lane, v); });
+        if (sums) store(sums + lane, load(sums + lane) + sum);
     }
-    const float* pixels[FROM][FROM];
-    for (int i = 0; i < FROM; i++)
-        for (int j = 0; j < FROM; j++) {
-            const bool inside = top + i >= 0 && top + i < p.height && left + j >= 0 && left + j < p.width;
-            pixels[i][j] = inside ? corner + i * row + j * step : zeros;
-        }
-    transform_pixels<LINE, FROM, TO>([&](int i, int j) INLINE_LAMBDA { return pixels[i][j]; }, channels, lanes, to,
-                                     stride, sums);
 }
 
-// The inputs that some tiles see, transformed: [frequency][tile][lanes], `stride` between frequencies.
-template <class W>
-inline void transform_inputs(const Picture& x, const Grid& grid, int64_t pad_top, int64_t pad_left, int64_t begin,
-                             int64_t end, int64_t channels, const float* zeros, float* to, int64_t stride) {
-    const int64_t lanes = round_up(channels, LANES);
+// FROM x FROM pixels from (top, left) on as [FROM][FROM][16], zeros outside the picture and behind
+// the last channel.
+template <int FROM>
+inline void copy_pixels(const Pictures& p, const float* corner, int64_t top, int64_t left, int64_t channels,
+                        float* to) {
+    memset(to, 0, FROM * FROM * PANEL * 4);
+    const int64_t bottom = least(FROM, p.height - top), right = least(FROM, p.width - left);
+    for (int64_t i = most(0, -top); i < bottom; i++)
+        for (int64_t j = most(0, -left); j < right; j++) {
+            const float* from = corner + (i * p.width + j) * p.channels;
+            float* pixel = to + (i * FROM + j) * PANEL;
+            if (channels >= PANEL)
+                UNROLL for (int v = 0; v < VECTORS; v++) store(pixel + v * LANES, load(from + v * LANES));
+            else
+                memcpy(pixel, from, static_cast<size_t>(channels) * 4);
+        }
+}
+
+// Tiles [begin, end) of the channels [first, first + channels), transformed: [panel][frequency][tile][16].
+// A tile's pixels begin `pad` before its outputs. With `sums`: see transform_pixels, [panel][16].
+template <void (*LINE)(const vec*, vec*), int FROM, int TO, int M>
+inline void transform_tiles(const Pictures& p, const Grid& grid, int64_t pad_top, int64_t pad_left, int64_t begin,
+                            int64_t end, int64_t first, int64_t channels, float* to, float* sums) {
+    alignas(64) float copy[FROM * FROM * PANEL];
+    const int64_t row = p.width * p.channels;
     Place place(grid, begin);
-    for (int64_t tile = begin; tile < end; tile++, to += lanes, place.next(grid))
-        transform_tile<W::data, W::N, W::N>(x, place.image, place.row * W::M - pad_top, place.column * W::M - pad_left,
-                                            channels, lanes, zeros, to, stride, nullptr);
+    for (int64_t tile = begin; tile < end; tile++, to += PANEL, place.next(grid)) {
+        const int64_t top = place.row * M - pad_top, left = place.column * M - pad_left;
+        const float* corner = p.pixels + (place.image * p.height + top) * row + left * p.channels + first;
+        const bool inside = top >= 0 && left >= 0 && top + FROM <= p.height && left + FROM <= p.width;
+        for (int64_t c = 0; c < channels; c += PANEL) {
+            float* out = to + c / PANEL * TO * TO * STRIDE;
+            float* sum = sums ? sums + c : nullptr;
+            if (inside && c + PANEL <= channels) {
+                transform_pixels<LINE, FROM, TO>(corner + c, row, p.channels, out, sum);
+            } else {
+                copy_pixels<FROM>(p, corner + c, top, left, channels - c, copy);
+                transform_pixels<LINE, FROM, TO>(copy, FROM * PANEL, PANEL, out, sum);
+            }
+        }
+    }
 }
 
 }    // namespace

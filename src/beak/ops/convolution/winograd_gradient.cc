@@ -13,112 +13,111 @@ struct WinogradGradientArgs {
     const float* dy;
     float* partials;    // [splits][stride]: filters in panels as forward has them, then bias
     int64_t images, in_h, in_w, in_channels, out_h, out_w, out_channels, pad_top, pad_left;
-    int64_t tiles;                       // so many tiles are transformed before they are multiplied
-    int64_t splits;                      // over the batch's tiles: one partial sum each
-    int64_t channel_blocks, panel_blocks;    // splits x these are the units of work
-    int64_t stride, bias_at;             // bias_at: where the bias sums begin in a partial, or -1
+    int64_t splits;                            // over the batch's tiles: one partial sum each
+    int64_t channel_blocks, filter_blocks;     // of panels; splits x these are the units of work
+    int64_t stride, bias_at;                   // bias_at: where the bias sums begin in a partial, or -1
 };
 
-// A unit's memory, in floats; `channels` and `panels` are those of the largest block.
+// Sums of a panel of filters over a panel of channels: [frequency][16 channels][16 filters].
+constexpr int64_t SUM_STRIDE = (PANEL + 1) * PANEL;
+
+// A unit's memory in floats, by the largest blocks.
 template <class W>
-struct GradientRoom {
-    static constexpr int64_t N2 = W::N * W::N;
-    int64_t panels, channels, zeros, input_stride, gradient_stride, sum_stride;
-    explicit GradientRoom(const WinogradGradientArgs& w)
-        : panels((all_panels(w) + w.panel_blocks - 1) / w.panel_blocks),
-          channels((w.in_channels + w.channel_blocks - 1) / w.channel_blocks),
-          zeros(round_up(most(channels, PANEL), 16)),
-          input_stride(odd_lines(w.tiles * round_up(channels, LANES))),
-          gradient_stride(odd_lines(w.tiles * panels * PANEL)),
-          sum_stride(odd_lines(panels * channels * PANEL)) {}
-    static int64_t all_panels(const WinogradGradientArgs& w) { return (w.out_channels + PANEL - 1) / PANEL; }
-    int64_t bytes(const WinogradGradientArgs& w) const {
-        const int64_t bias = panels * PANEL;
-        return round_up(w.tiles, 8) * 8 + (zeros + bias + N2 * (input_stride + gradient_stride + sum_stride)) * 4;
+struct Room {
+    int64_t channel_panels, filter_panels;
+    explicit Room(const WinogradGradientArgs& w)
+        : channel_panels((panels_of(w.in_channels) + w.channel_blocks - 1) / w.channel_blocks),
+          filter_panels((panels_of(w.out_channels) + w.filter_blocks - 1) / w.filter_blocks) {}
+    int64_t inputs() const { return channel_panels * W::N * W::N * STRIDE; }
+    int64_t gradients() const { return filter_panels * W::N * W::N * STRIDE; }
+    int64_t sums() const { return channel_panels * filter_panels * W::N * W::N * SUM_STRIDE; }
+    int64_t bias() const { return filter_panels * PANEL; }
+    int64_t bytes() const { return (inputs() + gradients() + sums() + bias() + TILES * 2) * 4; }
+};
+
+// What a unit of work covers.
+struct Unit {
+    Share tiles, channels, filters;    // the last two count panels
+    int64_t split;
+    Unit(const WinogradGradientArgs& w, int64_t tiles, int64_t unit)
+        : tiles(tiles, unit / (w.channel_blocks * w.filter_blocks), w.splits),
+          channels(panels_of(w.in_channels), unit % w.channel_blocks, w.channel_blocks),
+          filters(panels_of(w.out_channels), unit / w.channel_blocks % w.filter_blocks, w.filter_blocks),
+          split(unit / (w.channel_blocks * w.filter_blocks)) {}
+};
+
+// One block of transformed tiles added to the sums, at every frequency.
+template <class W>
+void add_products(int64_t tiles, const Unit& u, int64_t in_channels, const int64_t* offsets, const float* inputs,
+                  const float* gradients, float* sums) {
+    for (int64_t f = u.filters.begin; f < u.filters.end; f++, gradients += W::N * W::N * STRIDE) {
+        const float* x = inputs;
+        for (int64_t c = u.channels.begin; c < u.channels.end; c++, x += W::N * W::N * STRIDE)
+            for (int64_t k = 0; k < W::N * W::N; k++, sums += SUM_STRIDE)
+                outer_product(least(PANEL, in_channels - c * PANEL), tiles, x + k * STRIDE, offsets,
+                              gradients + k * STRIDE, sums);
     }
-};
-
-// The gradients of some tiles' outputs, transformed: [frequency][panel][tiles][16]. Their sums are
-// added to bias[panels][16].
-template <class W>
-void transform_gradients(const WinogradGradientArgs& w, const Grid& grid, int64_t begin, int64_t end, Share panels,
-                         const float* zeros, float* to, int64_t stride, float* bias) {
-    const Picture dy{w.dy, w.out_h, w.out_w, w.out_channels};
-    Place place(grid, begin);
-    for (int64_t tile = begin; tile < end; tile++, to += PANEL, place.next(grid))
-        for (int64_t panel = panels.begin; panel < panels.end; panel++) {
-            const Picture some{dy.pixels + panel * PANEL, dy.height, dy.width, dy.step};
-            transform_tile<W::output_gradient, W::M, W::N>(
-                some, place.image, place.row * W::M, place.column * W::M, least(PANEL, w.out_channels - panel * PANEL),
-                PANEL, zeros, to + (panel - panels.begin) * w.tiles * PANEL, stride,
-                bias + (panel - panels.begin) * PANEL);
-        }
 }
 
-// Sums at each frequency [panel][channel][16] back to the nine taps of each filter.
+// The sums back to the nine taps of each filter.
 template <class W>
-void write_filters(const WinogradGradientArgs& w, const float* sums, int64_t stride, Share channels, Share panels,
-                   float* partial) {
-    for (int64_t panel = panels.begin; panel < panels.end; panel++)
-        for (int64_t c = channels.begin; c < channels.end; c++, sums += PANEL) {
-            float* to = partial + (panel * 9 * w.in_channels + c) * PANEL;
-            for (int64_t lane = 0; lane < PANEL; lane += LANES)
-                both_axes<W::filter_gradient, W::N, 3>(
-                    [&](int i, int j) INLINE_LAMBDA { return load(sums + (i * W::N + j) * stride + lane); },
-                    [&](int i, int j, vec v) INLINE_LAMBDA {
-                        store(to + (i * 3 + j) * w.in_channels * PANEL + lane, v);
-                    });
-        }
+void write_filters(const WinogradGradientArgs& w, const Unit& u, const float* sums, float* partial) {
+    const int64_t step = w.in_channels * PANEL;
+    for (int64_t f = u.filters.begin; f < u.filters.end; f++)
+        for (int64_t c = u.channels.begin; c < u.channels.end; c++, sums += W::N * W::N * SUM_STRIDE)
+            for (int64_t k = 0; k < least(PANEL, w.in_channels - c * PANEL); k++) {
+                float* to = partial + (f * 9 * w.in_channels + c * PANEL + k) * PANEL;
+                for (int64_t lane = 0; lane < PANEL; lane += LANES)
+                    both_axes<W::filter_gradient, W::N, 3>(
+                        [&](int i, int j) INLINE_LAMBDA {
+                            return load(sums + (i * W::N + j) * SUM_STRIDE + k * PANEL + lane);
+                        },
+                        [&](int i, int j, vec v) INLINE_LAMBDA { store(to + (i * 3 + j) * step + lane, v); });
+            }
 }
 
 template <class W>
 void weight_gradient(const WinogradGradientArgs& w, int64_t part, int64_t parts, char* scratch) {
-    const GradientRoom<W> room(w);
-    constexpr int64_t N2 = GradientRoom<W>::N2;
-    int64_t* offsets = reinterpret_cast<int64_t*>(scratch);
-    float* zeros = reinterpret_cast<float*>(offsets + round_up(w.tiles, 8));
-    float* bias = zeros + room.zeros;
-    float* inputs = bias + room.panels * PANEL;
-    float* gradients = inputs + N2 * room.input_stride;
-    float* sums = gradients + N2 * room.gradient_stride;
-    memset(zeros, 0, static_cast<size_t>(room.zeros) * 4);
+    const Room<W> room(w);
+    float* inputs = reinterpret_cast<float*>(scratch);
+    float* gradients = inputs + room.inputs();
+    float* sums = gradients + room.gradients();
+    float* bias = sums + room.sums();
+    int64_t* offsets = reinterpret_cast<int64_t*>(bias + room.bias());
+    for (int64_t t = 0; t < TILES; t++) offsets[t] = t * PANEL;
     const Grid grid(w.out_h, w.out_w, W::M);
-    const int64_t all_panels = GradientRoom<W>::all_panels(w), blocks = w.channel_blocks * w.panel_blocks;
-    const Share units(w.splits * blocks, part, parts);
+    const Share units(w.splits * w.channel_blocks * w.filter_blocks, part, parts);
     for (int64_t unit = units.begin; unit < units.end; unit++) {
-        const Share tiles(grid.count(w.images), unit / blocks, w.splits);
-        const Share panels(all_panels, unit % blocks / w.channel_blocks, w.panel_blocks);
-        const Share channels(w.in_channels, unit % w.channel_blocks, w.channel_blocks);
-        const int64_t terms = channels.end - channels.begin, lanes = round_up(terms, LANES);
-        const Picture x{w.x + channels.begin, w.in_h, w.in_w, w.in_channels};
-        memset(sums, 0, static_cast<size_t>(N2 * room.sum_stride) * 4);
-        memset(bias, 0, static_cast<size_t>(room.panels * PANEL) * 4);
-        for (int64_t t = 0; t < w.tiles; t++) offsets[t] = t * lanes;
-        for (int64_t begin = tiles.begin; begin < tiles.end; begin += w.tiles) {
-            const int64_t end = least(begin + w.tiles, tiles.end);
-            transform_inputs<W>(x, grid, w.pad_top, w.pad_left, begin, end, terms, zeros, inputs, room.input_stride);
-            transform_gradients<W>(w, grid, begin, end, panels, zeros, gradients, room.gradient_stride, bias);
-            for (int64_t f = 0; f < N2; f++)
-                for (int64_t p = 0; p < panels.end - panels.begin; p++)
-                    outer_product(terms, end - begin, inputs + f * room.input_stride, offsets,
-                                  gradients + f * room.gradient_stride + p * w.tiles * PANEL,
-                                  sums + f * room.sum_stride + p * terms * PANEL);
+        const Unit u(w, grid.count(w.images), unit);
+        const int64_t first_channel = u.channels.begin * PANEL, first_filter = u.filters.begin * PANEL;
+        const int64_t channels = least(u.channels.end * PANEL, w.in_channels) - first_channel;
+        const int64_t filters = least(u.filters.end * PANEL, w.out_channels) - first_filter;
+        memset(sums, 0, static_cast<size_t>(room.sums() + room.bias()) * 4);
+        for (int64_t begin = u.tiles.begin; begin < u.tiles.end; begin += TILES) {
+            const int64_t end = least(begin + TILES, u.tiles.end);
+            transform_tiles<W::data, W::N, W::N, W::M>({w.x, w.in_h, w.in_w, w.in_channels}, grid, w.pad_top,
+                                                       w.pad_left, begin, end, first_channel, channels, inputs,
+                                                       nullptr);
+            transform_tiles<W::output_gradient, W::M, W::N, W::M>({w.dy, w.out_h, w.out_w, w.out_channels}, grid, 0,
+                                                                  0, begin, end, first_filter, filters, gradients,
+                                                                  bias);
+            add_products<W>(end - begin, u, w.in_channels, offsets, inputs, gradients, sums);
         }
-        float* partial = w.partials + unit / blocks * w.stride;
-        write_filters<W>(w, sums, room.sum_stride, channels, panels, partial);
-        if (w.bias_at >= 0 && channels.begin == 0 && unit % w.channel_blocks == 0)
-            memcpy(partial + w.bias_at + panels.begin * PANEL, bias,
-                   static_cast<size_t>((panels.end - panels.begin) * PANEL) * 4);
+        float* partial = w.partials + u.split * w.stride;
+        write_filters<W>(w, u, sums, partial);
+        if (w.bias_at >= 0 && unit % w.channel_blocks == 0)
+            memcpy(partial + w.bias_at + first_filter, bias,
+                   static_cast<size_t>((u.filters.end - u.filters.begin) * PANEL) * 4);
     }
 }
 
 }    // namespace
 
 BEAK_EXPORT int64_t winograd2_weight_gradient_scratch(const WinogradGradientArgs* w) {
-    return GradientRoom<Winograd<2>>(*w).bytes(*w);
+    return Room<Winograd<2>>(*w).bytes();
 }
 BEAK_EXPORT int64_t winograd4_weight_gradient_scratch(const WinogradGradientArgs* w) {
-    return GradientRoom<Winograd<4>>(*w).bytes(*w);
+    return Room<Winograd<4>>(*w).bytes();
 }
 BEAK_KERNEL(winograd2_weight_gradient, WinogradGradientArgs) {
     weight_gradient<Winograd<2>>(*args, part, parts, scratch);
