@@ -32,7 +32,7 @@ struct Room {
     int64_t gradients() const { return filter_panels * W::N * W::N * STRIDE; }
     int64_t sums() const { return channel_panels * filter_panels * W::N * W::N * SUM_STRIDE; }
     int64_t bias() const { return filter_panels * PANEL; }
-    int64_t bytes() const { return (inputs() + gradients() + sums() + bias() + TILES * 2) * 4; }
+    int64_t bytes() const { return (inputs() + gradients() + sums() + bias()) * 4; }
 };
 
 // What a unit of work covers.
@@ -46,16 +46,46 @@ struct Unit {
           split(unit / (w.channel_blocks * w.filter_blocks)) {}
 };
 
+// sums[r][0..16) += sum over tiles of x[tile][r] * dy[tile][0..16) for R of the panel's 16 channels.
+template <int R>
+inline void add_rows_of(int64_t tiles, const float* x, const float* dy, float* sums) {
+    vec sum[R][VECTORS];
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int v = 0; v < VECTORS; v++) sum[r][v] = vec{};
+    for (const float* behind = x + tiles * PANEL; x < behind; x += PANEL, dy += PANEL) {
+        vec column[VECTORS];
+        UNROLL for (int v = 0; v < VECTORS; v++) column[v] = load(dy + v * LANES);
+        UNROLL for (int r = 0; r < R; r++) {
+            const vec value = broadcast(x[r]);
+            UNROLL for (int v = 0; v < VECTORS; v++) sum[r][v] += value * column[v];
+        }
+    }
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int v = 0; v < VECTORS; v++) {
+            float* to = sums + r * PANEL + v * LANES;
+            store(to, load(to) + sum[r][v]);
+        }
+}
+
+// All 16 channels of a panel, in equal pieces; channels that are not there are zeros.
+template <int ROW = 0>
+inline void add_outer(int64_t tiles, const float* x, const float* dy, float* sums) {
+    constexpr int PIECES = VECTORS == 1 ? 1 : (PANEL + ROWS - 1) / ROWS;
+    if constexpr (ROW < PIECES) {
+        constexpr int BEGIN = PANEL * ROW / PIECES, END = PANEL * (ROW + 1) / PIECES;
+        add_rows_of<END - BEGIN>(tiles, x + BEGIN, dy, sums + BEGIN * PANEL);
+        add_outer<ROW + 1>(tiles, x, dy, sums);
+    }
+}
+
 // One block of transformed tiles added to the sums, at every frequency.
 template <class W>
-void add_products(int64_t tiles, const Unit& u, int64_t in_channels, const int64_t* offsets, const float* inputs,
-                  const float* gradients, float* sums) {
+void add_products(int64_t tiles, const Unit& u, const float* inputs, const float* gradients, float* sums) {
     for (int64_t f = u.filters.begin; f < u.filters.end; f++, gradients += W::N * W::N * STRIDE) {
         const float* x = inputs;
         for (int64_t c = u.channels.begin; c < u.channels.end; c++, x += W::N * W::N * STRIDE)
             for (int64_t k = 0; k < W::N * W::N; k++, sums += SUM_STRIDE)
-                outer_product(least(PANEL, in_channels - c * PANEL), tiles, x + k * STRIDE, offsets,
-                              gradients + k * STRIDE, sums);
+                add_outer(tiles, x + k * STRIDE, gradients + k * STRIDE, sums);
     }
 }
 
@@ -83,8 +113,6 @@ void weight_gradient(const WinogradGradientArgs& w, int64_t part, int64_t parts,
     float* gradients = inputs + room.inputs();
     float* sums = gradients + room.gradients();
     float* bias = sums + room.sums();
-    int64_t* offsets = reinterpret_cast<int64_t*>(bias + room.bias());
-    for (int64_t t = 0; t < TILES; t++) offsets[t] = t * PANEL;
     const Grid grid(w.out_h, w.out_w, W::M);
     const Share units(w.splits * w.channel_blocks * w.filter_blocks, part, parts);
     for (int64_t unit = units.begin; unit < units.end; unit++) {
@@ -101,7 +129,7 @@ void weight_gradient(const WinogradGradientArgs& w, int64_t part, int64_t parts,
             transform_tiles<W::output_gradient, W::M, W::N, W::M>({w.dy, w.out_h, w.out_w, w.out_channels}, grid, 0,
                                                                   0, begin, end, first_filter, filters, gradients,
                                                                   bias);
-            add_products<W>(end - begin, u, w.in_channels, offsets, inputs, gradients, sums);
+            add_products<W>(end - begin, u, inputs, gradients, sums);
         }
         float* partial = w.partials + u.split * w.stride;
         write_filters<W>(w, u, sums, partial);
