@@ -70,9 +70,9 @@ def floats(count: int) -> Array:
 def shape_fields(images: int, layer: Layer) -> dict[str, int]:
     """What all kernels want to know about a layer of padding 1."""
     return {
-        "images": images, "in_h": layer.out_h, "in_w": layer.out_w, "in_channels": layer.in_channels,
+        "images": images, "pad_top": 1, "pad_left": 1,
+        "in_h": layer.out_h, "in_w": layer.out_w, "in_channels": layer.in_channels,
         "out_h": layer.out_h, "out_w": layer.out_w, "out_channels": layer.out_channels,
-        "pad_top": 1, "pad_left": 1,
     }  # fmt: skip
 
 
@@ -187,12 +187,17 @@ def measure(shape: tuple[int, int, int, int], seconds: float, with_torch: bool) 
             if f"F{m} filters" in rates
         )
         name = f"F{chosen}" if chosen else "direct"
-        print(f"{shape!s:22} {purpose:8} {line}  -> {name} ({share:.2f} of the best){spent}", flush=True)
+        print(
+            f"{shape!s:22} {purpose:8} {line}  -> {name} ({share:.2f} of the best){spent}",
+            flush=True,
+        )
 
 
 def main() -> None:
     """The command."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=0.3, help="for each row")
     parser.add_argument("--grid", action="store_true", help="small and odd shapes too")
     parser.add_argument("--torch", action="store_true", help="PyTorch beside them")

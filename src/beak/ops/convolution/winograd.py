@@ -79,11 +79,15 @@ def choose_side(layer: Layer, isa: str, purpose: str = "forward", *, exact: bool
     costs = {0: 9.0 * layer.in_channels * filters * layer.out_h * layer.out_w}
     transforms = TRANSFORM[purpose].get(isa, TRANSFORM[purpose]["v2"])
     for m, transform in zip(SIDES, transforms, strict=True):
-        if m == 4 and (exact or (purpose == "forward" and not f4_is_exact_enough(layer.in_channels))):
+        if m == 4 and (
+            exact or (purpose == "forward" and not f4_is_exact_enough(layer.in_channels))
+        ):
             continue
         terms = channels if purpose == "weights" else layer.in_channels
-        costs[m] = tiles_in(layer.out_h, layer.out_w, m) * (m + 2) ** 2 * (
-            terms * filters + transform * (channels + filters)
+        costs[m] = (
+            tiles_in(layer.out_h, layer.out_w, m)
+            * (m + 2) ** 2
+            * (terms * filters + transform * (channels + filters))
         )
     return min(costs, key=lambda m: costs[m])
 
