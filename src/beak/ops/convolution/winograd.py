@@ -23,10 +23,13 @@ at 512, 2.8e-5 at 2048 (a weight gradient: 5e-6 at most, whatever the channels).
 largest output it is a fourth of that.
 """
 TRANSFORM = {
-    "forward": {"v2": (11.0, 15.0), "v3": (5.5, 7.0), "v4": (5.5, 9.0)},
-    "weights": {"v2": (14.0, 18.0), "v3": (7.0, 9.0), "v4": (7.0, 9.0)},
+    "forward": {"v2": (3.0, 4.0), "v3": (5.5, 7.0), "v4": (5.5, 9.0)},
+    "weights": {"v2": (3.5, 5.0), "v3": (7.0, 9.0), "v4": (7.0, 9.0)},
 }
-"""What a transform costs for each value it makes, in multiply-adds, by side of the tile."""
+"""What a transform costs for each value it makes, in multiply-adds, by side of the tile.
+
+Other instruction sets (NEON, portable) take v2's, which are of the same width.
+"""
 
 
 @dataclass(frozen=True)
