@@ -99,6 +99,11 @@ NETWORKS = {
         head(Conv2D(6, 3, groups=2), BatchNorm(), Activation("gelu"), Conv2D(5, 3, stride=2),
              BatchNorm(), Conv2D(5, 1), Activation("relu"), BatchNorm(), Flatten()),
     ),
+    "winograd": (
+        (16, 9, 10),
+        head(Conv2D(32, 3, padding=1, activation="relu"), Conv2D(33, 3, padding="same"),
+             BatchNorm(), Activation("relu"), Conv2D(20, 3, padding=(0, 2)), GlobalAvgPool()),
+    ),
     "odd windows": (
         (4, 11, 9),
         head(
@@ -310,7 +315,9 @@ def trained(threads, steps=8, name="norms", batch=37):
     return engine
 
 
-@pytest.mark.parametrize("name", ["norms", "dropout", "residual", "plain", "pooled", "pooled many"])
+@pytest.mark.parametrize(
+    "name", ["norms", "dropout", "residual", "plain", "pooled", "pooled many", "winograd"]
+)
 def test_the_number_of_threads_changes_no_byte(name):
     one = trained(1, name=name)
     for threads in (2, 3, 8):

@@ -71,6 +71,7 @@ class Plan:
             self.stream,
             self.examples,
             training=purpose in ("loss", "train"),
+            direct=purpose == "activations",
             goes_back=purpose not in ("forward", "activations"),
             preparation=None if purpose in ("loss", "train") else Tape(),
         )

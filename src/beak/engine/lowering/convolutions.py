@@ -19,6 +19,12 @@ from beak.engine.lowering.weights import (
     sum_partials,
     weights_of,
 )
+from beak.engine.lowering.winograd import (
+    side_for,
+    turned_about,
+    winograd_forward,
+    winograd_weight_gradient,
+)
 from beak.engine.tape import Tensor
 from beak.network import layers
 from beak.network.network import Node
@@ -55,15 +61,19 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused
         "relu": int(fused.relu),
         "bands": bands(x.images, out_h),
     }
-    c.tape.emit(
-        convolution.FORWARD,
-        x.images * shape["bands"],
-        x=x,
-        weight=weight,
-        bias=bias,
-        y=y,
-        **shape,
-    )
+    side = side_for(c, shape)
+    if side:
+        winograd_forward(c, side, shape, x, weight, bias, y)
+    else:
+        c.tape.emit(
+            convolution.FORWARD,
+            x.images * shape["bands"],
+            x=x,
+            weight=weight,
+            bias=bias,
+            y=y,
+            **shape,
+        )
     output, through = activate(c, None if fused.relu else layer.activation, y)
     if fused.relu:
         through = partial(relu_gradient, c, y)
@@ -99,6 +109,10 @@ def bands(images: int, rows: int) -> int:
 def _weight_gradient(
     c: Context, node: Node, shape: dict[str, int], x: Tensor, dy: Tensor, bias: bool
 ) -> None:
+    side = side_for(c, shape, "weights")
+    if side:
+        winograd_weight_gradient(c, node, side, shape, x, dy)
+        return
     size, stride = partial_sizes(c, node)
     parts = min(GRADIENT_PARTS, x.images)
     partials = c.tape.floats(parts * stride)
@@ -138,44 +152,30 @@ def turn_filters(
 
 
 def _input_gradient(c: Context, node: Node, shape: dict[str, int], x: Tensor, dy: Tensor) -> Tensor:
-    groups, window_h, window_w = shape["groups"], shape["window_h"], shape["window_w"]
-    channels, filters = shape["in_channels"], shape["out_channels"]
+    weight = c.parameter(f"{node.name}.weight")
+    back = turned_about(shape, x.height, x.width)
+    dx = c.tape.like(x)
+    side = side_for(c, back)
+    if side:
+        winograd_forward(c, side, back, dy, weight, None, dx, turned=True)
+        return dx
+    groups = shape["groups"]
     turned = turn_filters(
         c,
-        c.parameter(f"{node.name}.weight"),
+        weight,
         groups,
-        window_h * window_w,
-        channels // groups,
-        filters // groups,
+        shape["window_h"] * shape["window_w"],
+        shape["in_channels"] // groups,
+        shape["out_channels"] // groups,
     )
-    dx = c.tape.like(x)
-    cut = bands(x.images, x.height)
+    back["bands"] = bands(x.images, x.height)
     c.tape.emit(
         convolution.FORWARD,
-        x.images * cut,
+        x.images * back["bands"],
         x=dy,
         weight=turned,
         bias=None,
         y=dx,
-        images=x.images,
-        in_h=shape["out_h"],
-        in_w=shape["out_w"],
-        in_channels=filters,
-        out_h=x.height,
-        out_w=x.width,
-        out_channels=channels,
-        groups=groups,
-        window_h=window_h,
-        window_w=window_w,
-        stride_h=1,
-        stride_w=1,
-        dilation_h=shape["dilation_h"],
-        dilation_w=shape["dilation_w"],
-        pad_top=shape["dilation_h"] * (window_h - 1) - shape["pad_top"],
-        pad_left=shape["dilation_w"] * (window_w - 1) - shape["pad_left"],
-        spread_h=shape["stride_h"],
-        spread_w=shape["stride_w"],
-        relu=0,
-        bands=cut,
+        **back,
     )
     return dx

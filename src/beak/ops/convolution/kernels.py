@@ -139,3 +139,49 @@ POOLED_INPUT_GRADIENT = (
         ),
     ),
 )
+
+
+# Winograd's rows by the side of their tiles; winograd.py says which of them takes a shape.
+WINOGRAD_PREPARE = {
+    m: (
+        Kernel(
+            f"winograd{m}_prepare",
+            structure(
+                "WinogradFilterArgs", "ptr:weight ptr:prepared int:channels int:filters int:turned"
+            ),
+            scratch="winograd_prepare_scratch",
+        ),
+    )
+    for m in (2, 4)
+}
+_WINOGRAD_SHAPE = (
+    "int:images int:in_h int:in_w int:in_channels int:out_h int:out_w int:out_channels "
+    "int:pad_top int:pad_left "
+)
+WINOGRAD_FORWARD = {
+    m: (
+        Kernel(
+            f"winograd{m}_forward",
+            structure(
+                "WinogradArgs",
+                f"ptr:x ptr:prepared ptr:bias ptr:y {_WINOGRAD_SHAPE} int:relu int:groups",
+            ),
+            scratch=f"winograd{m}_forward_scratch",
+        ),
+    )
+    for m in (2, 4)
+}
+WINOGRAD_WEIGHT_GRADIENT = {
+    m: (
+        Kernel(
+            f"winograd{m}_weight_gradient",
+            structure(
+                "WinogradGradientArgs",
+                f"ptr:x ptr:dy ptr:partials {_WINOGRAD_SHAPE} int:splits "
+                "int:channel_blocks int:filter_blocks int:stride int:bias_at",
+            ),
+            scratch=f"winograd{m}_weight_gradient_scratch",
+        ),
+    )
+    for m in (2, 4)
+}
