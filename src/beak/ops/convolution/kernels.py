@@ -117,7 +117,7 @@ POOLED_WEIGHT_GRADIENT = (
     Kernel(
         "pooled_weight_gradient_few",
         _GRADIENT_ARGS,
-        takes=lambda shape: pooled_takes(shape) and shape.channels <= 3,
+        takes=lambda shape: pooled_takes(shape) and shape.channels <= 5,
         scratch="pooled_weight_gradient_few_scratch",
     ),
     Kernel(

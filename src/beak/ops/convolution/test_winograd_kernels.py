@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beak.ops.convolution import winograd
 from beak.ops.convolution.kernels import (
     WINOGRAD_FORWARD,
     WINOGRAD_PREPARE,
@@ -23,7 +22,6 @@ from beak.ops.convolution.winograd import (
     prepared_floats,
 )
 from beak.ops.panels import from_panels, pad_groups, padded, to_panels
-from beak.ops.test_reference_support import run_doctests
 from beak.ops.test_support import run
 
 pytestmark = pytest.mark.usefixtures("every_instruction_set")
@@ -263,24 +261,3 @@ def test_the_engines_cuts_run(every_instruction_set):
     np.testing.assert_allclose(y, truth, rtol=1e-5, atol=2e-5 * truth.std())
     cut = gradient_cut(m, 2, layer)
     assert (cut.splits, cut.channel_blocks, cut.filter_blocks, cut.parts) == (1, 2, 1, 2)
-
-
-def test_the_choice_of_a_row():
-    resnet = [Layer(16, 16, 32, 32), Layer(32, 32, 16, 16), Layer(64, 64, 8, 8)]
-    go = [Layer(n, n, 19, 19) for n in (64, 192)]
-    for layer in resnet + go:
-        for purpose in ("forward", "weights"):
-            assert choose_side(layer, "v3", purpose) == 4
-            assert choose_side(layer, "v3", purpose, exact=True) == 2
-    assert choose_side(Layer(1, 25, 26, 26), "v3") == 0
-    assert choose_side(Layer(3, 16, 32, 32), "v3") == 0
-    assert choose_side(Layer(1024, 64, 19, 19), "v3") == 2, "F4's error grows with the channels"
-    assert choose_side(Layer(64, 64, 2, 2), "v3") == 2, "a 4x4 tile would be three quarters empty"
-    for field, value in {
-        "window": (5, 5), "stride": (2, 2), "dilation": (2, 1), "groups": 2, "padding": (1, 3),
-    }.items():  # fmt: skip
-        assert choose_side(Layer(64, 64, 19, 19, **{field: value}), "v3") == 0
-
-
-def test_the_examples_in_the_docstrings_hold():
-    assert run_doctests(winograd) >= 3

@@ -3,7 +3,7 @@
 //
 // Work is split over outputs (blocks of channels x blocks of filter panels) and, where that gives
 // too few units, over tiles: the sums of `splits` shares of the batch's tiles are written side by
-// side. Memory grows with `splits` alone, so large layers keep it at 1.
+// side. Memory grows with `splits` alone, so large layers keep it at one or two.
 #include "winograd.h"
 
 namespace {
