@@ -104,6 +104,11 @@ NETWORKS = {
         head(Conv2D(32, 3, padding=1, activation="relu"), Conv2D(33, 3, padding="same"),
              BatchNorm(), Activation("relu"), Conv2D(20, 3, padding=(0, 2)), GlobalAvgPool()),
     ),
+    "strides": (
+        (4, 13, 11),
+        head(Conv2D(6, 3, stride=2, padding=1), Conv2D(6, (2, 3), stride=(3, 2), padding=(1, 0),
+             groups=2), Conv2D(5, 1, stride=2), Conv2D(3, 2, stride=3, padding=1), Flatten()),
+    ),
     "odd windows": (
         (4, 11, 9),
         head(

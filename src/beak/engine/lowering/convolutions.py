@@ -10,18 +10,17 @@ import numpy as np
 
 from beak.engine.fusion import Fused
 from beak.engine.lowering.activations import activate, relu_gradient
-from beak.engine.lowering.context import Context, Lowered, dimensions, split
+from beak.engine.lowering.context import Context, Lowered, dimensions
+from beak.engine.lowering.input_gradient import bands, filled, input_gradient
 from beak.engine.lowering.pooled import lower_pooled
 from beak.engine.lowering.weights import (
     GRADIENT_PARTS,
-    Weights,
     partial_sizes,
     sum_partials,
     weights_of,
 )
 from beak.engine.lowering.winograd import (
     side_for,
-    turned_about,
     winograd_forward,
     winograd_weight_gradient,
 )
@@ -29,7 +28,6 @@ from beak.engine.tape import Tensor
 from beak.network import layers
 from beak.network.network import Node
 from beak.ops.convolution import kernels as convolution
-from beak.ops.panels import padded
 
 Array = np.ndarray[Any, Any]
 
@@ -60,6 +58,7 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused
         "spread_w": 1,
         "relu": int(fused.relu),
         "bands": bands(x.images, out_h),
+        **filled(out_h, out_w),
     }
     side = side_for(c, shape)
     if side:
@@ -80,7 +79,7 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused
 
     def linear(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         _weight_gradient(c, node, shape, x, dy, layer.bias)
-        return [_input_gradient(c, node, shape, x, dy) if wanted[0] else None]
+        return [input_gradient(c, node, shape, x, dy) if wanted[0] else None]
 
     def backward(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         return linear(through(dy), wanted)
@@ -99,11 +98,6 @@ def window_fields(geometry: layers.Geometry) -> dict[str, int]:
     ):
         fields[f"{name}_h"], fields[f"{name}_w"] = (1, *values)[-2:]
     return fields
-
-
-def bands(images: int, rows: int) -> int:
-    """Into how many bands of rows each picture of a small batch is cut, for threads to share."""
-    return 1 if images >= 8 else max(1, min(rows, -(-8 // images)))
 
 
 def _weight_gradient(
@@ -130,52 +124,3 @@ def _weight_gradient(
         bias_at=size if bias else -1,
     )
     sum_partials(c, node, partials, parts)
-
-
-def turn_filters(
-    c: Context, weight: Array, groups: int, window: int, channels: int, filters: int
-) -> Weights:
-    """Weights with inputs and outputs exchanged, as the input gradient wants them."""
-    size = groups * padded(channels) * window * filters
-    turned = c.prepared(size)
-    c.prepare(
-        convolution.TURN_FILTERS,
-        split(size * 4),
-        weight=weight,
-        turned=turned,
-        groups=groups,
-        window=window,
-        channels=channels,
-        filters=filters,
-    )
-    return turned
-
-
-def _input_gradient(c: Context, node: Node, shape: dict[str, int], x: Tensor, dy: Tensor) -> Tensor:
-    weight = c.parameter(f"{node.name}.weight")
-    back = turned_about(shape, x.height, x.width)
-    dx = c.tape.like(x)
-    side = side_for(c, back)
-    if side:
-        winograd_forward(c, side, back, dy, weight, None, dx, turned=True)
-        return dx
-    groups = shape["groups"]
-    turned = turn_filters(
-        c,
-        weight,
-        groups,
-        shape["window_h"] * shape["window_w"],
-        shape["in_channels"] // groups,
-        shape["out_channels"] // groups,
-    )
-    back["bands"] = bands(x.images, x.height)
-    c.tape.emit(
-        convolution.FORWARD,
-        x.images * back["bands"],
-        x=dy,
-        weight=turned,
-        bias=None,
-        y=dx,
-        **back,
-    )
-    return dx

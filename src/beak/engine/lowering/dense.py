@@ -10,7 +10,7 @@ import numpy as np
 from beak.engine.fusion import Fused
 from beak.engine.lowering.activations import activate, relu_gradient
 from beak.engine.lowering.context import Context, Lowered, straight
-from beak.engine.lowering.convolutions import turn_filters
+from beak.engine.lowering.input_gradient import turn_weights
 from beak.engine.tape import Tensor
 from beak.network import layers
 from beak.network.network import Node
@@ -58,7 +58,7 @@ def lower_dense(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> L
         )
         if not wanted[0]:
             return [None]
-        turned = turn_filters(c, weight, 1, 1, x.channels, layer.units)
+        turned = turn_weights(c, weight, x.channels, layer.units)
         dx = c.tape.like(x)
         c.tape.emit(
             dense.FORWARD,

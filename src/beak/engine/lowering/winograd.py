@@ -36,29 +36,9 @@ def layer_of(shape: Shape) -> Layer:
 
 def side_for(c: Context, shape: Shape, purpose: str = "forward") -> int:
     """The tile's side for this call; 0 is the direct kernel."""
-    if c.direct or shape["spread_h"] != 1 or shape["spread_w"] != 1:
+    if c.direct or shape["spread_h"] != 1 or shape["spread_w"] != 1 or shape["y_step"] != 1:
         return 0
     return winograd.choose_side(layer_of(shape), instruction_set(), purpose, exact=c.exact)
-
-
-def turned_about(shape: Shape, height: int, width: int) -> Shape:
-    """The call that makes a call's input gradient from its output's, with turned filters."""
-    return {
-        **shape,
-        "in_h": shape["out_h"],
-        "in_w": shape["out_w"],
-        "in_channels": shape["out_channels"],
-        "out_h": height,
-        "out_w": width,
-        "out_channels": shape["in_channels"],
-        "pad_top": shape["dilation_h"] * (shape["window_h"] - 1) - shape["pad_top"],
-        "pad_left": shape["dilation_w"] * (shape["window_w"] - 1) - shape["pad_left"],
-        "stride_h": 1,
-        "stride_w": 1,
-        "spread_h": shape["stride_h"],
-        "spread_w": shape["stride_w"],
-        "relu": 0,
-    }
 
 
 def winograd_forward(
@@ -71,7 +51,7 @@ def winograd_forward(
     y: Tensor,
     turned: bool = False,
 ) -> None:
-    """Emit the call; ``turned``: ``shape`` is ``turned_about`` and the weights are forward's."""
+    """Emit the call; ``turned``: ``shape`` is the input gradient's, the weights are forward's."""
     terms, outputs = shape["in_channels"], shape["out_channels"]
     floats = winograd.prepared_floats(side, terms, outputs)
     prepared = c.prepared(floats)

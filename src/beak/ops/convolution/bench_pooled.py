@@ -127,11 +127,13 @@ def unfused(layer, arrays):
         "images": n, "in_h": side, "in_w": side, "in_channels": layer.channels, "out_h": out,
         "out_w": out, "out_channels": layer.filters, "pad_top": layer.padding,
         "pad_left": layer.padding, "relu": 1, **window, **ones,
+        "y_step": 1, "y_row": out, "y_image": out * out,
     }  # fmt: skip
     back = shape | {
         "in_h": out, "in_w": out, "in_channels": layer.filters, "out_h": side, "out_w": side,
         "out_channels": layer.channels, "pad_top": layer.window - 1 - layer.padding,
         "pad_left": layer.window - 1 - layer.padding, "relu": 0,
+        "y_row": side, "y_image": side * side,
     }  # fmt: skip
     pool = {
         "images": n, "channels": layer.filters, "in_h": out, "in_w": out, "out_h": out // 2,

@@ -80,7 +80,8 @@ def direct_fields(images: int, layer: Layer) -> dict[str, int]:
     """The same for the direct kernels."""
     ones = ("stride_h", "stride_w", "dilation_h", "dilation_w", "spread_h", "spread_w", "bands")
     fields = {**shape_fields(images, layer), **dict.fromkeys((*ones, "groups"), 1)}
-    return {**fields, "window_h": 3, "window_w": 3, "relu": 0}
+    whole = {"y_step": 1, "y_row": layer.out_w, "y_image": layer.out_h * layer.out_w}
+    return {**fields, **whole, "window_h": 3, "window_w": 3, "relu": 0}
 
 
 def forward_rows(images: int, layer: Layer, turned: bool) -> Iterator[tuple[str, Table]]:

@@ -13,7 +13,8 @@ _FORWARD = (
     "ptr:x ptr:weight ptr:bias ptr:y "
     "int:images int:in_h int:in_w int:in_channels int:out_h int:out_w int:out_channels int:groups "
     "int:window_h int:window_w int:stride_h int:stride_w int:dilation_h int:dilation_w "
-    "int:pad_top int:pad_left int:spread_h int:spread_w int:relu int:bands"
+    "int:pad_top int:pad_left int:spread_h int:spread_w int:relu int:bands "
+    "int:y_step int:y_row int:y_image"
 )
 
 FORWARD = (
@@ -34,7 +35,9 @@ TURN_FILTERS = (
     Kernel(
         "convolution_turn_filters",
         structure(
-            "TurnArgs", "ptr:weight ptr:turned int:groups int:window int:channels int:filters"
+            "TurnArgs",
+            "ptr:weight ptr:turned int:groups int:window_h int:window_w int:channels int:filters "
+            "int:first_h int:first_w int:step_h int:step_w",
         ),
     ),
 )
