@@ -49,7 +49,7 @@ inline Block block_of(const PooledForwardArgs& args, int64_t vector) {
 }
 
 // SIDE, CHANNELS: the window's side and the channels where they are fixed, else 0. `room`: how many
-// floats of y may be written, over the last filter too where later places are written after this.
+// floats there are from y to the band's end; those behind the last filter are written later.
 template <int SIDE, int CHANNELS, int V, bool EXACT>
 inline __attribute__((always_inline)) void window(const PooledShape& s, const Block& block, const float* x,
                                                   int64_t pitch, float* y, int64_t room, uint8_t* winners,
@@ -87,8 +87,7 @@ inline __attribute__((always_inline)) void window(const PooledShape& s, const Bl
     }
 }
 
-// All windows of a band for one block; `together`: for this block alone, so that what lies behind
-// its filters in y may have been written already.
+// All windows of a band for one block.
 template <int SIDE, int CHANNELS, int V, bool EXACT>
 void windows(const PooledForwardArgs& args, const Band& band, int64_t vector, vec& all_poison) {
     const PooledShape s = args.shape;
@@ -96,24 +95,27 @@ void windows(const PooledForwardArgs& args, const Band& band, int64_t vector, ve
     const int64_t lanes = s.lanes(), channels = CHANNELS ? CHANNELS : s.channels;
     vec poison = all_poison;
     float* y = band.y + vector * LANES;
+    int64_t room = band.rows * s.pooled_w * s.filters - vector * LANES;
     uint8_t* winners = band.winners ? band.winners + vector * LANES : nullptr;
     for (int64_t row = 0; row < band.rows; row++) {
         const float* x = band.pixels + row * 2 * band.pitch;
-        for (int64_t column = 0; column < s.pooled_w; column++, x += 2 * channels, y += s.filters) {
-            window<SIDE, CHANNELS, V, EXACT>(s, block, x, band.pitch, y, block.columns, winners, poison);
+        for (int64_t column = 0; column < s.pooled_w; column++, x += 2 * channels) {
+            window<SIDE, CHANNELS, V, EXACT>(s, block, x, band.pitch, y, room, winners, poison);
+            y += s.filters;
+            room -= s.filters;
             if (winners) winners += lanes;
         }
     }
     all_poison = poison;
 }
 
+// The last filters go first: their vector is stored whole, over the next place's first filters.
 template <int SIDE, int CHANNELS, bool EXACT>
 vec compute(const PooledForwardArgs& args, const Band& band) {
-    const int64_t vectors = args.shape.vectors();
     vec poison{};
-    int64_t v = 0;
-    for (; v + BLOCK <= vectors; v += BLOCK) windows<SIDE, CHANNELS, BLOCK, EXACT>(args, band, v, poison);
-    for (; v < vectors; v++) windows<SIDE, CHANNELS, 1, EXACT>(args, band, v, poison);
+    int64_t v = args.shape.vectors();
+    while (v % BLOCK) windows<SIDE, CHANNELS, 1, EXACT>(args, band, --v, poison);
+    while (v) windows<SIDE, CHANNELS, BLOCK, EXACT>(args, band, v -= BLOCK, poison);
     return poison;
 }
 
@@ -143,14 +145,15 @@ BEAK_KERNEL(pooled_direct_forward, PooledForwardArgs) {
         if (rows.begin == rows.end) continue;
         const int64_t image = unit / args->bands, place = image * s.places() + rows.begin * s.pooled_w;
         const float* pixels = args->x + image * s.image_floats();
-        Band band{pixels + (2 * rows.begin - s.pad_top) * s.in_w * s.channels, s.in_w * s.channels,
-                  rows.end - rows.begin, args->y + place * s.filters,
+        Band band{pixels, s.in_w * s.channels, rows.end - rows.begin, args->y + place * s.filters,
                   args->winners ? args->winners + place * s.lanes() : nullptr};
         if (s.needs_padding(rows.begin, band.rows)) {
             float* view = reinterpret_cast<float*>(scratch);
             copy_view(s, pixels, rows.begin, band.rows, view);
             band.pixels = view;
             band.pitch = s.view_w() * s.channels;
+        } else {
+            band.pixels += (2 * rows.begin - s.pad_top) * band.pitch;
         }
         if (has_nan(compute_any<false>(*args, band))) compute_any<true>(*args, band);
     }

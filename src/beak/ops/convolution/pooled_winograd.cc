@@ -28,9 +28,15 @@ constexpr int64_t FREQUENCIES = 16;
 constexpr int64_t GROUP = 24;              // tiles in a group; a multiple of the register tiles' rows
 constexpr int64_t BIAS_FREQUENCY = 5;      // counts once in each of a tile's four outputs
 
+// From one frequency of a group to the next, in floats: a cache line more than there are numbers, or
+// the sixteen that belong to one tile would fall on the same lines of the first cache.
+constexpr int64_t PRODUCTS_STEP = GROUP * PANEL + 16;
+inline int64_t transformed_step(int64_t channels) { return round_up(GROUP * channels, 16) + 16; }
+
 struct Group {
     int64_t count = 0;
     float* y[GROUP];
+    int64_t room[GROUP];    // floats from there to the band's end
     uint8_t* winners[GROUP];
 };
 
@@ -81,7 +87,7 @@ inline Column column_of(const float* x, int64_t pitch) {
 // Neighbouring tiles of a row into the frequency domain: B' d B. Two of a tile's four columns are
 // also the next one's. The last vector of channels overlaps the one before.
 inline void transform_tiles(const float* x, int64_t pitch, int64_t channels, int64_t tiles, float* to) {
-    const int64_t step = GROUP * channels;
+    const int64_t step = transformed_step(channels);
     for (int64_t i = 0; i < channels; i += LANES) {
         const int64_t c = least(i, channels - LANES);
         const float* from = x + c;
@@ -110,7 +116,7 @@ inline __attribute__((always_inline)) void product(const float* a, const float* 
     vec sum[R][V];
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int v = 0; v < V; v++) sum[r][v] = bias ? load(bias + v * LANES) : vec{};
-    for (int64_t c = 0; c < channels; c++, a++, b += PANEL) {
+    _Pragma("GCC unroll 4") for (int64_t c = 0; c < channels; c++, a++, b += PANEL) {
         vec column[V];
         UNROLL for (int v = 0; v < V; v++) column[v] = load(b + v * LANES);
         UNROLL for (int r = 0; r < R; r++) {
@@ -147,7 +153,7 @@ struct Cells {
 
 // A tile's way back from the frequency domain: A' m A.
 inline Cells outputs_of(const float* m) {
-    constexpr int64_t STEP = GROUP * PANEL;
+    constexpr int64_t STEP = PRODUCTS_STEP;
     vec top[4], bottom[4];
     UNROLL for (int j = 0; j < 4; j++) {
         const vec p = load(m + j * STEP), q = load(m + (4 + j) * STEP), r = load(m + (8 + j) * STEP), s = load(m + (12 + j) * STEP);
@@ -158,33 +164,42 @@ inline Cells outputs_of(const float* m) {
             (bottom[1] - bottom[2]) - bottom[3]};
 }
 
+// Whole vectors, over the first filters of the next place, which are written later.
+inline void store_pooled(const Group& group, int64_t tile, int64_t vector, int64_t columns, vec value) {
+    float* y = group.y[tile] + vector * LANES;
+    if (group.room[tile] >= (vector + 1) * LANES)
+        store(y, value);
+    else
+        store_some(y, value, columns);
+}
+
 inline void pool_group(const Group& group, const float* products, int64_t vector, int64_t columns) {
     vec poison{};
     for (int64_t t = 0; t < group.count; t++) {
         const Cells cells = outputs_of(products + t * PANEL);
         const Pooled out = pool(cells.a, cells.b, cells.c, cells.d, poison);
-        store_some(group.y[t] + vector * LANES, out.value, columns);
+        store_pooled(group, t, vector, columns, out.value);
         if (group.winners[t]) store_winners(group.winners[t] + vector * LANES, out.winner);
     }
     if (!has_nan(poison)) return;
     for (int64_t t = 0; t < group.count; t++) {
         const Cells cells = outputs_of(products + t * PANEL);
         const Pooled out = pool_exactly(cells.a, cells.b, cells.c, cells.d);
-        store_some(group.y[t] + vector * LANES, out.value, columns);
+        store_pooled(group, t, vector, columns, out.value);
         if (group.winners[t]) store_winners(group.winners[t] + vector * LANES, out.winner);
     }
 }
 
 void finish_group(const PooledForwardArgs& args, Group& group, const float* transformed, float* products) {
     const PooledShape& s = args.shape;
-    for (int64_t panel = 0; panel * PANEL < s.filters; panel++) {
+    for (int64_t panel = s.lanes() / PANEL - 1; panel >= 0; panel--) {    // the last filters first: store_pooled
         const int64_t vectors = least(VECTORS, s.vectors() - panel * VECTORS);
         for (int64_t f = 0; f < FREQUENCIES; f++)
-            times_frequency(vectors, group.count, transformed + f * GROUP * s.channels,
+            times_frequency(vectors, group.count, transformed + f * transformed_step(s.channels),
                             args.weight + (panel * FREQUENCIES + f) * s.channels * PANEL, s.channels,
                             f == BIAS_FREQUENCY && args.bias ? args.bias + panel * PANEL : nullptr,
-                            products + f * GROUP * PANEL);
-        for (int64_t v = 0; v < vectors; v++)
+                            products + f * PRODUCTS_STEP);
+        for (int64_t v = vectors - 1; v >= 0; v--)
             pool_group(group, products + v * LANES, panel * VECTORS + v, s.filters - panel * PANEL - v * LANES);
     }
     group.count = 0;
@@ -195,27 +210,28 @@ void finish_group(const PooledForwardArgs& args, Group& group, const float* tran
 BEAK_EXPORT int64_t pooled_winograd_forward_scratch(const PooledForwardArgs* args) {
     const PooledShape& s = args->shape;
     const int64_t view = s.view_h(s.most_rows(args->bands)) * s.view_w() * s.channels;
-    return FREQUENCIES * GROUP * (s.channels + PANEL) * 4 + view * 4;
+    return (FREQUENCIES * (transformed_step(s.channels) + PRODUCTS_STEP) + view) * 4;
 }
 
 // At least LANES channels. Parts split images x bands; a tile's sums do not depend on its group.
 BEAK_KERNEL(pooled_winograd_forward, PooledForwardArgs) {
     const PooledShape& s = args->shape;
     float* products = reinterpret_cast<float*>(scratch);
-    float* transformed = products + FREQUENCIES * GROUP * PANEL;
-    float* view = transformed + FREQUENCIES * GROUP * s.channels;
+    float* transformed = products + FREQUENCIES * PRODUCTS_STEP;
+    float* view = transformed + FREQUENCIES * transformed_step(s.channels);
     Group group;
     const Share units(s.images * args->bands, part, parts);
     for (int64_t unit = units.begin; unit < units.end; unit++) {
         const Share rows(s.pooled_h, unit % args->bands, args->bands);
         const int64_t image = unit / args->bands;
-        const float* picture = args->x + image * s.image_floats();
-        const float* pixels = picture + (2 * rows.begin - s.pad_top) * s.in_w * s.channels;
+        const float* pixels = args->x + image * s.image_floats();
         int64_t pitch = s.in_w * s.channels;
         if (s.needs_padding(rows.begin, rows.end - rows.begin)) {
-            copy_view(s, picture, rows.begin, rows.end - rows.begin, view);
+            copy_view(s, pixels, rows.begin, rows.end - rows.begin, view);
             pixels = view;
             pitch = s.view_w() * s.channels;
+        } else {
+            pixels += (2 * rows.begin - s.pad_top) * pitch;
         }
         for (int64_t row = rows.begin; row < rows.end; row++, pixels += 2 * pitch)
             for (int64_t column = 0; column < s.pooled_w;) {
@@ -225,6 +241,7 @@ BEAK_KERNEL(pooled_winograd_forward, PooledForwardArgs) {
                 for (int64_t t = 0; t < tiles; t++, column++, group.count++) {
                     const int64_t place = image * s.places() + row * s.pooled_w + column;
                     group.y[group.count] = args->y + place * s.filters;
+                    group.room[group.count] = ((rows.end - row) * s.pooled_w - column) * s.filters;
                     group.winners[group.count] = args->winners ? args->winners + place * s.lanes() : nullptr;
                 }
                 if (group.count == GROUP) finish_group(*args, group, transformed, products);
