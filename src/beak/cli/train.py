@@ -142,7 +142,7 @@ def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
         (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),
-        (f"{path}/report.html", "for a browser: curves, classes, mistakes"),
+        (f"{path}/report.html", "curves, classes and mistakes"),
     )
     width = max(len(typed) for typed, _ in rows)
     for typed, why in rows:
