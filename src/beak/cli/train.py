@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @command
-@click.argument("source", metavar="SOURCE", required=False)
+@click.argument("source", metavar="[SOURCE]", required=False)
 @click.option("--network", metavar="NAME|FILE.json", help="The network; left out: chosen to fit.")
 @click.option("--recipe", type=click.Path(path_type=Path), metavar="FILE.toml", help="Train by it.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Directory of the run.")
