@@ -158,7 +158,7 @@ def test_any_value_in_the_wrong_place_of_the_header_ends_in_one_line(check, good
     for change in ({"conv1.bias": entry}, {"__metadata__": entry}):
         header = {**json.loads(good[8 : 8 + length]), **change}
         if isinstance(header["conv1.bias"], dict):
-            header["conv1.bias"]["data_offsets"] = offset
+            header["conv1.bias"] = {**header["conv1.bias"], "data_offsets": offset}
         text = json.dumps(header).encode()
         check(len(text).to_bytes(8, "little") + text + good[8 + length :])
 
