@@ -20,9 +20,16 @@ from PIL import Image
 pytestmark = pytest.mark.slow
 
 
+INTERRUPTIBLE = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "runpy.run_module('beak', run_name='__main__', alter_sys=True)"
+)
+"""``python -m beak`` that hears SIGINT also where the tests run in the background."""
+
+
 def start(*arguments: str | Path, **settings: Any) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "beak", *map(str, arguments)],
+        [sys.executable, "-c", INTERRUPTIBLE, *map(str, arguments)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **settings,
     )  # fmt: skip
 

@@ -16,13 +16,20 @@ KILLS = 20
 OPTIONS = ["--epochs", "3", "--seed", "11", "--compare", "dense"]
 
 
+INTERRUPTIBLE = (
+    "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "runpy.run_module('beak', run_name='__main__', alter_sys=True)"
+)
+"""``python -m beak`` that hears SIGINT also where the tests run in the background."""
+
+
 def start(run: Path, threads: int, checkpoint_seconds: float) -> subprocess.Popen[bytes]:
     """`beak train`, with --resume where the run has got as far as its recipe."""
     resumable = (run / "recipe.toml").exists()
     what = ["--resume", str(run)] if resumable else ["digits", "--out", str(run), *OPTIONS]
     environment = {**os.environ, "BEAK_CHECKPOINT_SECONDS": str(checkpoint_seconds)}
     return subprocess.Popen(
-        [sys.executable, "-m", "beak", "train", *what, "--threads", str(threads)],
+        [sys.executable, "-c", INTERRUPTIBLE, "train", *what, "--threads", str(threads)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         env=environment,

@@ -61,9 +61,9 @@ HOSTILE = {
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
 def test_a_hostile_file_is_told_in_one_line_fast_and_in_little_memory(tmp_path, check, data):
     tracemalloc.start()
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert check(data, tmp_path / "model.safetensors")
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5
     assert tracemalloc.get_traced_memory()[1] < 64 << 20
     tracemalloc.stop()
 
@@ -71,9 +71,9 @@ def test_a_hostile_file_is_told_in_one_line_fast_and_in_little_memory(tmp_path, 
 def test_the_largest_header_of_brackets_is_refused_in_bounded_time_and_memory(tmp_path, check):
     text = b"[" + b"[]," * 2_700_000 + b"[]]"
     tracemalloc.start()
-    begin = time.perf_counter()
+    begin = time.process_time()
     assert check(len(text).to_bytes(8, "little") + text, tmp_path / "m")
-    assert time.perf_counter() - begin < 20
+    assert time.process_time() - begin < 20
     assert tracemalloc.get_traced_memory()[1] < 700 << 20
     tracemalloc.stop()
 
@@ -158,7 +158,7 @@ def test_any_value_in_the_wrong_place_of_the_header_ends_in_one_line(check, good
     for change in ({"conv1.bias": entry}, {"__metadata__": entry}):
         header = {**json.loads(good[8 : 8 + length]), **change}
         if isinstance(header["conv1.bias"], dict):
-            header["conv1.bias"]["data_offsets"] = offset
+            header["conv1.bias"] = {**header["conv1.bias"], "data_offsets": offset}
         text = json.dumps(header).encode()
         check(len(text).to_bytes(8, "little") + text + good[8 + length :])
 
