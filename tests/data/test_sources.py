@@ -342,3 +342,29 @@ def test_a_trained_networks_spec_and_labels_are_kept(class_folders):
     strange = class_folders({"dgo": 3, "cat": 3}, "strange")
     with pytest.raises(DataError, match="does not know the label 'dgo'; did you mean 'dog'"):
         load_dataset(strange, spec=trained.spec, labels=trained.labels)
+
+
+def test_a_link_to_the_whole_source_is_no_second_copy_of_it(class_folders):
+    folder = class_folders({"cat": 20, "dog": 20})
+    (folder / "cat" / "all").symlink_to("..", target_is_directory=True)
+    dataset = load_dataset(folder)
+    assert sum(sizes(dataset).values()) == 40
+    assert "not followed: cat/all" in lines(dataset)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_among_the_pictures_is_named_and_does_not_stop_the_work(class_folders):
+    folder = class_folders({"cat": 20, "dog": 20})
+    os.mkfifo(folder / "cat" / "pipe.png")
+    dataset = load_dataset(folder)
+    assert sum(sizes(dataset).values()) == 40
+    assert "cat/pipe.png: a pipe or device, not a plain file" in lines(dataset)
+
+
+def test_a_device_in_a_table_is_not_read_for_ever(class_folders, tmp_path):
+    folder = class_folders({"cat": 20, "dog": 20})
+    rows = [f"{p},{p.parent.name}" for p in sorted(folder.rglob("*.png"))]
+    (tmp_path / "list.csv").write_text("\n".join(["path,label", *rows, "/dev/zero,cat"]))
+    dataset = load_dataset(tmp_path / "list.csv")
+    assert sum(sizes(dataset).values()) == 40
+    assert "/dev/zero: a pipe or device" in lines(dataset)
