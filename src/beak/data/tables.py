@@ -73,7 +73,7 @@ def find(tables: dict[int, Path]) -> Found:
     labels = in_order(words)
     if names and max(sizes) < 0:
         raise DataError(
-            f"{root}: none of the {len(names)} files that the table names is there "
+            f"{next(iter(tables.values()))}: none of the {len(names)} files it names is there "
             f"({names[0]} …); paths are relative to the table's folder"
         )
     return Found(

@@ -14,7 +14,7 @@ from beak.network.named import make_network
 from beak.network.network import Network
 from beak.runs.evaluate import evaluate
 from beak.train.defaults import batch_for
-from beak.train.fit import Fit
+from beak.train.fit import Fit, StoppedError
 from beak.train.recipe import EarlyStopping, OptimiserRecipe, Recipe, ScheduleRecipe
 
 MOST_EPOCHS = 30
@@ -76,7 +76,10 @@ def train_baseline(
         early_stopping=EarlyStopping(),
     )  # fmt: skip
     runner = make_engine(linear, seed=recipe.seed, threads=threads, kind=engine)
-    for _ in Fit(runner, dataset, simple, stopping=stopping, threads=threads or 1):
-        pass
+    try:
+        for _ in Fit(runner, dataset, simple, stopping=stopping, threads=threads or 1):
+            pass
+    except StoppedError:
+        raise StoppedError("stopped while the linear baseline was trained") from None
     found = evaluate(runner, test, dataset.spec, dataset.labels, worst=0)
     return Baseline("linear", found.accuracy, found.examples)

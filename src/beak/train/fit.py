@@ -39,7 +39,12 @@ CHECKPOINT_SECONDS = 20.0
 
 
 class StoppedError(BeakError):
-    """The user stopped the training; it can go on."""
+    """The user stopped the training; it can go on where there is a ``run`` directory."""
+
+    def __init__(self, where: str, run: object = None) -> None:
+        self.where = where
+        then = "nothing was kept" if run is None else f"go on with: beak train --resume {run}"
+        super().__init__(f"{where}; {then}")
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ class Fit:
             self._save()
             yield record
             if self.stopping():
-                raise StoppedError(self._stopped_text())
+                raise self._stopped()
         self.trained = self._end()
 
     def _epoch(self) -> Iterator[StepRecord]:
@@ -154,7 +159,7 @@ class Fit:
         now.seconds = self._before + self.clock() - self._begun
         if self.stopping():
             self._save()
-            raise StoppedError(self._stopped_text())
+            raise self._stopped()
         if self.clock() - self._saved >= self.checkpoint_seconds:
             self._save()
 
@@ -226,11 +231,10 @@ class Fit:
             f"high: train again with --set optimiser.learning_rate={rate / 10:g}"
         )
 
-    def _stopped_text(self) -> str:
-        where = f"stopped in epoch {self._progress.epoch} of {self.recipe.epochs}"
-        if self.directory is None:
-            return f"{where}; nothing was kept"
-        return f"{where}; go on with: beak train --resume {self.directory}"
+    def _stopped(self) -> StoppedError:
+        epoch = min(self._progress.epoch, self.recipe.epochs)
+        where = f"stopped in epoch {epoch} of {self.recipe.epochs}"
+        return StoppedError(where, self.directory)
 
 
 def leftover(examples: int, batch: int, network: Network) -> int:

@@ -17,6 +17,7 @@ from beak.runs.model import save_model
 from beak.runs.report import ReportData, write_report
 from beak.runs.run import Run
 from beak.train.baseline import Baseline, train_baseline
+from beak.train.fit import StoppedError
 from beak.train.folds import on_everything, train_folds
 from beak.train.interrupt import wish_to_stop
 from beak.train.lines import print_events
@@ -69,6 +70,8 @@ def train(
         RunDirectory.create(out)  # says before all the work that a run lies there
     ready = prepare(source, values, network, strict=strict, threads=threads, progress=progress)
     _comparison(ready)  # likewise says before all the work that there is no such network
+    if ready.recipe.folds:
+        ready.dataset.folds(ready.recipe.folds)  # or that there are too few examples
     if out is None:
         directory = RunDirectory.create_numbered("runs", ready.dataset.name)
     else:
@@ -129,7 +132,10 @@ def _run(
         directory.tidy()
         session = Session(listen or (lambda event: None), stopping, threads, engine)
         _announce(ready, directory, session)
-        _train_all(ready, directory, session, resume=resume)
+        try:
+            _train_all(ready, directory, session, resume=resume)
+        except StoppedError as error:  # of a fold, too: it is the whole run that goes on
+            raise StoppedError(error.where, directory) from None
     return Run(directory.path, threads)
 
 
