@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from beak.data import build as build_room
 from beak.data import cache as cache_room
 from beak.data import store as store_room
 from beak.data.load import load_dataset
@@ -28,13 +29,13 @@ def lines(dataset):
 def decoded(monkeypatch):
     """The names that were decoded into the cache, one list for each run."""
     seen = []
-    original = cache_room._decoded_chunks
+    original = build_room.decoded_chunks
 
     def spy(found, keys, todo, spec, old, threads):
         seen.append([found.names[i] for i in todo if keys[i].tobytes() not in old])
         return original(found, keys, todo, spec, old, threads)
 
-    monkeypatch.setattr(cache_room, "_decoded_chunks", spy)
+    monkeypatch.setattr(build_room, "decoded_chunks", spy)
     return seen
 
 
@@ -93,13 +94,13 @@ def test_a_removed_file_is_forgotten(class_folders):
 
 def test_a_file_that_vanishes_while_it_is_read_is_named(class_folders, monkeypatch, tmp_path):
     folder = class_folders({"cat": 20, "dog": 20})
-    original = cache_room._build
+    original = cache_room.build_store
 
     def build(*arguments):
         (folder / "cat" / "0003.png").rename(tmp_path / "aside.png")
         return original(*arguments)
 
-    monkeypatch.setattr(cache_room, "_build", build)
+    monkeypatch.setattr(cache_room, "build_store", build)
     dataset = load_dataset(folder)
     assert "cat/0003.png: the file is not there (any more)" in lines(dataset)
     assert len(content(dataset)) == 39

@@ -243,3 +243,7 @@ def test_the_same_pixels_have_the_same_hash_whatever_the_file(tmp_path):
         for mode in ("L", "RGB")
     }
     assert len(hashes) == 1
+
+
+def test_big_endian_sixteen_bits_are_scaled_by_their_kind():
+    assert to_bytes(np.array([0, 200, 65535], ">u2")).tolist() == [0, 1, 255]

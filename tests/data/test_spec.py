@@ -36,7 +36,7 @@ def test_numbers_are_standardised():
         ({"background": 256}, "from 0 to 255"),
         ({"std": (0.0, 1.0, 1.0)}, "above 0"),
         ({"mean": (0.5,)}, "3 numbers"),
-        ({"mean": (float("nan"),) * 3}, "3 numbers"),
+        ({"mean": (float("nan"),) * 3}, "list of numbers"),
         ({"kind": "picture"}, "did you mean 'pictures'"),
         ({"colour": 1}, "no field 'colour'"),
         ({"shape": "3x4"}, "list of numbers"),

@@ -73,6 +73,42 @@ NETWORKS = {
             Activation("relu"),
         ),
     ),
+    "pooled": (
+        (3, 15, 14),
+        head(
+            Conv2D(6, 3, activation="relu"),
+            MaxPool2D(2),
+            Conv2D(20, 3, padding=1),
+            Activation("relu"),
+            MaxPool2D(2),
+            Flatten(),
+        ),
+    ),
+    "pooled many": (
+        (17, 13, 13),
+        head(Conv2D(18, 3, activation="relu"), MaxPool2D(2), Conv2D(7, 5, padding=2,
+             bias=False, activation="relu"), MaxPool2D(2), Flatten()),
+    ),
+    "pooled norm": (
+        (2, 10, 10),
+        head(Conv2D(9, 3, bias=False), BatchNorm(), Activation("relu"), MaxPool2D(2),
+             Conv2D(4, 3), BatchNorm(), Flatten()),
+    ),
+    "folded": (
+        (4, 9, 9),
+        head(Conv2D(6, 3, groups=2), BatchNorm(), Activation("gelu"), Conv2D(5, 3, stride=2),
+             BatchNorm(), Conv2D(5, 1), Activation("relu"), BatchNorm(), Flatten()),
+    ),
+    "winograd": (
+        (16, 9, 10),
+        head(Conv2D(32, 3, padding=1, activation="relu"), Conv2D(33, 3, padding="same"),
+             BatchNorm(), Activation("relu"), Conv2D(20, 3, padding=(0, 2)), GlobalAvgPool()),
+    ),
+    "strides": (
+        (4, 13, 11),
+        head(Conv2D(6, 3, stride=2, padding=1), Conv2D(6, (2, 3), stride=(3, 2), padding=(1, 0),
+             groups=2), Conv2D(5, 1, stride=2), Conv2D(3, 2, stride=3, padding=1), Flatten()),
+    ),
     "odd windows": (
         (4, 11, 9),
         head(
@@ -284,7 +320,9 @@ def trained(threads, steps=8, name="norms", batch=37):
     return engine
 
 
-@pytest.mark.parametrize("name", ["norms", "dropout", "residual", "plain"])
+@pytest.mark.parametrize(
+    "name", ["norms", "dropout", "residual", "plain", "pooled", "pooled many", "winograd"]
+)
 def test_the_number_of_threads_changes_no_byte(name):
     one = trained(1, name=name)
     for threads in (2, 3, 8):

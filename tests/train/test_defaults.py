@@ -16,7 +16,9 @@ from beak.network.named import make_network
 from beak.network.network import Network
 from beak.train.baseline import Baseline, baseline_epochs, train_baseline
 from beak.train.defaults import average_for, batch_for, epochs_for, recipe_for
+from beak.train.prepare import Prepared
 from beak.train.recipe import Recipe, with_values
+from beak.train.single import Session
 
 ROOM = Path(__file__).parents[2] / "src" / "beak" / "train"
 NORMALISED = Network((1, 8, 8), [Flatten(), BatchNorm(), Dense(2, activation="softmax")])
@@ -88,7 +90,9 @@ def test_the_baselines_epochs_fit_in_a_tenth_of_the_time(make_strokes):
     assert baseline_epochs(data, small, linear, recipe) == 2
     assert baseline_epochs(data, big, linear, recipe) == 30
     assert baseline_epochs(data, small, linear, with_values(recipe, {"epochs": 5})) == 0
-    said = train_baseline(data, small, with_values(recipe, {"epochs": 5}))
+    said = train_baseline(
+        Prepared(data, small, "own", "", with_values(recipe, {"epochs": 5})), Session()
+    )
     assert isinstance(said, str)
     assert "more than a tenth" in said
 
@@ -97,10 +101,11 @@ def test_the_baseline_is_a_linear_classifier_on_plain_pictures(make_strokes, kin
     parts = np.repeat([0, 1, 2], [200, 20, 80])
     data = load_arrays(*make_strokes(300, classes=3), kind="pictures", given=parts)
     network = make_network("dense", (1, 8, 8), 3)
-    found = train_baseline(data, network, Recipe(epochs=20), threads=1, engine=kind)
+    ready = Prepared(data, network, "dense", "", Recipe(epochs=20))
+    found = train_baseline(ready, Session(threads=1, engine=kind))
     assert isinstance(found, Baseline)
     assert found.examples == 80
-    assert found == train_baseline(data, network, Recipe(epochs=20), threads=2, engine=kind)
+    assert found == train_baseline(ready, Session(threads=2, engine=kind))
     # upright, lying and slanted strokes anywhere: a line can separate only the slanted ones
     assert 0.34 < found.accuracy < 1.0
     assert math.isclose(found.accuracy * 80, round(found.accuracy * 80))

@@ -2,22 +2,27 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import json
 import math
+from contextlib import suppress
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from beak.data.augment import Augmentation
 from beak.data.memory import load_arrays
 from beak.engine.interface import StepResult
 from beak.engine.make import make_engine
-from beak.errors import DataError, RunError
+from beak.errors import RecipeError, RunError
 from beak.network.layers import BatchNorm, Conv2D, Dense, Dropout, Flatten, GlobalAvgPool, MaxPool2D
 from beak.network.network import Network
 from beak.runs.directory import RunDirectory
 from beak.runs.evaluate import evaluate
 from beak.train import fit as loop
-from beak.train.fit import Fit, StoppedError, fit, leftover
+from beak.train.fit import Fit, StoppedError, fit
+from beak.train.portions import class_weights, leftover
 from beak.train.progress import DivergedError
 from beak.train.recipe import Recipe, with_values
 from beak.train.records import EpochRecord, StepRecord
@@ -305,9 +310,9 @@ def test_balance_gives_a_rare_class_the_same_say(make_strokes, kind):
     parts[-4:] = [1, 1, 2, 2]
     data = load_arrays(pictures[keep], labels[keep], kind="pictures", given=parts)
     counts = np.bincount(data.parts["train"].labels)
-    weights = fitting(data, kind, with_values(RECIPE, {"loss.balance": True}))._balance()
+    weights = class_weights(data, with_values(RECIPE, {"loss.balance": True}))
     assert np.allclose(np.array(weights) * counts, counts.sum() / 2)
-    with pytest.raises(DataError, match="3 weights for 2 classes"):
+    with pytest.raises(RecipeError, match="3 weights for 2 classes"):
         list(fitting(data, kind, with_values(RECIPE, {"loss.class_weights": [1, 2, 3]})))
 
 
@@ -315,3 +320,34 @@ def test_augmentation_is_on_in_training_only(dataset, kind):
     recipe = dataclasses.replace(RECIPE, augmentation=Augmentation(shift=0.2, flip=True))
     plain, changed = fitting(dataset, kind), fitting(dataset, kind, recipe)
     assert without_seconds(plain)[0].train_loss != without_seconds(changed)[0].train_loss
+
+
+POSITION = {
+    "epoch": 1, "step": 2, "loss_sum": 1.0, "correct": 1, "seen": 32, "seconds": 1.0,
+    "best_epoch": 0, "best_loss": "inf", "ended": False,
+}  # fmt: skip
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(POSITION)),
+        st.one_of(st.none(), st.text(max_size=5), st.integers(), st.floats(), st.just([])),
+        min_size=1,
+    )
+)
+def test_a_damaged_position_is_one_line_or_one_that_training_can_go_on_from(
+    dataset, kind, tmp_path, damage
+):
+    run = RunDirectory(tmp_path)
+    training = fitting(dataset, kind, directory=run)
+    training._start()
+    training._save()
+    arrays, info = run.load_checkpoint()
+    info["position"] = {**POSITION, **damage}
+    with suppress(RunError):
+        run.save_checkpoint(arrays, json.loads(json.dumps(info)))
+        again = fitting(dataset, kind, with_values(RECIPE, {"epochs": 1}), directory=run)
+        again.restore()
+        records = list(again)
+        assert len(records) <= 4

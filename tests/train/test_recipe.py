@@ -3,8 +3,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import math
+import re
 import tomllib
+from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -166,6 +169,16 @@ def test_a_recipe_made_in_python_is_checked_too():
         Recipe(loss=LossRecipe(balance=True, class_weights=(1.0, 2.0)))
 
 
+def test_numbers_of_numpy_are_taken_as_numbers():
+    values = {"epochs": np.int64(3), "average": np.float64(0.5), "optimiser.epsilon": 1}
+    recipe = with_values(Recipe(), values)
+    assert (recipe.epochs, recipe.average, recipe.optimiser.epsilon) == (3, 0.5, 1.0)
+    assert type(recipe.epochs) is int
+    assert type(recipe.average) is float
+    with pytest.raises(RecipeError, match="wanted a whole number"):
+        with_values(Recipe(), {"epochs": True})
+
+
 def test_a_recipe_file_that_is_not_there_is_a_wrong_call(tmp_path):
     with pytest.raises(UsageError, match="no such recipe file"):
         read_file(tmp_path / "none.toml")
@@ -198,3 +211,9 @@ def test_the_engine_sees_zero_as_off():
 def test_no_text_does_anything_but_raise_a_recipe_error(text):
     with contextlib.suppress(RecipeError):
         assert Recipe.from_toml(text, "r.toml") == Recipe()
+
+
+def test_the_page_lists_every_key_and_no_other():
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
+    table = page.partition("## Every key")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `([a-z_0-9.]+)`", table, re.M) == list(keys_of(Recipe))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +56,7 @@ def plain(text: str) -> str:
     >>> plain("cat" + chr(27) + "[31m" + chr(10) + "dog")
     'cat?[31m?dog'
     """
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", "?", text.encode("utf-8", "replace").decode())
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def note(text: str, level: str = "note") -> None:

@@ -69,7 +69,7 @@ class Dataset:
         parts = [self.parts[name] for name in PARTS]
         rows = [as_rows(p.inputs) for p in parts]
         if all(r.base is rows[0].base for r in rows):
-            inputs: Pixels = replace_index(rows)
+            inputs: Pixels = _joined(rows)
         else:
             inputs = np.concatenate([np.asarray(r) for r in rows])
         hashes = [p.hashes for p in parts if p.hashes is not None]
@@ -117,7 +117,7 @@ class Dataset:
         )
 
 
-def replace_index(rows: Sequence[Any]) -> Any:
+def _joined(rows: Sequence[Any]) -> Any:
     """Rows over one base, one after the other."""
     return type(rows[0])(rows[0].base, np.concatenate([r.index for r in rows]))
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from beak.data.plain import NotPlainError, open_plain
+from beak.data.report import printable
 from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -32,6 +33,8 @@ def readers() -> Any:
 
     for reader in ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
         importlib.import_module(f"PIL.{reader}ImagePlugin")
+    # Its warnings of odd EXIF data or padding would fall between the lines of a progress bar.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
     return Image
 
 
@@ -53,7 +56,7 @@ def decode_file(source: Path | bytes, name: str) -> Decoded:
     """Decode a picture file, or its bytes. Raises DataError, one line with ``name``."""
     from PIL import UnidentifiedImageError
 
-    image = readers()
+    image, name = readers(), printable(name)
 
     if isinstance(source, bytes) and not source:
         raise DataError(f"{name}: the file is empty")
@@ -116,12 +119,17 @@ def decode_picture(picture: Any) -> Decoded:
 def _orientation(picture: Any) -> int:
     if picture.format in ("BMP", "GIF"):
         return 1
-    value = picture.getexif().get(0x0112, 1)
+    try:
+        value = picture.getexif().get(0x0112, 1)
+    except Exception:  # damaged notes of the camera do not make a picture unreadable
+        return 1
     return value if isinstance(value, int) and 2 <= value <= 8 else 1
 
 
 def _pixels(picture: Any) -> Array:
     mode = picture.mode
+    if mode == "I" and picture.format == "PNG":  # how older Pillows hold 16 bits
+        return to_bytes(np.asarray(picture).astype(np.uint16))[:, :, None]
     if mode.startswith("I") or mode == "F":
         return to_bytes(np.asarray(picture))[:, :, None]
     if mode in ("1", "L") and "transparency" not in picture.info:
@@ -156,6 +164,7 @@ def to_bytes(values: Array) -> Array:
     >>> to_bytes(np.array([[0, 257, 65535]], np.uint16)).tolist()
     [[0, 1, 255]]
     """
+    values = values.astype(values.dtype.newbyteorder("="), copy=False)
     if values.dtype == np.uint8:
         return values
     if values.dtype == bool:

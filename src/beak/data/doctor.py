@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,7 +33,9 @@ def check_labels(labels: Sequence[str], counts: Sequence[int]) -> list[Finding]:
         )
     spelled: dict[str, list[str]] = {}
     for label in labels:
-        spelled.setdefault(" ".join(label.casefold().split()), []).append(label)
+        spelled.setdefault(
+            " ".join(unicodedata.normalize("NFKC", label).casefold().split()), []
+        ).append(label)
     return [
         Finding(
             WARNING,

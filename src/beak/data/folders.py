@@ -156,7 +156,7 @@ def _met(walk: _Walk) -> list[Finding]:
     if walk.closed:
         findings.append(Finding(WARNING, "folders that cannot be read", tuple(walk.closed)))
     if walk.others:
-        text = f"{len(walk.others)} files are no pictures by their names and are left out"
+        text = f"left out, being no pictures by their names ({len(walk.others)})"
         findings.append(Finding(NOTE, text, tuple(walk.others)))
     return findings
 

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from beak.data import folders, tables
 from beak.data.array_cache import (
     Read,
     are_pictures,
@@ -21,15 +20,19 @@ from beak.data.array_cache import (
 )
 from beak.data.arrays import ArrayPart, idx_files, idx_parts, is_idx, npz_parts
 from beak.data.assemble import Examples, assemble
+from beak.data.build import Progress
 from beak.data.builtin import BUILTIN, DIGITS_FILE, builtin, default_cache_dir, get
-from beak.data.cache import Progress, decoded_files, survey_files, up_to_date_manifest
+from beak.data.cache import decoded_files, survey_files, up_to_date_manifest
 from beak.data.dataset import Dataset
+from beak.data.folders import find as find_folders
 from beak.data.found import Found
 from beak.data.memory import load_arrays
 from beak.data.report import Finding
 from beak.data.spec import InputSpec
 from beak.data.split import UNKNOWN
 from beak.data.survey import Survey, choose_spec
+from beak.data.tables import ENDINGS, find_tables
+from beak.data.tables import find as examples_of
 from beak.errors import DataError, UsageError, did_you_mean
 from beak.ops.resize.kernels import resize
 
@@ -126,12 +129,12 @@ def load_dataset(
         files = idx_files(path)
         if files:
             return _arrays(path.resolve().name, path, files, lambda: idx_parts(files), None, wishes)
-        found = tables.find_tables(path)
-        return _files(path, tables.find(found) if found else folders.find(path), wishes)
+        found = find_tables(path)
+        return _files(path, examples_of(found) if found else find_folders(path), wishes)
     if path.suffix.lower() == ".npz":
         return _arrays(path.name, path, [path], lambda: npz_parts(path), None, wishes)
-    if path.suffix.lower() in tables.ENDINGS:
-        return _files(path, tables.find({UNKNOWN: path}), wishes)
+    if path.suffix.lower() in ENDINGS:
+        return _files(path, examples_of({UNKNOWN: path}), wishes)
     raise UsageError(_not_a_source(path))
 
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 NOTE, WARNING = "note", "warning"
 FILES_SHOWN = 5
+
+
+def printable(text: str) -> str:
+    r"""Text with question marks for what would break a line or a terminal.
+
+    >>> printable("a\nb.png")
+    'a?b.png'
+    """
+    return "".join(c if c.isprintable() else "?" for c in text)
 
 
 @dataclass(frozen=True)
@@ -26,9 +34,9 @@ class Finding:
     def line(self, shown: int = FILES_SHOWN) -> str:
         """The text with the first few files."""
         if not self.files:
-            return self.text
+            return printable(self.text)
         more = f" and {len(self.files) - shown} more" if len(self.files) > shown else ""
-        return f"{self.text}: {', '.join(self.files[:shown])}{more}"
+        return printable(f"{self.text}: {', '.join(self.files[:shown])}{more}")
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,3 @@ class Report:
     def to_json(self) -> list[dict[str, Any]]:
         """A list of {"level", "text", "files"}."""
         return [{"level": f.level, "text": f.text, "files": list(f.files)} for f in self.findings]
-
-    def plus(self, more: Iterable[Finding]) -> Report:
-        """The report with more findings behind."""
-        return Report((*self.findings, *more))

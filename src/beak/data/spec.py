@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ FITS = {
     "stretch": "stretched to fill, whatever its proportions",
 }
 KINDS = ("pictures", "numbers")
+MOST_SIDE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,9 @@ class InputSpec:
             raise DataError(f"input: no kind {self.kind!r}{did_you_mean(str(self.kind), KINDS)}")
         if self.fit not in FITS:
             raise DataError(f"input: no fit {self.fit!r}{did_you_mean(str(self.fit), FITS)}")
-        if len(self.shape) != 3 or any(type(n) is not int or n < 1 for n in self.shape):
+        if len(self.shape) != 3 or any(
+            type(n) is not int or not 1 <= n <= MOST_SIDE for n in self.shape
+        ):
             raise DataError(f"input: the shape {self.shape} is not (channels, height, width)")
         if self.kind == "pictures" and self.shape[0] not in (1, 3):
             last = self.shape[-1] in (1, 3)
@@ -122,17 +125,16 @@ beyond cut off'
         for name in known:
             if name not in data:
                 raise DataError(f"input: the field {name!r} is missing")
-        lists = {n: data[n] for n in ("shape", "mean", "std")}
-        for name, values in lists.items():
+        for name in ("shape", "mean", "std"):
+            values = data[name]
             if not isinstance(values, list | tuple) or not all(
-                isinstance(v, int | float) and not isinstance(v, bool) for v in values
+                type(v) in (int, float) and -1e9 < v < 1e9 for v in values
             ):
-                raise DataError(f"input: {name} must be a list of numbers, got {values!r}")
-        a, b, c = (*data["shape"], 0, 0, 0)[:3] if len(data["shape"]) == 3 else (0, 0, 0)
+                raise DataError(f"input: {name} must be a list of numbers, got {values!r:.80}")
         return InputSpec(
-            kind=data["kind"] if isinstance(data["kind"], str) else repr(data["kind"]),
-            shape=(a, b, c),
-            fit=data["fit"] if isinstance(data["fit"], str) else repr(data["fit"]),
+            kind=str(data["kind"]),
+            shape=cast(tuple[int, int, int], tuple(data["shape"])),
+            fit=str(data["fit"]),
             background=data["background"],
             mean=tuple(float(v) for v in data["mean"]),
             std=tuple(float(v) for v in data["std"]),

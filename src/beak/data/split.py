@@ -94,7 +94,7 @@ def _everywhere(
                 continue
             nearest = contents[-1]
             chosen = train[share[train] == nearest]
-            parts[np.isin(numbers(hashes), numbers(hashes[chosen]))] = part
+            parts[movable & np.isin(numbers(hashes), numbers(hashes[chosen]))] = part
             moved.append(f"{label} to {PARTS[part]}")
     if not moved:
         return []

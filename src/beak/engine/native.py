@@ -62,6 +62,7 @@ class NativeEngine:
         self._optimiser: Optimiser | None = None
         self._loss = Loss()
         self._step = 0
+        self._version = 0
         self._words = reads_words(network)
         self.set_parameters(parameters or initial_parameters(network, seed))
 
@@ -82,6 +83,7 @@ class NativeEngine:
     def set_parameters(self, parameters: Mapping[str, Array]) -> None:
         """Take parameters; a missing, unknown or misshapen name raises ShapeError."""
         check_parameters(self.network, parameters)
+        self._version += 1
         for name, slot in self.slots.trainable.items():
             self._buffers.parameters[slot.range] = slot.pack(np.asarray(parameters[name]))
         for name, slot in self.slots.fixed.items():
@@ -190,6 +192,7 @@ class NativeEngine:
         inputs = self._checked(inputs)
         plan = self._plan("train", len(inputs), loss=self._loss)
         self._step += 1
+        self._version += 1
         o, settings = self._optimiser, self._buffers.settings
         settings[0] = learning_rate
         settings[1] = 1 - o.beta1**self._step
@@ -211,7 +214,8 @@ class NativeEngine:
         plan.examples[:] = randomness.examples
         plan.stream[:] = randomness.seed % 2**32, randomness.epoch
         self._run(plan, inputs)
-        loss = float(plan.losses.sum() / plan.total[0])
+        total = float(plan.total[0])
+        loss = float(plan.losses.sum()) / total if total else 0.0  # no label has weight: no loss
         return StepResult(loss, int(plan.correct.sum()), len(inputs))
 
     def _gradients(self, plan: Plan) -> Gradients:
@@ -280,8 +284,7 @@ class NativeEngine:
     def _run(self, plan: Plan, inputs: Array) -> None:
         staging = contents(plan.staging, self._arena, np.int32 if self._words else np.float32)
         staging.reshape(inputs.shape)[...] = inputs
-        assert plan.table is not None
-        plan.table.run(self.threads)
+        plan.run(self.threads, self._version)
 
     def _checked(self, inputs: Array) -> Array:
         check_inputs(self.network, inputs)

@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 import numpy as np
 
+from beak.engine.fusion import Fused, Fusions, fuse
 from beak.engine.interface import Loss, Optimiser
 from beak.engine.lowering.context import Context, Lowered, add, dimensions, split
 from beak.engine.lowering.layers import LOWER
 from beak.engine.slots import Slots
 from beak.engine.tape import Tape, Tensor
-from beak.network.layers import Activation, BatchNorm, Conv1D, Conv2D, Dense, Embedding
+from beak.network.layers import Activation, Embedding
 from beak.network.network import Network
 from beak.ops.elementwise import kernels as elementwise
 from beak.ops.kernel import Table
@@ -70,12 +71,17 @@ class Plan:
             self.stream,
             self.examples,
             training=purpose in ("loss", "train"),
+            direct=purpose == "activations",
+            goes_back=purpose not in ("forward", "activations"),
+            preparation=None if purpose in ("loss", "train") else Tape(),
         )
         self.lowered: dict[str, Lowered] = {}
         self.outputs: dict[str, Tensor] = {}
-        self.fused = {} if purpose == "activations" else fusible(network)
-        if purpose == "gradients" and node in self.fused.values():
-            self.fused = {}  # the value before the fused activation is asked for
+        self.fusions = Fusions()
+        if purpose != "activations":
+            self.fusions = fuse(network, fold_norms=purpose == "forward")
+        if node is not None and self.fusions.hides(node):
+            self.fusions = Fusions()
         self._forward()
         self.logits = self._logits()
         self.output_gradient: Tensor | None = None
@@ -94,6 +100,8 @@ class Plan:
             self.tape.keep(tensor)
         self.bytes = self.tape.plan_memory()
         self.table: Table | None = None
+        self.preparation: Table | None = None
+        self.prepared_for = -1
 
     def kept(self) -> list[Tensor]:
         """What must stand when the table has run (or be filled before it runs)."""
@@ -104,6 +112,16 @@ class Plan:
     def bind(self, arena: Array) -> None:
         """Make the table, with pointers into this arena."""
         self.table = self.tape.build(arena)
+        if self.context.preparation is not None:
+            self.preparation = self.context.preparation.build(arena)
+
+    def run(self, threads: int, version: int) -> None:
+        """Run the table; ``version`` changes whenever the parameters do."""
+        assert self.table is not None
+        if self.preparation is not None and self.prepared_for != version:
+            self.preparation.run(threads)
+            self.prepared_for = version
+        self.table.run(threads)
 
     def _forward(self) -> None:
         network, tape, images = self.network, self.tape, self.images
@@ -124,14 +142,14 @@ class Plan:
                 rows=channels,
                 columns=height * width,
             )
-        into = set(self.fused.values())
         for node in network.nodes:
             inputs = [self.outputs[name] for name in node.inputs]
-            if node.name in self.fused:  # done by the kernel before
+            if node.name in self.fusions.done:
                 self.outputs[node.name] = inputs[0]
                 self.lowered[node.name] = Lowered(inputs[0], lambda dy, wanted: [dy])
                 continue
-            lowered = LOWER[type(node.layer)](self.context, node, inputs, node.name in into)
+            fused = self.fusions.at.get(node.name, Fused())
+            lowered = LOWER[type(node.layer)](self.context, node, inputs, fused)
             self.lowered[node.name] = lowered
             self.outputs[node.name] = lowered.output
 
@@ -281,23 +299,3 @@ class Plan:
                     epsilon=optimiser.epsilon,
                     decoupled=int(optimiser.kind == "adamw"),
                 )
-
-
-def fusible(network: Network) -> dict[str, str]:
-    """Activation nodes that the kernel of the node before can do itself: {activation: before}."""
-    readers: dict[str, int] = {}
-    for node in network.nodes:
-        for name in node.inputs:
-            readers[name] = readers.get(name, 0) + 1
-    fused = {}
-    for node in network.nodes:
-        if not isinstance(node.layer, Activation) or node.layer.function != "relu":
-            continue
-        before = node.inputs[0]
-        if before == "input" or readers[before] > 1:
-            continue
-        layer = network.node(before).layer
-        plain = isinstance(layer, Conv1D | Conv2D | Dense) and layer.activation is None
-        if plain or isinstance(layer, BatchNorm):
-            fused[node.name] = before
-    return fused

@@ -113,18 +113,19 @@ class Tape:
 
     def emit(
         self,
-        table: Sequence[Kernel],
+        table: Sequence[Kernel] | Kernel,
         parts: int,
         /,
         **values: Tensor | Array | float | None,
     ) -> None:
-        """Add a call of the first kernel of ``table`` that runs here."""
+        """Add a call of a kernel, or of the first kernel of a table that runs here."""
         for value in values.values():
             if isinstance(value, Tensor):
                 if value.block.first < 0:
                     value.block.first = len(self.entries)
                 value.block.last = len(self.entries)
-        self.entries.append(Entry(choose(table, values), max(1, parts), values))
+        kernel = table if isinstance(table, Kernel) else choose(table)
+        self.entries.append(Entry(kernel, max(1, parts), values))
 
     def keep(self, tensor: Tensor) -> None:
         """Let a tensor's contents stand until the table's end, from its beginning."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from beak.data.augment import Augmentation
 from beak.data.dataset import Dataset
@@ -14,8 +12,10 @@ from beak.network.named import make_network
 from beak.network.network import Network
 from beak.runs.evaluate import evaluate
 from beak.train.defaults import batch_for
-from beak.train.fit import Fit, StoppedError
+from beak.train.fit import Fit
+from beak.train.prepare import Prepared
 from beak.train.recipe import EarlyStopping, OptimiserRecipe, Recipe, ScheduleRecipe
+from beak.train.single import Session
 
 MOST_EPOCHS = 30
 FREE_SECONDS = 0.5
@@ -50,36 +50,26 @@ def baseline_epochs(dataset: Dataset, network: Network, linear: Network, recipe:
     return min(int(seconds / linear_epoch), MOST_EPOCHS)
 
 
-def train_baseline(
-    dataset: Dataset,
-    network: Network,
-    recipe: Recipe,
-    *,
-    threads: int | None = None,
-    engine: str = "auto",
-    stopping: Callable[[], bool] = lambda: False,
-) -> Baseline | str:
+def train_baseline(ready: Prepared, session: Session) -> Baseline | str:
     """Train [Flatten, Dense] on the plain pictures and test it; a text says why it was left out."""
+    dataset, recipe = ready.dataset, ready.recipe
     linear = make_network("linear", dataset.spec.shape, len(dataset.labels))
-    if linear == network:
+    if linear == ready.network:
         return "no baseline: the network is the linear one itself"
-    epochs = baseline_epochs(dataset, network, linear, recipe)
+    epochs = baseline_epochs(dataset, ready.network, linear, recipe)
     if epochs < 1:
         return "no baseline: one epoch of it would take more than a tenth of the network's time"
     test = dataset.parts.get("test")
     if test is None or len(test) == 0:
         return "no baseline: there is no test part to compare on"
-    simple = dataclasses.replace(
+    simple = replace(
         recipe, epochs=epochs, batch=batch_for(len(dataset.parts["train"])), average=0.0,
         optimiser=OptimiserRecipe(learning_rate=0.002, weight_decay=0.05),
         schedule=ScheduleRecipe("one-cycle"), augmentation=Augmentation(),
         early_stopping=EarlyStopping(),
     )  # fmt: skip
-    runner = make_engine(linear, seed=recipe.seed, threads=threads, kind=engine)
-    try:
-        for _ in Fit(runner, dataset, simple, stopping=stopping, threads=threads or 1):
-            pass
-    except StoppedError:
-        raise StoppedError("stopped while the linear baseline was trained") from None
+    runner = make_engine(linear, seed=recipe.seed, threads=session.threads, kind=session.engine)
+    for _ in Fit(runner, dataset, simple, stopping=session.stopping, run=session.run):
+        pass
     found = evaluate(runner, test, dataset.spec, dataset.labels, worst=0)
     return Baseline("linear", found.accuracy, found.examples)

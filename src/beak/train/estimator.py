@@ -18,7 +18,7 @@ from beak.network.named import make_network
 from beak.network.network import Network
 from beak.runs.evaluate import log_softmax
 from beak.train.defaults import average_for, batch_for, epochs_for
-from beak.train.fit import leftover
+from beak.train.portions import leftover
 from beak.train.progress import DivergedError
 from beak.train.recipe import ScheduleRecipe
 from beak.train.schedule import learning_rate as rate_at

@@ -16,6 +16,7 @@ from beak.engine.interface import Engine, Randomness
 from beak.engine.make import make_engine
 from beak.errors import DataError
 from beak.network.network import Network
+from beak.train.portions import class_weights
 from beak.train.prepare import gather, prepare
 from beak.train.recipe import Recipe
 
@@ -70,7 +71,8 @@ def range_test(
     no number or ``TOO_HIGH`` times its least. The engine's weights are changed: give one of its
     own. Raises DataError where even the first losses are not finite.
     """
-    engine.start_training(recipe.engine_optimiser(), recipe.engine_loss())
+    loss = recipe.engine_loss(class_weights(dataset, recipe))
+    engine.start_training(recipe.engine_optimiser(), loss)
     rates: list[float] = []
     losses: list[float] = []
     smoothed: list[float] = []
@@ -79,14 +81,14 @@ def range_test(
     for (epoch, batch), step in zip(_endless(dataset, recipe), range(steps), strict=False):
         rate = lowest * growth**step
         random = Randomness(recipe.seed, epoch, batch.examples)
-        loss = engine.train_step(batch.inputs, batch.labels, rate, random).loss
-        average = SMOOTHING * average + (1 - SMOOTHING) * loss
+        seen = engine.train_step(batch.inputs, batch.labels, rate, random).loss
+        average = SMOOTHING * average + (1 - SMOOTHING) * seen
         smooth = average / (1 - SMOOTHING ** (step + 1))
         if not math.isfinite(smooth) or (smoothed and smooth > TOO_HIGH * min(smoothed)):
             diverged = rate
             break
         rates.append(rate)
-        losses.append(loss)
+        losses.append(seen)
         smoothed.append(smooth)
         if stopping():
             break

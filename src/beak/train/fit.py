@@ -22,10 +22,9 @@ from beak.data.dataset import Dataset, Part
 from beak.data.streams import shuffled
 from beak.engine.interface import Engine, Randomness
 from beak.errors import BeakError, DataError
-from beak.network.layers import BatchNorm
-from beak.network.network import Network
 from beak.runs.directory import RunDirectory
 from beak.runs.evaluate import evaluate
+from beak.train.portions import class_weights, leftover
 from beak.train.progress import DivergedError, Progress, restore_progress, save_progress
 from beak.train.recipe import Recipe
 from beak.train.records import EpochRecord, StepRecord
@@ -39,12 +38,7 @@ CHECKPOINT_SECONDS = 20.0
 
 
 class StoppedError(BeakError):
-    """The user stopped the training; it can go on where there is a ``run`` directory."""
-
-    def __init__(self, where: str, run: object = None) -> None:
-        self.where = where
-        then = "nothing was kept" if run is None else f"go on with: beak train --resume {run}"
-        super().__init__(f"{where}; {then}")
+    """The user stopped the training; it can go on."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +67,8 @@ class Fit:
     """For preparing batches; changes no result."""
     stopping: Callable[[], bool] = lambda: False
     """Asked after each step: True writes a checkpoint and raises StoppedError."""
+    run: RunDirectory | None = None
+    """What the user would resume, where it is not ``directory`` itself."""
     clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
@@ -108,7 +104,7 @@ class Fit:
         self.notes += notes
 
     def _start(self) -> None:
-        loss = self.recipe.engine_loss(self._balance())
+        loss = self.recipe.engine_loss(class_weights(self.dataset, self.recipe))
         self.engine.start_training(self.recipe.engine_optimiser(), loss)
         self._started = True
 
@@ -126,7 +122,7 @@ class Fit:
             self._save()
             yield record
             if self.stopping():
-                raise self._stopped()
+                raise StoppedError(self._stopped_text())
         self.trained = self._end()
 
     def _epoch(self) -> Iterator[StepRecord]:
@@ -159,7 +155,7 @@ class Fit:
         now.seconds = self._before + self.clock() - self._begun
         if self.stopping():
             self._save()
-            raise self._stopped()
+            raise StoppedError(self._stopped_text())
         if self.clock() - self._saved >= self.checkpoint_seconds:
             self._save()
 
@@ -207,22 +203,12 @@ class Fit:
     def _save(self) -> None:
         if self.directory is not None:
             try:
-                save_progress(self.directory, self.engine, self.dataset, self._progress)
+                save_progress(
+                    self.directory, self.engine, self.dataset, self.recipe, self._progress
+                )
             except DivergedError as error:
                 raise self._diverged(str(error)) from None
         self._saved = self.clock()
-
-    def _balance(self) -> tuple[float, ...] | None:
-        """Weights that let each class count the same: examples / (classes x the class's own)."""
-        given = self.recipe.loss.class_weights
-        classes = len(self.dataset.labels)
-        if given and len(given) != classes:
-            raise DataError(f"loss.class_weights has {len(given)} weights for {classes} classes")
-        if not self.recipe.loss.balance:
-            return None
-        labels = np.asarray(self.dataset.parts["train"].labels)
-        counts = np.maximum(np.bincount(labels, minlength=classes), 1)
-        return tuple(float(w) for w in len(labels) / (classes * counts))
 
     def _diverged(self, what: str) -> DivergedError:
         now, rate = self._progress, self.recipe.optimiser.learning_rate
@@ -231,19 +217,11 @@ class Fit:
             f"high: train again with --set optimiser.learning_rate={rate / 10:g}"
         )
 
-    def _stopped(self) -> StoppedError:
-        epoch = min(self._progress.epoch, self.recipe.epochs)
+    def _stopped_text(self) -> str:
+        epoch = min(self._progress.epoch, self.recipe.epochs)  # it may have just ended
         where = f"stopped in epoch {epoch} of {self.recipe.epochs}"
-        return StoppedError(where, self.directory)
-
-
-def leftover(examples: int, batch: int, network: Network) -> int:
-    """How many examples each epoch leaves out: 1 where a batch of one would meet a BatchNorm.
-
-    The statistics of a batch of one are no statistics. Which example it is changes every epoch.
-    """
-    alone = examples % batch == 1 and examples > 1 and batch > 1
-    return int(alone and any(isinstance(node.layer, BatchNorm) for node in network.nodes))
+        run = self.run or self.directory
+        return f"{where}; go on with: beak train --resume {run}" if run else where
 
 
 def fit(

@@ -9,7 +9,7 @@ from beak.data.dataset import Dataset
 from beak.errors import DataError
 from beak.runs.directory import RunDirectory
 from beak.runs.evaluate import wilson
-from beak.runs.model import save_model
+from beak.runs.model import Model, save_model
 from beak.train.baseline import Baseline, train_baseline
 from beak.train.prepare import Prepared
 from beak.train.single import Session, train_beside
@@ -68,16 +68,13 @@ def train_folds(
 
 
 def _fold_baseline(
-    ready: Prepared, beside: RunDirectory, model: Any, session: Session
+    ready: Prepared, beside: RunDirectory, model: Model, session: Session
 ) -> float | None:
     """The fold's baseline accuracy, kept in its weights file so that it is trained only once."""
     if "baseline" in model.info:
         kept: float | None = model.info["baseline"]
         return kept
-    found = train_baseline(
-        ready.dataset, ready.network, ready.recipe,
-        threads=session.threads, engine=session.engine, stopping=session.stopping,
-    )  # fmt: skip
+    found = train_baseline(ready, session)
     accuracy = found.accuracy if isinstance(found, Baseline) else None
     save_model(beside.model_path, replace(model, info={**model.info, "baseline": accuracy}))
     return accuracy

@@ -16,6 +16,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from beak.errors import RecipeError, did_you_mean
 
 TRUE_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
@@ -143,10 +145,11 @@ def type_words(kind: Any) -> str:
 
 
 def _as_type(value: Any, kind: Any) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if kind in (int, float) and isinstance(value, int | np.integer) and type(value) is not bool:
+        return kind(value)
     if kind in (int, float, bool, str):
-        return value if type(value) is kind else _WRONG
+        mixed = isinstance(value, bool) and kind is not bool  # True is an int in Python
+        return kind(value) if isinstance(value, kind) and not mixed else _WRONG
     if isinstance(kind, types.UnionType):
         tries = [_as_type(value, a) for a in typing.get_args(kind) if a is not type(None)]
         return next((taken for taken in tries if taken is not _WRONG), _WRONG)

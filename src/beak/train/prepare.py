@@ -74,32 +74,30 @@ def open_data(
     """
     if isinstance(source, Dataset):
         return source
-    if isinstance(source, tuple) and len(source) == 2:
-        return load_arrays(*source)
-    if source is not None and not isinstance(source, str | os.PathLike):
+    if source is not None and not isinstance(source, str | os.PathLike | tuple):
         raise UsageError(
             f"a {type(source).__name__} is no source; give a folder, a file, a built-in name, or "
             "arrays as (X, y)"
         )
-    source = source or values.get("data.source")
-    if not source:
-        raise UsageError("nothing to train on: give a folder, a file or a built-in name as SOURCE")
     size = _size(values.get("data.size") or ())
     channels = values.get("data.channels") or None
     if network is not None and len(network.input) == 3:
         size, channels = size or network.input[1:], channels or network.input[0]
     fit = values.get("data.fit", "auto")
-    return load_dataset(
-        source,
-        kind=values.get("data.kind", "auto"),
-        data_dir=values.get("data.directory") or None,
-        size=size,
-        channels=channels,
-        fit=None if fit == "auto" else fit,
-        strict=strict,
-        threads=threads,
-        progress=progress,
-    )
+    how: dict[str, Any] = {
+        "kind": values.get("data.kind", "auto"),
+        "size": size,
+        "channels": channels,
+        "fit": None if fit == "auto" else fit,
+        "strict": strict,
+    }
+    if isinstance(source, tuple) and len(source) == 2:
+        return load_arrays(*source, **how)
+    source = source or values.get("data.source")
+    if not source:
+        raise UsageError("nothing to train on: give a folder, a file or a built-in name as SOURCE")
+    place = values.get("data.directory") or None
+    return load_dataset(source, data_dir=place, threads=threads, progress=progress, **how)
 
 
 def _size(given: Sequence[int]) -> tuple[int, int] | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +51,7 @@ class Progress:
 
 
 def save_progress(
-    directory: RunDirectory, engine: Engine, dataset: Dataset, progress: Progress
+    directory: RunDirectory, engine: Engine, dataset: Dataset, recipe: Recipe, progress: Progress
 ) -> None:
     """Write the checkpoint; DivergedError, the one before kept, where weights are not finite."""
     parameters = engine.parameters()
@@ -61,7 +63,7 @@ def save_progress(
     position = {f.name: getattr(progress, f.name) for f in dataclasses.fields(progress)}
     del position["best"]
     position["best_loss"] = repr(progress.best_loss)  # infinity is no JSON
-    made_on = {"fingerprint": dataset.fingerprint, **circumstances(engine)}
+    made_on = {"fingerprint": dataset.fingerprint, **circumstances(engine, recipe)}
     directory.save_checkpoint(arrays, {"position": position, **made_on})
 
 
@@ -80,9 +82,8 @@ def restore_progress(
             "with; bring them back, or train again"
         )
     try:
-        position = dict(info["position"])
-        position["best_loss"] = float(position["best_loss"])
-        progress = Progress(**position, best=group(arrays, "best"))
+        progress = _position(info["position"], recipe)
+        progress.best = group(arrays, "best")
         engine.set_parameters(group(arrays, "parameters"))
         engine.set_training_state(group(arrays, "state"))
     except (KeyError, TypeError, ValueError) as error:
@@ -90,12 +91,29 @@ def restore_progress(
             f"{directory}: the checkpoint does not fit its recipe ({error}); train again"
         ) from None
     directory.cut_history(progress.epoch - 1)
-    return progress, _differences(info, circumstances(engine), directory)
+    return progress, _differences(info, circumstances(engine, recipe), directory)
 
 
-def circumstances(engine: Engine) -> dict[str, Any]:
-    """What besides data, recipe and seed the last bit of a result depends on."""
+def _position(kept: Mapping[str, Any], recipe: Recipe) -> Progress:
+    """The position as it was; ValueError where it is none that a training can be in."""
+    whole = {name: kept[name] for name in ("epoch", "step", "correct", "seen", "best_epoch")}
+    real: dict[str, Any] = {
+        name: float(kept[name]) for name in ("loss_sum", "seconds", "best_loss")
+    }
+    if any(type(number) is not int or not 0 <= number < 2**53 for number in whole.values()):
+        raise ValueError("its counts are no whole numbers")
+    if any(math.isnan(number) for number in real.values()) or whole["epoch"] < 1:
+        raise ValueError("its sums are no numbers")
+    if whole["step"] and not whole["seen"]:
+        raise ValueError("it has seen steps without examples")
+    return Progress(**whole, **real, ended=bool(kept["ended"]))
+
+
+def circumstances(engine: Engine, recipe: Recipe) -> dict[str, Any]:
+    """What besides the data the last bit of a result depends on."""
+    text = recipe.to_toml(comments=False).encode()
     return {
+        "recipe": hashlib.sha256(text).hexdigest()[:12],
         "engine": engine.name,
         "instructions": instructions_of(engine),
         "version": beak_version(),

@@ -138,8 +138,8 @@ class Recipe:
         )  # fmt: skip
 
     def engine_loss(self, class_weights: tuple[float, ...] | None = None) -> Loss:
-        """The loss as the engine takes it; ``class_weights`` where ``loss.balance`` made some."""
-        return Loss(self.loss.label_smoothing, class_weights or self.loss.class_weights or None)
+        """The loss as the engine takes it; the weights come from `portions.class_weights`."""
+        return Loss(self.loss.label_smoothing, class_weights)
 
 
 def _plain(value: Any) -> Any:

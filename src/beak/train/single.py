@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from beak.engine.make import make_engine
+from beak.ops.kernel import default_threads
 from beak.runs.directory import RunDirectory
 from beak.runs.evaluate import Evaluation, evaluate
 from beak.runs.machine import beak_version
@@ -33,6 +33,8 @@ class Session:
     threads: int | None = None
     engine: str = "auto"
     """The engine's kind; only "auto" and "native" are for users."""
+    run: RunDirectory | None = None
+    """What the user would resume: the whole run, also while a part of it trains."""
     marks: Mapping[str, Any] = field(default_factory=dict)
     """Added to every event: which fold or comparison it is about."""
 
@@ -68,7 +70,7 @@ def train_one(
     The checkpoint stays: whoever called removes it when all that belongs to the run is done.
     """
     dataset, recipe = ready.dataset, ready.recipe
-    threads = session.threads or os.cpu_count() or 1
+    threads = session.threads or default_threads()
     runner = make_engine(
         ready.network, seed=recipe.seed, threads=session.threads, kind=session.engine
     )
@@ -79,7 +81,7 @@ def train_one(
         directory.save_recipe(recipe.to_toml())
     if not resume or not directory.machine_path.exists():
         directory.save_machine(threads=threads, instructions=instructions_of(runner))
-    fitting = Fit(runner, dataset, recipe, directory, judge, threads, session.stopping)
+    fitting = Fit(runner, dataset, recipe, directory, judge, threads, session.stopping, session.run)
     fitting.restore()
     for note in fitting.notes:
         session.tell("note", text=note)

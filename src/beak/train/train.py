@@ -10,20 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from beak.errors import RunError
-from beak.network.named import make_network
 from beak.network.network import Network
 from beak.runs.directory import RunDirectory
 from beak.runs.model import save_model
 from beak.runs.report import ReportData, write_report
 from beak.runs.run import Run
 from beak.train.baseline import Baseline, train_baseline
-from beak.train.fit import StoppedError
+from beak.train.compare import comparison, train_comparison
 from beak.train.folds import on_everything, train_folds
 from beak.train.interrupt import wish_to_stop
 from beak.train.lines import print_events
-from beak.train.prepare import Prepared, choose, gather, given_network, prepare
+from beak.train.prepare import Prepared, gather, given_network, prepare
 from beak.train.recipe import Recipe, read_values
-from beak.train.single import Listener, Outcome, Session, train_beside, train_one
+from beak.train.single import Listener, Outcome, Session, train_one
 
 
 def train(
@@ -69,7 +68,7 @@ def train(
     if out is not None and not overwrite and Path(out).exists():
         RunDirectory.create(out)  # says before all the work that a run lies there
     ready = prepare(source, values, network, strict=strict, threads=threads, progress=progress)
-    _comparison(ready)  # likewise says before all the work that there is no such network
+    comparison(ready)  # likewise says before all the work that there is no such network
     if ready.recipe.folds:
         ready.dataset.folds(ready.recipe.folds)  # or that there are too few examples
     if out is None:
@@ -130,12 +129,9 @@ def _run(
 ) -> Run:
     with directory.locked(), wish_to_stop() as stopping:
         directory.tidy()
-        session = Session(listen or (lambda event: None), stopping, threads, engine)
+        session = Session(listen or (lambda event: None), stopping, threads, engine, directory)
         _announce(ready, directory, session)
-        try:
-            _train_all(ready, directory, session, resume=resume)
-        except StoppedError as error:  # of a fold, too: it is the whole run that goes on
-            raise StoppedError(error.where, directory) from None
+        _train_all(ready, directory, session, resume=resume)
     return Run(directory.path, threads)
 
 
@@ -178,9 +174,9 @@ def _train_all(ready: Prepared, directory: RunDirectory, session: Session, *, re
         info["test"] = result.test()
         if result.baseline is not None:
             info["baseline"] = {"name": "linear", "accuracy": result.baseline}
-    other = _comparison(ready)
+    other = comparison(ready)
     if other is not None:
-        info["compare"] = _compare(other, directory, session, resume=resume)
+        info["compare"] = train_comparison(other, directory, session, resume=resume)
     if recipe.baseline and not result:
         info |= _baseline(ready, session)
     model = replace(outcome.model, info={**outcome.model.info, **info})
@@ -199,36 +195,8 @@ def _train_all(ready: Prepared, directory: RunDirectory, session: Session, *, re
     )
 
 
-def _comparison(ready: Prepared) -> Prepared | None:
-    """The same data and recipe with the network to compare with."""
-    if not ready.recipe.compare:
-        return None
-    given = given_network(ready.recipe.compare)
-    name = given if isinstance(given, str) else "own"
-    if given == "dense":
-        shape, classes = ready.dataset.spec.shape, len(ready.dataset.labels)
-        given = make_network("dense", shape, classes, like=ready.network)
-    network, text, _ = choose(given, ready.dataset)
-    recipe = replace(ready.recipe, network=text, compare="", folds=0, baseline=False)
-    return Prepared(ready.dataset, network, name, "", recipe)
-
-
-def _compare(
-    other: Prepared, directory: RunDirectory, session: Session, *, resume: bool
-) -> dict[str, Any]:
-    own = session.marked(compare=other.name)
-    outcome = train_beside(other, directory, "compare", own, resume=resume)
-    RunDirectory(directory.path / "compare").remove_checkpoint()
-    found = {"name": other.name, "parameters": other.network.parameter_count, "test": outcome.test}
-    own.tell("compare", **found)
-    return found
-
-
 def _baseline(ready: Prepared, session: Session) -> dict[str, Any]:
-    found = train_baseline(
-        ready.dataset, ready.network, ready.recipe,
-        threads=session.threads, engine=session.engine, stopping=session.stopping,
-    )  # fmt: skip
+    found = train_baseline(ready, session)
     if not isinstance(found, Baseline):
         session.tell("note", text=found)
         return {}

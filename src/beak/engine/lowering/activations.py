@@ -5,6 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 
+from beak.engine.fusion import Fused
 from beak.engine.lowering.context import Context, Lowered, split
 from beak.engine.tape import Tensor
 from beak.network import layers
@@ -75,7 +76,7 @@ def activate(
     return y, lambda dy: activation_gradient(c, function, x if keeps_input else None, y, dy)
 
 
-def lower_activation(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_activation(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """An activation on its own."""
     layer = node.layer
     assert isinstance(layer, layers.Activation)
@@ -83,7 +84,7 @@ def lower_activation(c: Context, node: Node, inputs: list[Tensor], relu: bool) -
     return Lowered(y, lambda dy, wanted: [through(dy)])
 
 
-def lower_dropout(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_dropout(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """Dropout in training; nothing otherwise."""
     layer = node.layer
     assert isinstance(layer, layers.Dropout)

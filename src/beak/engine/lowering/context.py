@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from beak.engine.slots import Slots
-from beak.engine.tape import Tape, Tensor
+from beak.engine.tape import Tape, Tensor, make_arena
 from beak.network import layers
 from beak.network.network import Network, Node
 from beak.ops.elementwise import kernels as elementwise
+from beak.ops.kernel import Kernel
 
 Array = np.ndarray[Any, Any]
 Order = tuple[int, int, int] | None
@@ -42,6 +43,31 @@ class Context:
     """int64 (images,): the examples' numbers."""
     training: bool
     """Batch statistics and dropout, as in a training step."""
+    goes_back: bool = True
+    """Whether backward follows, so that what it needs is kept."""
+    direct: bool = False
+    """Direct kernels only, so that every number is the sum of its terms."""
+    exact: bool = False
+    """No kernel whose error is above float32's usual one (F(4x4,3x3))."""
+    preparation: Tape | None = None
+    """Calls that depend on parameters alone and run only when these have changed; None in
+    training, where they change with each step and such calls stand in the tape itself."""
+
+    def prepare(
+        self,
+        table: Sequence[Kernel] | Kernel,
+        parts: int,
+        /,
+        **values: Tensor | Array | float | None,
+    ) -> None:
+        """Add a call that depends on parameters alone."""
+        (self.preparation or self.tape).emit(table, parts, **values)
+
+    def prepared(self, floats: int) -> Tensor | Array:
+        """Memory for what ``prepare`` makes, which lasts as long as the parameters do."""
+        if self.preparation is None:
+            return self.tape.floats(floats)
+        return make_arena(4 * floats).view(np.float32)
 
     def parameter(self, name: str) -> Array:
         """A parameter's floats in the native layout."""

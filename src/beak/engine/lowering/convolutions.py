@@ -8,29 +8,41 @@ from typing import Any
 
 import numpy as np
 
+from beak.engine.fusion import Fused
 from beak.engine.lowering.activations import activate, relu_gradient
-from beak.engine.lowering.context import Context, Lowered, dimensions, split
+from beak.engine.lowering.context import Context, Lowered, dimensions
+from beak.engine.lowering.input_gradient import bands, filled, input_gradient
+from beak.engine.lowering.pooled import lower_pooled
+from beak.engine.lowering.weights import (
+    GRADIENT_PARTS,
+    partial_sizes,
+    sum_partials,
+    weights_of,
+)
+from beak.engine.lowering.winograd import (
+    side_for,
+    winograd_forward,
+    winograd_weight_gradient,
+)
 from beak.engine.tape import Tensor
 from beak.network import layers
 from beak.network.network import Node
 from beak.ops.convolution import kernels as convolution
-from beak.ops.elementwise import kernels as elementwise
-from beak.ops.panels import padded
 
 Array = np.ndarray[Any, Any]
-GRADIENT_PARTS = 8
-"""Into how many sums a weight gradient is split over the images of a batch."""
 
 
-def lower_convolution(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """A convolution with bias and activation; ReLU is done by the kernel itself."""
     layer = node.layer
     assert isinstance(layer, layers.Conv1D | layers.Conv2D)
+    if fused.pool is not None:
+        rows = dimensions(fused.pool.output)[0]
+        return lower_pooled(c, node, inputs[0], fused, bands(inputs[0].images, rows))
     x = inputs[0]
     out_h, out_w, filters = dimensions(node.output)
     windows = window_fields(layer.geometry(node.input_shapes[0]))
-    weight = c.parameter(f"{node.name}.weight")
-    bias = c.parameter(f"{node.name}.bias") if layer.bias else None
+    weight, bias = weights_of(c, node, fused)
     y = c.tape.tensor(x.images, out_h, out_w, filters)
     shape = {
         "images": x.images,
@@ -44,26 +56,30 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], relu: bool) 
         **windows,
         "spread_h": 1,
         "spread_w": 1,
-        "relu": int(relu or layer.activation == "relu"),
+        "relu": int(fused.relu),
         "bands": bands(x.images, out_h),
+        **filled(out_h, out_w),
     }
-    c.tape.emit(
-        convolution.FORWARD,
-        x.images * shape["bands"],
-        x=x,
-        weight=weight,
-        bias=bias,
-        y=y,
-        **shape,
-    )
-    fused = bool(shape["relu"])
-    output, through = (
-        (y, partial(relu_gradient, c, y)) if fused else activate(c, layer.activation, y)
-    )
+    side = side_for(c, shape)
+    if side:
+        winograd_forward(c, side, shape, x, weight, bias, y)
+    else:
+        c.tape.emit(
+            convolution.FORWARD,
+            x.images * shape["bands"],
+            x=x,
+            weight=weight,
+            bias=bias,
+            y=y,
+            **shape,
+        )
+    output, through = activate(c, None if fused.relu else layer.activation, y)
+    if fused.relu:
+        through = partial(relu_gradient, c, y)
 
     def linear(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         _weight_gradient(c, node, shape, x, dy, layer.bias)
-        return [_input_gradient(c, node, shape, x, dy) if wanted[0] else None]
+        return [input_gradient(c, node, shape, x, dy) if wanted[0] else None]
 
     def backward(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         return linear(through(dy), wanted)
@@ -84,18 +100,15 @@ def window_fields(geometry: layers.Geometry) -> dict[str, int]:
     return fields
 
 
-def bands(images: int, rows: int) -> int:
-    """Into how many bands of rows each picture of a small batch is cut, for threads to share."""
-    return 1 if images >= 8 else max(1, min(rows, -(-8 // images)))
-
-
 def _weight_gradient(
     c: Context, node: Node, shape: dict[str, int], x: Tensor, dy: Tensor, bias: bool
 ) -> None:
-    size = c.slots[f"{node.name}.weight"].size
-    bias_size = c.slots[f"{node.name}.bias"].size if bias else 0
+    side = side_for(c, shape, "weights")
+    if side:
+        winograd_weight_gradient(c, node, side, shape, x, dy)
+        return
+    size, stride = partial_sizes(c, node)
     parts = min(GRADIENT_PARTS, x.images)
-    stride = size + bias_size
     partials = c.tape.floats(parts * stride)
     c.tape.emit(
         convolution.WEIGHT_GRADIENT,
@@ -110,76 +123,4 @@ def _weight_gradient(
         stride=stride,
         bias_at=size if bias else -1,
     )
-    for field, begin, count in (("weight", 0, size), ("bias", size, bias_size)):
-        if count:
-            c.tape.emit(
-                elementwise.SUM_PARTS,
-                split(count * parts),
-                partials=partials.behind(begin),
-                y=c.gradient_of(f"{node.name}.{field}"),
-                partial_parts=parts,
-                count=count,
-                stride=stride,
-            )
-
-
-def turn_filters(
-    c: Context, weight: Array, groups: int, window: int, channels: int, filters: int
-) -> Tensor:
-    """Weights with inputs and outputs exchanged, as the input gradient wants them."""
-    turned = c.tape.floats(groups * padded(channels) * window * filters)
-    c.tape.emit(
-        convolution.TURN_FILTERS,
-        split(turned.count * 4),
-        weight=weight,
-        turned=turned,
-        groups=groups,
-        window=window,
-        channels=channels,
-        filters=filters,
-    )
-    return turned
-
-
-def _input_gradient(c: Context, node: Node, shape: dict[str, int], x: Tensor, dy: Tensor) -> Tensor:
-    groups, window_h, window_w = shape["groups"], shape["window_h"], shape["window_w"]
-    channels, filters = shape["in_channels"], shape["out_channels"]
-    turned = turn_filters(
-        c,
-        c.parameter(f"{node.name}.weight"),
-        groups,
-        window_h * window_w,
-        channels // groups,
-        filters // groups,
-    )
-    dx = c.tape.like(x)
-    cut = bands(x.images, x.height)
-    c.tape.emit(
-        convolution.FORWARD,
-        x.images * cut,
-        x=dy,
-        weight=turned,
-        bias=None,
-        y=dx,
-        images=x.images,
-        in_h=shape["out_h"],
-        in_w=shape["out_w"],
-        in_channels=filters,
-        out_h=x.height,
-        out_w=x.width,
-        out_channels=channels,
-        groups=groups,
-        window_h=window_h,
-        window_w=window_w,
-        stride_h=1,
-        stride_w=1,
-        dilation_h=shape["dilation_h"],
-        dilation_w=shape["dilation_w"],
-        pad_top=shape["dilation_h"] * (window_h - 1) - shape["pad_top"],
-        pad_left=shape["dilation_w"] * (window_w - 1) - shape["pad_left"],
-        spread_h=shape["stride_h"],
-        spread_w=shape["stride_w"],
-        relu=0,
-        bands=cut,
-    )
-    return dx
+    sum_partials(c, node, partials, parts)

@@ -7,9 +7,10 @@ from functools import partial
 
 import numpy as np
 
+from beak.engine.fusion import Fused
 from beak.engine.lowering.activations import activate, relu_gradient
 from beak.engine.lowering.context import Context, Lowered, straight
-from beak.engine.lowering.convolutions import turn_filters
+from beak.engine.lowering.input_gradient import turn_weights
 from beak.engine.tape import Tensor
 from beak.network import layers
 from beak.network.network import Node
@@ -19,7 +20,7 @@ from beak.ops.embedding import kernels as embedding
 from beak.ops.panels import padded
 
 
-def lower_dense(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_dense(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """A dense layer with bias and activation; ReLU is done by the kernel itself."""
     layer = node.layer
     assert isinstance(layer, layers.Dense)
@@ -27,7 +28,6 @@ def lower_dense(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Low
     weight = c.parameter(f"{node.name}.weight")
     bias = f"{node.name}.bias" if layer.bias else None
     y = c.tape.tensor(images, 1, 1, layer.units)
-    fused = relu or layer.activation == "relu"
     c.tape.emit(
         dense.FORWARD,
         _dense_parts(images, layer.units),
@@ -38,11 +38,11 @@ def lower_dense(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Low
         rows=images,
         inputs=x.channels,
         outputs=layer.units,
-        relu=int(fused),
+        relu=int(fused.relu),
     )
-    output, through = (
-        (y, partial(relu_gradient, c, y)) if fused else activate(c, layer.activation, y)
-    )
+    output, through = activate(c, None if fused.relu else layer.activation, y)
+    if fused.relu:
+        through = partial(relu_gradient, c, y)
 
     def linear(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         c.tape.emit(
@@ -58,7 +58,7 @@ def lower_dense(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Low
         )
         if not wanted[0]:
             return [None]
-        turned = turn_filters(c, weight, 1, 1, x.channels, layer.units)
+        turned = turn_weights(c, weight, x.channels, layer.units)
         dx = c.tape.like(x)
         c.tape.emit(
             dense.FORWARD,
@@ -84,7 +84,7 @@ def _dense_parts(rows: int, outputs: int) -> int:
     return min(64, -(-rows // 48) * (padded(outputs) // 16))
 
 
-def lower_flatten(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_flatten(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """A view: the features stay in the order they lie in (Tensor.order)."""
     x = inputs[0]
     order = (x.channels, x.height, x.width) if x.channels > 1 and x.places > 1 else x.order
@@ -92,7 +92,7 @@ def lower_flatten(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> L
     return Lowered(y, lambda dy, wanted: [dy.view(x.height, x.width, x.channels, x.order)])
 
 
-def lower_embedding(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_embedding(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """Word vectors; backward also says which rows the batch touched."""
     layer = node.layer
     assert isinstance(layer, layers.Embedding)
@@ -131,7 +131,7 @@ def lower_embedding(c: Context, node: Node, inputs: list[Tensor], relu: bool) ->
     return Lowered(y, backward, touched=touched)
 
 
-def lower_position_bias(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_position_bias(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """One bias for each place."""
     x, back = straight(c, inputs[0])
     flat = x.places == 1

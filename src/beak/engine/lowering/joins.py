@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from beak.engine.fusion import Fused
 from beak.engine.lowering.context import Context, Lowered, add, dimensions, split, straight
 from beak.engine.tape import Tensor
 from beak.network.network import Node
 from beak.ops.elementwise import kernels as elementwise
 
 
-def lower_add(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_add(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """The sum of the inputs; its gradient goes to each unchanged."""
     inward = [straight(c, tensor) for tensor in inputs]
     total = inward[0][0]
@@ -21,7 +22,7 @@ def lower_add(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lower
     return Lowered(total, lambda dy, wanted: [back(dy) for _, back in inward])
 
 
-def lower_concat(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_concat(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """The inputs side by side along the channels."""
     inward = [straight(c, tensor) for tensor in inputs]
     height, width, channels = dimensions(node.output)
@@ -56,7 +57,7 @@ def lower_concat(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lo
     return Lowered(y, backward)
 
 
-def lower_multiply(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_multiply(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """Products from left to right; the way back goes from right to left."""
     inward = [straight(c, tensor) for tensor in inputs]
     steps: list[tuple[Tensor, Tensor]] = []

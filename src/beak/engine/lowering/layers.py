@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from beak.engine.fusion import Fused
 from beak.engine.lowering.activations import lower_activation, lower_dropout
 from beak.engine.lowering.context import Context, Lowered
 from beak.engine.lowering.convolutions import lower_convolution
@@ -20,7 +21,7 @@ from beak.engine.tape import Tensor
 from beak.network import layers
 from beak.network.network import Node
 
-LOWER: dict[type[layers.Layer], Callable[[Context, Node, list[Tensor], bool], Lowered]] = {
+LOWER: dict[type[layers.Layer], Callable[[Context, Node, list[Tensor], Fused], Lowered]] = {
     layers.Conv1D: lower_convolution,
     layers.Conv2D: lower_convolution,
     layers.Dense: lower_dense,

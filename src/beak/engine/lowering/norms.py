@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from beak.engine.fusion import Fused
 from beak.engine.lowering.context import STATISTICS_PARTS, Context, Lowered, split, straight
 from beak.engine.slots import running_statistics
 from beak.engine.tape import Tensor
@@ -17,7 +18,7 @@ from beak.ops.normalisation import kernels as normalisation
 Array = np.ndarray[Any, Any]
 
 
-def lower_batch_norm(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_batch_norm(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """Batch statistics in training, running ones otherwise; a ReLU behind it is done here."""
     layer = node.layer
     assert isinstance(layer, layers.BatchNorm)
@@ -62,7 +63,7 @@ def lower_batch_norm(c: Context, node: Node, inputs: list[Tensor], relu: bool) -
             epsilon=layer.epsilon,
         )
     y = c.tape.like(x)
-    function = 0 if relu else -1
+    function = 0 if fused.relu else -1
     weight, bias = c.parameter(f"{node.name}.weight"), c.parameter(f"{node.name}.bias")
     c.tape.emit(
         normalisation.BATCH_NORM_APPLY,
@@ -128,7 +129,7 @@ def lower_batch_norm(c: Context, node: Node, inputs: list[Tensor], relu: bool) -
     return Lowered(y, backward)
 
 
-def lower_layer_norm(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_layer_norm(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """Normalise over channels at each place."""
     layer = node.layer
     assert isinstance(layer, layers.LayerNorm)

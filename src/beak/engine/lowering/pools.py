@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from beak.engine.fusion import Fused
 from beak.engine.lowering.context import Context, Lowered, dimensions
 from beak.engine.lowering.convolutions import window_fields
 from beak.engine.tape import Tensor
@@ -12,7 +13,7 @@ from beak.network.network import Node
 from beak.ops.pooling import kernels as pooling
 
 
-def lower_pool(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_pool(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """Largest or mean of each window."""
     layer = node.layer
     assert isinstance(
@@ -49,7 +50,7 @@ def lower_pool(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowe
     return Lowered(y, backward)
 
 
-def lower_global_pool(c: Context, node: Node, inputs: list[Tensor], relu: bool) -> Lowered:
+def lower_global_pool(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """Largest or mean of each channel."""
     x = inputs[0]
     y = c.tape.tensor(x.images, 1, 1, x.channels)

@@ -18,6 +18,9 @@ struct ConvolutionArgs {
     int64_t spread_h, spread_w;    // 1: the picture as it is; s: s - 1 zeros between its pixels
     int64_t relu;
     int64_t bands;    // a picture's output rows are cut into so many bands, each a unit of work
+    // Pixels of y from one output to the next, from one row to the next, from one image to the next:
+    // 1, out_w and out_h * out_w where the outputs fill y, more where they are a grid within it.
+    int64_t y_step, y_row, y_image;
 };
 
 // A picture (or a band of it) as the windows see it: padded and spread, in scratch if need be.
@@ -103,13 +106,17 @@ BEAK_KERNEL(convolution_forward, ConvolutionArgs) {
         if (rows != offset_rows || view.width != offset_width) window_offsets(c, rows, view.width, offsets);
         offset_rows = rows, offset_width = view.width;
         const Segments k = segments_of(c, view.width);
-        float* out = c.y + (image * c.out_h + band.begin) * c.out_w * c.out_channels;
+        float* out = c.y + (image * c.y_image + band.begin * c.y_row) * c.out_channels;
+        const bool whole = c.y_step == 1 && c.y_row == c.out_w;    // then rows follow each other
+        const int64_t runs = whole ? 1 : rows, length = whole ? rows * c.out_w : c.out_w;
         for (int64_t g = 0; g < c.groups; g++)
             for (int64_t p = 0; p < panels; p++)
-                times_panel(rows * c.out_w, view.pixels + g * channels, offsets, k,
-                            c.weight + (g * panels + p) * terms * PANEL,
-                            c.bias ? c.bias + (g * panels + p) * PANEL : nullptr, c.relu != 0,
-                            out + g * filters + p * PANEL, c.out_channels, least(PANEL, filters - p * PANEL));
+                for (int64_t run = 0; run < runs; run++)
+                    times_panel(length, view.pixels + g * channels, offsets + run * length, k,
+                                c.weight + (g * panels + p) * terms * PANEL,
+                                c.bias ? c.bias + (g * panels + p) * PANEL : nullptr, c.relu != 0,
+                                out + run * c.y_row * c.out_channels + g * filters + p * PANEL,
+                                c.y_step * c.out_channels, least(PANEL, filters - p * PANEL));
     }
 }
 
@@ -167,7 +174,10 @@ namespace {
 struct TurnArgs {
     const float* weight;    // panels of filters: [groups][filters / 16][window_h, window_w, channels][16]
     float* turned;          // panels of channels: [groups][channels / 16][window turned, filters][16]
-    int64_t groups, window, channels, filters;    // the last two per group; window = h * w
+    int64_t groups, window_h, window_w, channels, filters;    // the last two per group
+    // Which taps: of each axis every step-th from first on (0 and 1: all). With a stride, each of
+    // the grids that make up the input's gradient meets only every stride-th tap.
+    int64_t first_h, first_w, step_h, step_w;
 };
 
 }    // namespace
@@ -176,16 +186,19 @@ struct TurnArgs {
 BEAK_KERNEL(convolution_turn_filters, TurnArgs) {
     const TurnArgs& t = *args;
     const int64_t from_panels = (t.filters + PANEL - 1) / PANEL, to_panels = (t.channels + PANEL - 1) / PANEL;
-    const Share share(t.groups * to_panels * t.window, part, parts);
+    const int64_t taps_h = (t.window_h - t.first_h + t.step_h - 1) / t.step_h;
+    const int64_t taps_w = (t.window_w - t.first_w + t.step_w - 1) / t.step_w, taps = taps_h * taps_w;
+    const Share share(t.groups * to_panels * taps, part, parts);
     for (int64_t unit = share.begin; unit < share.end; unit++) {
-        const int64_t place = unit % t.window, panel = unit / t.window % to_panels, g = unit / t.window / to_panels;
+        const int64_t tap = unit % taps, panel = unit / taps % to_panels, g = unit / taps / to_panels;
         const int64_t lanes = least(PANEL, t.channels - panel * PANEL);
-        float* to = t.turned + ((g * to_panels + panel) * t.window + place) * t.filters * PANEL;
-        const int64_t from_place = t.window - 1 - place;
+        float* to = t.turned + ((g * to_panels + panel) * taps + tap) * t.filters * PANEL;
+        const int64_t row = t.first_h + t.step_h * (taps_h - 1 - tap / taps_w);
+        const int64_t column = t.first_w + t.step_w * (taps_w - 1 - tap % taps_w);
+        const int64_t place = row * t.window_w + column;
         for (int64_t f = 0; f < t.filters; f++) {
-            const float* from = t.weight +
-                                (((g * from_panels + f / PANEL) * t.window + from_place) * t.channels +
-                                 panel * PANEL) * PANEL + f % PANEL;
+            const float* from = t.weight + (((g * from_panels + f / PANEL) * t.window_h * t.window_w + place) *
+                                                t.channels + panel * PANEL) * PANEL + f % PANEL;
             for (int64_t lane = 0; lane < PANEL; lane++) to[f * PANEL + lane] = lane < lanes ? from[lane * PANEL] : 0;
         }
     }

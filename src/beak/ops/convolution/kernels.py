@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
 from beak.ops.kernel import Kernel, structure
+from beak.ops.panels import padded
 
 _FORWARD = (
     "ptr:x ptr:weight ptr:bias ptr:y "
     "int:images int:in_h int:in_w int:in_channels int:out_h int:out_w int:out_channels int:groups "
     "int:window_h int:window_w int:stride_h int:stride_w int:dilation_h int:dilation_w "
-    "int:pad_top int:pad_left int:spread_h int:spread_w int:relu int:bands"
+    "int:pad_top int:pad_left int:spread_h int:spread_w int:relu int:bands "
+    "int:y_step int:y_row int:y_image"
 )
 
 FORWARD = (
@@ -29,7 +35,156 @@ TURN_FILTERS = (
     Kernel(
         "convolution_turn_filters",
         structure(
-            "TurnArgs", "ptr:weight ptr:turned int:groups int:window int:channels int:filters"
+            "TurnArgs",
+            "ptr:weight ptr:turned int:groups int:window_h int:window_w int:channels int:filters "
+            "int:first_h int:first_w int:step_h int:step_w",
         ),
     ),
 )
+FOLD_NORM = (
+    Kernel(
+        "convolution_fold_norm",
+        structure(
+            "FoldArgs",
+            "ptr:weight ptr:bias ptr:folded ptr:folded_bias ptr:mean ptr:variance ptr:gamma "
+            "ptr:beta int:groups int:terms int:filters real:epsilon",
+        ),
+    ),
+)
+
+# Convolution of stride 1 + bias + ReLU + max pooling 2x2 in one (pooled.h). Rows are chosen with
+# ``choose(POOLED_FORWARD, PooledShape(window, channels, filters))``.
+
+
+class PooledShape(NamedTuple):
+    """What the choice among the rows of pooled convolutions hangs on."""
+
+    window: tuple[int, int]
+    channels: int
+    filters: int
+
+
+@dataclass(frozen=True)
+class PackedKernel(Kernel):
+    """A row that reads weights in a form of its own, made from panels by ``prepare``."""
+
+    prepare: Kernel | None = None
+    """Run once a step, in any number of parts; None: the row reads the panels themselves."""
+    packed: Callable[[PooledShape], int] = lambda shape: 0
+    """How many floats the packed weights take, on any instruction set."""
+
+
+_POOLED = (
+    " int:images int:in_h int:in_w int:channels int:pooled_h int:pooled_w int:filters"
+    " int:window_h int:window_w int:pad_top int:pad_left"
+)
+_PREPARE = "ptr:weight ptr:packed int:channels int:filters int:window_h int:window_w"
+_FORWARD_ARGS = structure(
+    "PooledForwardArgs", "ptr:x ptr:weight ptr:bias ptr:y ptr:winners" + _POOLED + " int:bands"
+)
+_GRADIENT_ARGS = structure(
+    "PooledWeightGradientArgs",
+    "ptr:x ptr:dy ptr:winners ptr:partials" + _POOLED + " int:stride int:bias_at",
+)
+
+
+def pooled_takes(shape: PooledShape) -> bool:
+    """Whether pooled convolutions of this shape have kernels for forward and backward."""
+    return shape.window in ((3, 3), (5, 5)) and shape.filters < 65536
+
+
+def _winograd(isa: set[str], channels: int) -> PackedKernel:
+    """The tile's transform reads whole vectors of channels: `channels` at least."""
+    return PackedKernel(
+        "pooled_winograd_forward",
+        _FORWARD_ARGS,
+        isa=frozenset(isa),
+        takes=lambda shape: shape.window == (3, 3) and shape.channels >= channels,
+        scratch="pooled_winograd_forward_scratch",
+        prepare=Kernel("pooled_winograd_prepare", structure("PrepareArgs", _PREPARE)),
+        packed=lambda shape: 16 * shape.channels * padded(shape.filters),
+    )
+
+
+POOLED_FORWARD = (
+    _winograd({"v2", "v3", "neon", "portable"}, channels=8),
+    _winograd({"v4"}, channels=16),
+    PackedKernel(
+        "pooled_direct_forward",
+        _FORWARD_ARGS,
+        takes=pooled_takes,
+        scratch="pooled_direct_forward_scratch",
+    ),
+)
+POOLED_WEIGHT_GRADIENT = (
+    Kernel(
+        "pooled_weight_gradient_few",
+        _GRADIENT_ARGS,
+        takes=lambda shape: pooled_takes(shape) and shape.channels <= 5,
+        scratch="pooled_weight_gradient_few_scratch",
+    ),
+    Kernel(
+        "pooled_weight_gradient_many",
+        _GRADIENT_ARGS,
+        takes=pooled_takes,
+        scratch="pooled_weight_gradient_many_scratch",
+    ),
+)
+POOLED_INPUT_GRADIENT = (
+    PackedKernel(
+        "pooled_input_gradient",
+        structure("PooledInputGradientArgs", "ptr:dy ptr:winners ptr:weight ptr:dx" + _POOLED),
+        takes=pooled_takes,
+        scratch="pooled_input_gradient_scratch",
+        prepare=Kernel("pooled_input_gradient_prepare", structure("PrepareArgs", _PREPARE)),
+        packed=lambda shape: (
+            shape.window[0] * shape.filters * padded(shape.window[1] * shape.channels)
+        ),
+    ),
+)
+
+
+# Winograd's rows by the side of their tiles; winograd.py says which of them takes a shape.
+WINOGRAD_PREPARE = {
+    m: (
+        Kernel(
+            f"winograd{m}_prepare",
+            structure(
+                "WinogradFilterArgs", "ptr:weight ptr:prepared int:channels int:filters int:turned"
+            ),
+            scratch="winograd_prepare_scratch",
+        ),
+    )
+    for m in (2, 4)
+}
+_WINOGRAD_SHAPE = (
+    "int:images int:in_h int:in_w int:in_channels int:out_h int:out_w int:out_channels "
+    "int:pad_top int:pad_left "
+)
+WINOGRAD_FORWARD = {
+    m: (
+        Kernel(
+            f"winograd{m}_forward",
+            structure(
+                "WinogradArgs",
+                f"ptr:x ptr:prepared ptr:bias ptr:y {_WINOGRAD_SHAPE} int:relu int:groups",
+            ),
+            scratch=f"winograd{m}_forward_scratch",
+        ),
+    )
+    for m in (2, 4)
+}
+WINOGRAD_WEIGHT_GRADIENT = {
+    m: (
+        Kernel(
+            f"winograd{m}_weight_gradient",
+            structure(
+                "WinogradGradientArgs",
+                f"ptr:x ptr:dy ptr:partials {_WINOGRAD_SHAPE} int:splits "
+                "int:channel_blocks int:filter_blocks int:stride int:bias_at",
+            ),
+            scratch=f"winograd{m}_weight_gradient_scratch",
+        ),
+    )
+    for m in (2, 4)
+}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beak.ops.convolution.kernels import FORWARD, TURN_FILTERS, WEIGHT_GRADIENT
+from beak.ops.convolution.kernels import FOLD_NORM, FORWARD, TURN_FILTERS, WEIGHT_GRADIENT
 from beak.ops.convolution.reference import conv2d, conv2d_backward
 from beak.ops.panels import from_panels, pad_groups, to_panels, unpad_groups
 from beak.ops.test_support import run
@@ -54,6 +54,7 @@ def fields(x, w, stride, padding, dilation, groups, bands=1, relu=0):
         "dilation_h": dilation[0], "dilation_w": dilation[1],
         "pad_top": padding[0], "pad_left": padding[1],
         "spread_h": 1, "spread_w": 1, "relu": relu, "bands": bands,
+        "y_step": 1, "y_row": outputs[1], "y_image": outputs[0] * outputs[1],
     }  # fmt: skip
 
 
@@ -139,13 +140,12 @@ def test_input_gradient_is_the_reference(case):
         .normal(size=(f["images"], f["out_channels"], f["out_h"], f["out_w"]))
         .astype(np.float32)
     )
-    window = f["window_h"] * f["window_w"]
     channels, filters = x.shape[1] // groups, w.shape[0] // groups
     turned_size = to_panels(np.zeros((x.shape[1], filters, *w.shape[2:]), np.float32), groups).size
     turned = run(
         TURN_FILTERS[0], {"turned": (turned_size,)}, parts=3,
-        weight=to_panels(w, groups), groups=groups, window=window, channels=channels,
-        filters=filters,
+        weight=to_panels(w, groups), groups=groups, window_h=f["window_h"], window_w=f["window_w"],
+        channels=channels, filters=filters, first_h=0, first_w=0, step_h=1, step_w=1,
     )["turned"]  # fmt: skip
     back = {
         **f, "in_h": f["out_h"], "in_w": f["out_w"], "in_channels": w.shape[0],
@@ -153,6 +153,7 @@ def test_input_gradient_is_the_reference(case):
         "stride_h": 1, "stride_w": 1, "spread_h": f["stride_h"], "spread_w": f["stride_w"],
         "pad_top": f["dilation_h"] * (f["window_h"] - 1) - f["pad_top"],
         "pad_left": f["dilation_w"] * (f["window_w"] - 1) - f["pad_left"],
+        "y_row": x.shape[3], "y_image": x.shape[2] * x.shape[3],
     }  # fmt: skip
     dx = run(
         FORWARD[0], {"y": last(x).shape}, parts=2, x=last(dy), weight=turned, bias=None, **back
@@ -181,3 +182,28 @@ def test_a_value_that_is_not_finite_reaches_just_the_windows_that_hold_it(value)
     for channel in y[0]:
         np.testing.assert_array_equal(channel[touched], value)
         np.testing.assert_array_equal(channel[~touched], 0)
+
+
+@given(cases())
+@settings(max_examples=60)
+def test_a_folded_norm_is_the_norm_behind_the_convolution(case):
+    x, w, b, options = case
+    groups, filters = options["groups"], len(w)
+    generator = np.random.default_rng(4)
+    mean, gamma, beta = (generator.normal(size=filters).astype(np.float32) for _ in range(3))
+    variance = generator.uniform(0.01, 3, filters).astype(np.float32)
+    panels = to_panels(w, groups)
+    for bias in (b, None):
+        folded = run(
+            FOLD_NORM[0], {"folded": panels.shape, "folded_bias": pad_groups(b, groups).shape},
+            parts=2, weight=panels, bias=None if bias is None else pad_groups(bias, groups),
+            mean=mean, variance=variance, gamma=gamma, beta=beta, groups=groups,
+            terms=panels.shape[2], filters=filters // groups, epsilon=1e-3,
+        )  # fmt: skip
+        weights = from_panels(folded["folded"], w.shape, groups)
+        shift = unpad_groups(folded["folded_bias"], filters, groups)
+        scale = (gamma / np.sqrt(variance + 1e-3))[:, None, None]
+        plain = conv2d(x, w, bias, **options)
+        truth = (plain - mean[:, None, None]) * scale + beta[:, None, None]
+        close = {"rtol": 1e-4, "atol": 1e-4 * max(1, np.abs(scale).max())}
+        np.testing.assert_allclose(conv2d(x, weights, shift, **options), truth, **close)

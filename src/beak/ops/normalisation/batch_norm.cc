@@ -73,7 +73,7 @@ BEAK_KERNEL(batch_norm_statistics, StatisticsArgs) {
 }
 
 // mean and 1 / sqrt(variance + epsilon) of all parts (Chan), and the running averages, into which
-// the unbiased variance goes (of one row: the biased, 0).
+// the unbiased variance goes (of one row there is none: the running one stays).
 BEAK_KERNEL(batch_norm_finish, FinishArgs) {
     const FinishArgs& a = *args;
     const Share share(a.channels, part, parts);
@@ -91,8 +91,9 @@ BEAK_KERNEL(batch_norm_finish, FinishArgs) {
         a.mean[c] = static_cast<float>(mean);
         a.inverse[c] = inverse_of(rows > 0 ? squares / rows : 0, a.epsilon);
         if (!a.running_mean || rows == 0) continue;
-        const double unbiased = squares / (rows > 1 ? rows - 1 : 1);
         a.running_mean[c] = static_cast<float>((1 - a.momentum) * a.running_mean[c] + a.momentum * mean);
+        if (rows < 2) continue;
+        const double unbiased = squares / (rows - 1);
         a.running_var[c] = static_cast<float>((1 - a.momentum) * a.running_var[c] + a.momentum * unbiased);
     }
 }

@@ -95,14 +95,15 @@ def adamw(
 def clip_scale(gradients: Iterable[Array], clip_norm: float) -> float:
     """What all gradients are multiplied by so that together they are no longer than `clip_norm`.
 
-    The length is the L2 norm over all numbers of all gradients; a shorter gradient is left alone
-    (scale 1). A NaN anywhere leaves the scale at 1, so that it is seen and not spread.
+    min(1, clip_norm / (length + 1e-6)), the length being the L2 norm over all numbers of all
+    gradients, as PyTorch's ``clip_grad_norm_`` does it. A NaN anywhere makes the scale NaN.
 
-    >>> clip_scale([np.array([3.0]), np.array([[4.0]])], clip_norm=1.0)
+    >>> round(clip_scale([np.array([3.0]), np.array([[4.0]])], clip_norm=1.0), 6)
     0.2
     """
     norm = math.sqrt(sum(float((np.asarray(g, np.float64) ** 2).sum()) for g in gradients))
-    return clip_norm / norm if norm > clip_norm else 1.0
+    scale = clip_norm / (norm + 1e-6)
+    return 1.0 if scale > 1 else scale
 
 
 def moving_average(average: Array, parameter: Array, decay: float) -> Array:

@@ -1,0 +1,101 @@
+"""Which nodes one kernel does together: convolution, norm, ReLU and pooling that stand in a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from beak.network.layers import Activation, BatchNorm, Conv1D, Conv2D, Dense, MaxPool2D
+from beak.network.network import Network, Node
+from beak.ops.convolution.kernels import PooledShape, pooled_takes
+
+
+@dataclass(frozen=True)
+class Fused:
+    """What a node's kernel does besides the node itself."""
+
+    norm: Node | None = None
+    """A batch norm whose running statistics are folded into the weights."""
+    relu: bool = False
+    pool: Node | None = None
+    """A max pooling of 2x2 windows side by side."""
+
+
+@dataclass(frozen=True)
+class Fusions:
+    """``at``: by node, what its kernel does besides; ``done``: {node: the node that does it}."""
+
+    at: dict[str, Fused] = field(default_factory=dict)
+    done: dict[str, str] = field(default_factory=dict)
+
+    def hides(self, node: str) -> bool:
+        """Whether this node's own output is never written: its kernel went on from there."""
+        root = self.done.get(node, node)
+        chain = [root, *(name for name, other in self.done.items() if other == root)]
+        return node in chain[:-1]
+
+
+def fuse(network: Network, fold_norms: bool) -> Fusions:
+    """Find what can be fused; ``fold_norms``: batch norms too, where statistics are fixed."""
+    readers: dict[str, list[Node]] = {}
+    for node in network.nodes:
+        for name in node.inputs:
+            readers.setdefault(name, []).append(node)
+    found = Fusions()
+    for root in network.nodes:
+        if root.name not in found.done and isinstance(
+            root.layer, Conv1D | Conv2D | Dense | BatchNorm
+        ):
+            _follow(root, readers, fold_norms, found)
+    return found
+
+
+def _follow(root: Node, readers: dict[str, list[Node]], fold_norms: bool, found: Fusions) -> None:
+    """Walk from a node along its only readers for as long as its kernel can do them too."""
+    at = root
+    function = getattr(root.layer, "activation", None)
+    norm = pool = None
+    after = _only_reader(at, readers)
+    folds = fold_norms and function is None and isinstance(root.layer, Conv1D | Conv2D)
+    if folds and after is not None and isinstance(after.layer, BatchNorm):
+        norm = at = after
+        found.done[at.name] = root.name
+        after = _only_reader(at, readers)
+    relu = function == "relu"
+    if function is None and after is not None and _is_relu(after):
+        relu, at = True, after
+        found.done[at.name] = root.name
+        after = _only_reader(at, readers)
+    if relu and after is not None and _pools(root, after):
+        pool = after
+        found.done[pool.name] = root.name
+    if norm or relu or pool:
+        found.at[root.name] = Fused(norm, relu, pool)
+
+
+def _is_relu(node: Node) -> bool:
+    return isinstance(node.layer, Activation) and node.layer.function == "relu"
+
+
+def _only_reader(node: Node, readers: dict[str, list[Node]]) -> Node | None:
+    after = readers.get(node.name, [])
+    return after[0] if len(after) == 1 else None
+
+
+def _pools(root: Node, after: Node) -> bool:
+    """Whether a convolution's kernel can pool: stride 1, and 2x2 windows side by side."""
+    layer, pool = root.layer, after.layer
+    if not isinstance(layer, Conv2D) or not isinstance(pool, MaxPool2D):
+        return False
+    plain = layer.groups == 1 and layer.stride == (1, 1) and layer.dilation == (1, 1)
+    shape = pool.geometry(after.input_shapes[0])
+    sizes = after.input_shapes[0][1:]
+    side_by_side = shape.kernel == shape.stride == (2, 2) and not any(map(any, shape.padding))
+    whole = all(2 * n <= size for n, size in zip(shape.outputs, sizes, strict=True))
+    return plain and side_by_side and whole and pooled_takes(pooled_shape(root))
+
+
+def pooled_shape(node: Node) -> PooledShape:
+    """What the choice of a convolution's kernel with pooling hangs on."""
+    layer = node.layer
+    assert isinstance(layer, Conv2D)
+    return PooledShape(layer.kernel, node.input_shapes[0][0], layer.filters)
