@@ -26,8 +26,10 @@ format: $(VENV)/dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-wheel: $(VENV)/dev
-	$(BIN)/python -m build --wheel
+# Needs nothing of the environment but pip: what builds the wheel is fetched beside it.
+wheel: $(VENV)/bin/python
+	@$(PIP) wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist/beak-*.whl
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; beak needs Python 3.11 or newer"; exit 1; }

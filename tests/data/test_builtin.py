@@ -15,7 +15,7 @@ from beak.data.arrays import idx_member, npz_parts
 from beak.data.augment import DRAWINGS
 from beak.data.builtin import BUILTIN, CIFAR_BATCHES
 from beak.data.load import load_dataset
-from beak.errors import DataError
+from beak.errors import DataError, UsageError
 
 
 def sizes(dataset):
@@ -33,6 +33,15 @@ def test_digits_come_with_the_package():
     assert (whole.inputs[:].min(), whole.inputs[:].max()) == (0, 255)
     assert dataset.augmentation == DRAWINGS
     assert dataset.report.warnings == ()
+
+
+def test_a_run_named_like_a_set_does_not_hide_the_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    (tmp_path / "digits" / "recipe.toml").write_text("")  # beak train digits --out digits
+    assert sum(sizes(load_dataset("digits")).values()) == 1797
+    with pytest.raises(UsageError, match=r"\./digits: a run .*, not a source of examples"):
+        load_dataset("./digits")
 
 
 def test_digits_are_scikit_learns_enlarged():

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @command
-@click.argument("source", metavar="SOURCE", required=False)
+@click.argument("source", metavar="[SOURCE]", required=False)
 @click.option("--network", metavar="NAME|FILE.json", help="The network; left out: chosen to fit.")
 @click.option("--recipe", type=click.Path(path_type=Path), metavar="FILE.toml", help="Train by it.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Directory of the run.")
@@ -142,7 +142,7 @@ def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
         (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),
-        (f"{path}/report.html", "for a browser: curves, classes, mistakes"),
+        (f"{path}/report.html", "curves, classes and mistakes"),
     )
     width = max(len(typed) for typed, _ in rows)
     for typed, why in rows:

@@ -122,9 +122,14 @@ def load_dataset(
         progress,
     )
     name = os.fspath(source)
-    if name in BUILTIN and not Path(name).exists():
+    if name in BUILTIN and (not Path(name).exists() or is_run(Path(name))):
         return _digits(wishes) if name == "digits" else _built_in(name, data_dir, wishes)
     path = existing(name)
+    if is_run(path):
+        raise UsageError(
+            f"{name}: a run (a trained network), not a source of examples; "
+            f"to go on with it: beak train --resume {name}"
+        )
     if path.is_dir():
         files = idx_files(path)
         if files:
@@ -136,6 +141,11 @@ def load_dataset(
     if path.suffix.lower() in ENDINGS:
         return _files(path, examples_of({UNKNOWN: path}), wishes)
     raise UsageError(_not_a_source(path))
+
+
+def is_run(path: Path) -> bool:
+    """Is this a run directory? ``beak train digits --out digits`` makes one with a set's name."""
+    return any((path / name).is_file() for name in ("recipe.toml", "model.safetensors"))
 
 
 def existing(name: str) -> Path:

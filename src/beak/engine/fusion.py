@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from beak.network.layers import Activation, BatchNorm, Conv1D, Conv2D, Dense, MaxPool2D
+from beak.network.layers import Activation, Add, BatchNorm, Conv1D, Conv2D, Dense, MaxPool2D
 from beak.network.network import Network, Node
 from beak.ops.convolution.kernels import PooledShape, pooled_takes
+
+ROOTS = (Conv1D, Conv2D, Dense, BatchNorm, Add)
+"""Layers whose kernels can do more than the layer itself."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,7 @@ def fuse(network: Network, fold_norms: bool) -> Fusions:
             readers.setdefault(name, []).append(node)
     found = Fusions()
     for root in network.nodes:
-        if root.name not in found.done and isinstance(
-            root.layer, Conv1D | Conv2D | Dense | BatchNorm
-        ):
+        if root.name not in found.done and isinstance(root.layer, ROOTS):
             _follow(root, readers, fold_norms, found)
     return found
 

@@ -151,8 +151,9 @@ def straight(c: Context, tensor: Tensor) -> tuple[Tensor, Callable[[Tensor], Ten
     return turn(tensor, places, channels, None), back
 
 
-def add(tape: Tape, a: Tensor, b: Tensor) -> Tensor:
-    """The sum of two tensors of one shape."""
+def add(tape: Tape, a: Tensor, b: Tensor, relu: bool = False) -> Tensor:
+    """The sum of two tensors of one shape, and its ReLU if wanted."""
     y = tape.like(a)
-    tape.emit(elementwise.ADD, split(a.count), a=a, b=b, y=y, count=a.count)
+    table = elementwise.ADD_RELU if relu else elementwise.ADD
+    tape.emit(table, split(a.count), a=a, b=b, y=y, count=a.count)
     return y

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from beak.engine.fusion import Fused
+from beak.engine.lowering.activations import relu_gradient
 from beak.engine.lowering.context import Context, Lowered, add, dimensions, split, straight
 from beak.engine.tape import Tensor
 from beak.network.network import Node
@@ -14,12 +15,19 @@ from beak.ops.elementwise import kernels as elementwise
 
 
 def lower_add(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
-    """The sum of the inputs; its gradient goes to each unchanged."""
+    """The sum of the inputs; its gradient goes to each. A ReLU behind it is done here."""
     inward = [straight(c, tensor) for tensor in inputs]
     total = inward[0][0]
-    for other, _ in inward[1:]:
+    for other, _ in inward[1:-1]:
         total = add(c.tape, total, other)
-    return Lowered(total, lambda dy, wanted: [back(dy) for _, back in inward])
+    y = add(c.tape, total, inward[-1][0], relu=fused.relu)
+
+    def backward(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
+        if fused.relu:
+            dy = relu_gradient(c, y, dy)
+        return [back(dy) for _, back in inward]
+
+    return Lowered(y, backward)
 
 
 def lower_concat(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:

@@ -159,7 +159,8 @@ def unfused(layer, arrays):
     images = (
         call(
             choose(kernels.TURN_FILTERS), weight=weight, turned=turned, groups=1,
-            window=layer.window**2, channels=layer.channels, filters=layer.filters,
+            window_h=layer.window, window_w=layer.window, channels=layer.channels,
+            filters=layer.filters, first_h=0, first_w=0, step_h=1, step_w=1,
         ),
         call(choose(kernels.FORWARD), x=dmaps, weight=turned, bias=None, y=dx.copy(), **back),
     )  # fmt: skip

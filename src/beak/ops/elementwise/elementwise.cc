@@ -56,6 +56,13 @@ inline void map_pairs(const PairArgs& a, Share share, F f) {
 BEAK_KERNEL(add, PairArgs) {
     map_pairs(*args, share_of_floats(args->count, part, parts), [](vec a, vec b) { return a + b; });
 }
+// The sum, then ReLU: what ends a residual block.
+BEAK_KERNEL(add_relu, PairArgs) {
+    map_pairs(*args, share_of_floats(args->count, part, parts), [](vec a, vec b) {
+        const vec sum = a + b;
+        return select(sum <= 0.0f, vec{}, sum);
+    });
+}
 BEAK_KERNEL(multiply, PairArgs) {
     map_pairs(*args, share_of_floats(args->count, part, parts), [](vec a, vec b) { return a * b; });
 }

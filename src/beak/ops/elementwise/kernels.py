@@ -29,6 +29,7 @@ SumPartsArgs = structure(
 FillArgs = structure("FillArgs", "ptr:y int:count")
 
 ADD = (Kernel("add", PairArgs),)
+ADD_RELU = (Kernel("add_relu", PairArgs),)
 MULTIPLY = (Kernel("multiply", PairArgs),)
 MULTIPLY_CHANNELS = (Kernel("multiply_channels", MultiplyChannelsArgs),)
 MULTIPLY_CHANNELS_BACKWARD = (Kernel("multiply_channels_backward", MultiplyChannelsBackwardArgs),)

@@ -26,7 +26,11 @@ def normal(seed, *shape):
 @given(count=st.integers(0, 100), parts=parts, same=st.sampled_from(["", "a", "b"]), seed=seeds)
 def test_add_and_multiply_in_place_or_not(count, parts, same, seed):
     a, b = normal(seed, 2, count)
-    for row, expected in ((kernels.ADD[0], a + b), (kernels.MULTIPLY[0], a * b)):
+    for row, expected in (
+        (kernels.ADD[0], a + b),
+        (kernels.ADD_RELU[0], np.maximum(a + b, 0)),
+        (kernels.MULTIPLY[0], a * b),
+    ):
         out = {"y": same or (count,)}
         y = run(row, out, a=a, b=b, count=count, parts=parts, threads=2)["y"]
         np.testing.assert_array_equal(y, expected)
@@ -38,6 +42,8 @@ def test_nan_and_infinity_pass_through_sums():
     y = run(kernels.ADD[0], {"y": (5,)}, a=a, b=b, count=5)["y"]
     np.testing.assert_array_equal(y, [np.nan, np.nan, np.inf, -0.0, np.nan])
     assert np.signbit(y[3])
+    y = run(kernels.ADD_RELU[0], {"y": (5,)}, a=a, b=b, count=5)["y"]
+    np.testing.assert_array_equal(y, [np.nan, np.nan, np.inf, 0.0, np.nan])
 
 
 @given(

@@ -37,6 +37,19 @@ inline void by_groups(Share rows, int64_t channels, Body body) {
         by_lanes(0, channels, [&](int64_t c, int64_t n) { body(row, least(row + ROWS_AT_ONCE, rows.end), c, n); });
 }
 
+// The output before a fused ReLU, of one block of channels; the same bits wherever it is computed,
+// so that backward can ask x which places the ReLU cut instead of reading y.
+struct Output {
+    vec mean, slope, bias;
+    template <class Args>
+    Output(const Args& a, int64_t c, int64_t n)
+        : mean(load_some(a.mean + c, n)), slope(load_some(a.inverse + c, n) * load_some(a.weight + c, n)),
+          bias(load_some(a.bias + c, n)) {}
+    vec of(vec x) const { return (x - mean) * slope + bias; }
+    // dy', the gradient before the ReLU: that of places which it cut is 0.
+    vec gradient(vec x, vec dy) const { return select(of(x) <= 0.0f, vec{}, dy); }
+};
+
 inline float inverse_of(double variance, double epsilon) {
     return static_cast<float>(1.0 / __builtin_sqrt(variance + epsilon));
 }
@@ -107,10 +120,9 @@ BEAK_KERNEL(batch_norm_inverse, InverseArgs) {
 BEAK_KERNEL(batch_norm_apply, ApplyArgs) {
     const ApplyArgs& a = *args;
     by_groups(Share(a.rows, part, parts), a.channels, [&](int64_t row, int64_t last, int64_t c, int64_t n) {
-        const vec mean = load_some(a.mean + c, n), bias = load_some(a.bias + c, n);
-        const vec slope = load_some(a.inverse + c, n) * load_some(a.weight + c, n);
+        const Output output(a, c, n);
         for (; row < last; row++) {
-            vec y = (load_some(a.x + row * a.channels + c, n) - mean) * slope + bias;
+            vec y = output.of(load_some(a.x + row * a.channels + c, n));
             if (a.function == 0) y = select(y <= 0.0f, vec{}, y);
             store_some(a.y + row * a.channels + c, y, n);
         }
@@ -120,7 +132,7 @@ BEAK_KERNEL(batch_norm_apply, ApplyArgs) {
 namespace {
 
 struct BackwardSumsArgs {
-    const float *x, *y, *dy, *mean, *inverse;
+    const float *x, *dy, *mean, *inverse, *weight, *bias;
     double* partials;    // [parts][2][channels]: sum of dy', sum of dy' x normalised x
     int64_t rows, channels, function;
 };
@@ -130,22 +142,14 @@ struct BackwardFinishArgs {
     int64_t partial_parts, channels;
 };
 struct BackwardApplyArgs {
-    const float *x, *y, *dy;
+    const float *x, *dy;
     float* dx;
-    const float *mean, *inverse, *weight, *dweight, *dbias;
+    const float *mean, *inverse, *weight, *bias, *dweight, *dbias;
     int64_t rows, channels, function, training;
 };
 
-// dy', the gradient before the fused ReLU: that of places which it cut is 0.
-template <class Args>
-inline vec gradient_at(const Args& a, int64_t at, int64_t n) {
-    const vec dy = load_some(a.dy + at, n);
-    return a.function == 0 ? select(load_some(a.y + at, n) <= 0.0f, vec{}, dy) : dy;
-}
-
 }    // namespace
 
-// y is read only if function is 0.
 BEAK_KERNEL(batch_norm_backward_sums, BackwardSumsArgs) {
     const BackwardSumsArgs& a = *args;
     double* sums = a.partials + part * 2 * a.channels;
@@ -153,12 +157,15 @@ BEAK_KERNEL(batch_norm_backward_sums, BackwardSumsArgs) {
     memset(sums, 0, static_cast<size_t>(2 * a.channels) * 8);
     by_groups(Share(a.rows, part, parts), a.channels, [&](int64_t row, int64_t last, int64_t c, int64_t n) {
         const vec mean = load_some(a.mean + c, n), inverse = load_some(a.inverse + c, n);
+        const Output output(a, c, n);
         dvec sum = load_doubles(sums + c, n), product = load_doubles(products + c, n);
         for (; row < last; row++) {
             const int64_t at = row * a.channels + c;
-            const vec dy = gradient_at(a, at, n);
+            const vec x = load_some(a.x + at, n);
+            vec dy = load_some(a.dy + at, n);
+            if (a.function == 0) dy = output.gradient(x, dy);
             sum += widen(dy);
-            product += widen(dy * ((load_some(a.x + at, n) - mean) * inverse));
+            product += widen(dy * ((x - mean) * inverse));
         }
         store_doubles(sums + c, sum, n);
         store_doubles(products + c, product, n);
@@ -186,14 +193,16 @@ BEAK_KERNEL(batch_norm_backward_apply, BackwardApplyArgs) {
     const float rows = static_cast<float>(a.rows);
     by_groups(Share(a.rows, part, parts), a.channels, [&](int64_t row, int64_t last, int64_t c, int64_t n) {
         const vec mean = load_some(a.mean + c, n), inverse = load_some(a.inverse + c, n);
-        const vec slope = inverse * load_some(a.weight + c, n);
+        const Output output(a, c, n);
         const vec offset = a.training ? load_some(a.dbias + c, n) / rows : vec{};
         const vec tilt = a.training ? inverse * load_some(a.dweight + c, n) / rows : vec{};
         for (; row < last; row++) {
             const int64_t at = row * a.channels + c;
-            vec g = gradient_at(a, at, n);
-            if (a.training) g = g - offset - (load_some(a.x + at, n) - mean) * tilt;
-            store_some(a.dx + at, slope * g, n);
+            const vec x = load_some(a.x + at, n);
+            vec g = load_some(a.dy + at, n);
+            if (a.function == 0) g = output.gradient(x, g);
+            if (a.training) g = g - offset - (x - mean) * tilt;
+            store_some(a.dx + at, output.slope * g, n);
         }
     });
 }

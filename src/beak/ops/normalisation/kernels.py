@@ -26,7 +26,8 @@ BatchNormApplyArgs = structure(
 )
 BatchNormBackwardSumsArgs = structure(
     "BatchNormBackwardSumsArgs",
-    "ptr:x ptr:y ptr:dy ptr:mean ptr:inverse ptr:partials int:rows int:channels int:function",
+    "ptr:x ptr:dy ptr:mean ptr:inverse ptr:weight ptr:bias ptr:partials"
+    " int:rows int:channels int:function",
 )
 BatchNormBackwardFinishArgs = structure(
     "BatchNormBackwardFinishArgs",
@@ -34,7 +35,7 @@ BatchNormBackwardFinishArgs = structure(
 )
 BatchNormBackwardApplyArgs = structure(
     "BatchNormBackwardApplyArgs",
-    "ptr:x ptr:y ptr:dy ptr:dx ptr:mean ptr:inverse ptr:weight ptr:dweight ptr:dbias"
+    "ptr:x ptr:dy ptr:dx ptr:mean ptr:inverse ptr:weight ptr:bias ptr:dweight ptr:dbias"
     " int:rows int:channels int:function int:training",
 )
 LayerNormForwardArgs = structure(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from beak.ops.normalisation import kernels, reference
@@ -54,11 +54,11 @@ def apply(x, found, weight, bias, function=-1, alias=False, **options):
     )["y"]  # fmt: skip
 
 
-def backward(x, y, dy, found, weight, function=-1, training=1, alias=False, parts=1, threads=1):
+def backward(x, dy, found, weight, bias, function=-1, training=1, alias=False, parts=1, threads=1):
     rows, channels = x.shape
     known = {"mean": found["mean"], "inverse": found["inverse"]}
     sizes = {"rows": rows, "channels": channels, "function": function}
-    known |= {"y": y if function == 0 else None}
+    known |= {"weight": weight, "bias": bias}
     partials = run(
         kernels.BATCH_NORM_BACKWARD_SUMS[0], {"partials": ((parts, 2, channels), np.float64)},
         x=x, dy=dy, **known, **sizes, parts=parts, threads=threads,
@@ -70,7 +70,7 @@ def backward(x, y, dy, found, weight, function=-1, training=1, alias=False, part
     given_sums = sums if training else {"dweight": None, "dbias": None}
     dx = run(
         kernels.BATCH_NORM_BACKWARD_APPLY[0], {"dx": "dy" if alias else x.shape},
-        x=x, dy=dy, weight=weight, training=training, **known, **given_sums, **sizes,
+        x=x, dy=dy, training=training, **known, **given_sums, **sizes,
         parts=parts, threads=threads,
     )["dx"]  # fmt: skip
     return dx, sums["dweight"], sums["dbias"]
@@ -137,11 +137,16 @@ def test_training_forward_and_backward_are_right(rows, channels, parts, threads,
     # of two rows that are nearly equal, float32 cannot know better than their own last digit
     slack = 1e-5 * np.max(found["inverse"])
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=slack)
-    gradients = backward(
-        x, expected.astype(np.float32), dy, found, weight, function, 1, alias, parts, threads
-    )
+    assume(not relu or cut_for_sure(x, dy, weight, bias, slack))
+    gradients = backward(x, dy, found, weight, bias, function, 1, alias, parts, threads)
     for got, wanted in zip(gradients, (dx, dweight, dbias), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-4, atol=slack * 20)
+
+
+def cut_for_sure(x, dy, weight, bias, slack, running=None):
+    """Whether float32 and float64 agree on which outputs are positive: none is nearly zero."""
+    before = batch_norm_truth(x, dy, weight, bias, running, relu=False)[0]
+    return np.abs(before).min() > slack
 
 
 @given(rows=rows_, channels=channels_, parts=parts_, relu=st.booleans(), seed=seeds)
@@ -157,9 +162,8 @@ def test_backward_through_running_statistics_is_right(rows, channels, parts, rel
     function = 0 if relu else -1
     y = apply(x, found, weight, bias, function, parts=parts)
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
-    gradients = backward(
-        x, expected.astype(np.float32), dy, found, weight, function, 0, False, parts
-    )
+    assume(not relu or cut_for_sure(x, dy, weight, bias, 1e-5, running))
+    gradients = backward(x, dy, found, weight, bias, function, 0, False, parts)
     for got, wanted in zip(gradients, (dx, dweight, dbias), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=2e-5)
 
@@ -170,7 +174,7 @@ def test_a_fused_relu_passes_nan_on_and_the_gradient_with_it():
     one, zero = np.ones(2, np.float32), np.zeros(2, np.float32)
     y = apply(x, found, one, zero, 0)
     np.testing.assert_array_equal(y, [[np.nan, 1], [2, 0]])
-    dx, _, dbias = backward(x, y, np.ones_like(x), found, one, 0, training=0)
+    dx, _, dbias = backward(x, np.ones_like(x), found, one, zero, 0, training=0)
     np.testing.assert_array_equal(dx, [[1, 1], [1, 0]])
     np.testing.assert_array_equal(dbias, [2, 1])
 
