@@ -94,6 +94,38 @@ def test_two_runs_with_one_seed_are_the_same_file_at_any_thread_count(dataset, k
     assert weights(tmp_path / "one") == weights(tmp_path / "three")
 
 
+@pytest.mark.parametrize("options", [{"folds": 2}, {"compare": "linear"}, {}])
+def test_stopping_anywhere_names_the_run_to_go_on_with(begin, tmp_path, monkeypatch, options):
+    """Also in a fold's own directory, and while the baseline trains, which has none."""
+    path, places = tmp_path / "run", set()
+    for count in range(1, 60, 2):
+        try:
+            text = stopped(monkeypatch, count, begin, path, **options, overwrite=True)
+        except pytest.fail.Exception:
+            break  # it came to its end
+        places.add(text.split(";")[0])
+    assert "stopped in epoch 1 of 2" in places
+    assert len(places) >= 3  # both epochs, and one of the baseline's
+
+
+@pytest.mark.parametrize(("size", "shape"), [((6,), (1, 6, 6)), ((6, 7), (1, 6, 7))])
+def test_one_number_is_a_square_size(begin, tmp_path, size, shape):
+    run, _ = begin(tmp_path / "run", "digits", network="linear", set={"data.size": size}, epochs=1)
+    assert run.model.spec.shape == shape
+    assert f"size = [{shape[1]}, {shape[2]}]" in run.recipe
+
+
+def test_a_source_of_another_kind_is_told(begin, tmp_path):
+    with pytest.raises(UsageError, match=r"a ndarray is no source; .* arrays as \(X, y\)"):
+        begin(tmp_path / "run", np.zeros((4, 8, 8)))
+
+
+def test_too_many_folds_are_told_before_a_run_is_made(begin, tmp_path):
+    with pytest.raises(UsageError, match="folds: 61 of 60 examples"):
+        begin(tmp_path / "run", folds=61)
+    assert not (tmp_path / "run").exists()
+
+
 def stopped(monkeypatch, count, begin, *arguments, **options):
     """Begin a training in which the wish to stop comes at the count-th time it is asked for."""
     real = single.Session
@@ -107,6 +139,7 @@ def stopped(monkeypatch, count, begin, *arguments, **options):
         with pytest.raises(StoppedError) as caught:
             begin(*arguments, **options)
     assert str(caught.value).endswith(f"go on with: beak train --resume {arguments[0]}")
+    return str(caught.value)
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 7, 8, 9])

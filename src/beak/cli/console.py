@@ -50,9 +50,18 @@ def print_json(record: dict[str, Any]) -> None:
     print(json.dumps(record, ensure_ascii=False, separators=(", ", ": ")), flush=True)
 
 
+def plain(text: str) -> str:
+    """The text in one line: what could steer a terminal is shown as ?.
+
+    >>> plain("cat" + chr(27) + "[31m" + chr(10) + "dog")
+    'cat?[31m?dog'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
 def note(text: str, level: str = "note") -> None:
     """A line beside the result, on standard error: 'warning: …'."""
-    print(f"{level}: {text}", file=sys.stderr, flush=True)
+    print(f"{level}: {plain(text)}", file=sys.stderr, flush=True)
 
 
 def count(number: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import numpy as np
 
-from beak.cli.console import count, how_many, make_console, note, percent, print_json
+from beak.cli.console import count, how_many, make_console, note, percent, plain, print_json
 from beak.cli.options import command, data_dir_option, json_option, threads_option
 
 if TYPE_CHECKING:
@@ -76,8 +76,8 @@ def show_evaluation(console: Console, found: Evaluation) -> None:
         console.print("\nsurest mistakes", style="dim")
         for mistake in found.mistakes[:MOST_LINES]:
             console.print(
-                f"  {mistake.name}: {mistake.label}, "
-                f"taken for {mistake.predicted} with {percent(mistake.probability)}"
+                f"  {plain(mistake.name)}: {plain(mistake.label)}, "
+                f"taken for {plain(mistake.predicted)} with {percent(mistake.probability)}"
             )
 
 
@@ -94,7 +94,7 @@ def table_of_classes(scores: tuple[ClassScore, ...] | list[ClassScore]) -> Table
             "-" if share is None else percent(share)
             for share in (score.precision, score.recall, score.f1)
         ]
-        table.add_row(score.label, *shares, count(score.support))
+        table.add_row(plain(score.label), *shares, count(score.support))
     return table
 
 
@@ -105,7 +105,8 @@ def confusions(found: Evaluation) -> list[str]:
     order = np.argsort(-wrong, axis=None, kind="stable")
     places = [divmod(int(place), len(wrong)) for place in order[:MOST_LINES]]
     return [
-        f"{found.labels[i]} taken for {found.labels[j]}: {how_many(int(wrong[i, j]), 'time')}"
+        f"{plain(found.labels[i])} taken for {plain(found.labels[j])}: "
+        f"{how_many(int(wrong[i, j]), 'time')}"
         for i, j in places
         if wrong[i, j]
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from beak.cli.console import make_console, percent, print_json
+from beak.cli.console import make_console, percent, plain, print_json
 from beak.cli.drawing import GAP, SIDE, draw_row
 from beak.errors import DataError
 
@@ -105,7 +105,8 @@ def caption(example: Example) -> Text:
     """'7 99.8 %', or 'not 7 but 1' in red where the answer is wrong."""
     from rich.text import Text
 
+    predicted, label = plain(example.predicted), plain(example.label)
     if example.predicted != example.label:
-        return Text(f"✗ {example.predicted}, is {example.label}", "bad")
+        return Text(f"✗ {predicted}, is {label}", "bad")
     sure = percent(example.probabilities[example.predicted])
-    return Text.assemble((f"✓ {example.predicted}", "good"), (f"  {sure}", "dim"))
+    return Text.assemble((f"✓ {predicted}", "good"), (f"  {sure}", "dim"))

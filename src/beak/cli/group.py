@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
@@ -94,6 +95,9 @@ def run(arguments: Sequence[str]) -> int:
     Returns 0 (done), 1 (the work failed) or 2 (the call was wrong).
     """
     with_traceback = "--traceback" in arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what its characters lack is shown as ?
+            stream.reconfigure(errors="replace")
     try:
         code: Any = beak.main(
             list(arguments) or ["--help"], prog_name="beak", standalone_mode=False

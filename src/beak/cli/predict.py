@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from beak.cli.console import make_console, note, on_terminal, percent, print_json
+from beak.cli.console import make_console, note, on_terminal, percent, plain, print_json
 from beak.cli.options import command, data_dir_option, json_option, threads_option
 from beak.cli.paths import nearest_path
 from beak.errors import BeakError, DataError, UsageError
@@ -90,23 +90,39 @@ def predict(
 def files_of(inputs: tuple[str, ...]) -> Iterator[tuple[str, Path | bytes]]:
     """Each input with the name it is printed under; a folder gives the pictures under it."""
     from beak.data.builtin import BUILTIN
+    from beak.data.found import is_junk
     from beak.data.pictures import SUFFIXES
 
     for text in inputs:
         path = Path(text)
         if text == "-":
-            yield "-", sys.stdin.buffer.read()
+            yield "-", standard_input()
         elif path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES)
+            found = sorted(
+                p
+                for p in path.rglob("*")
+                if p.suffix.lower() in SUFFIXES
+                and not any(map(is_junk, p.relative_to(path).parts))
+                and not p.is_dir()
+            )
             if not found:
                 raise DataError(f"no pictures under '{text}'")
             yield from ((str(p), p) for p in found)
+        elif path.is_fifo():  # as the shell makes for <(…)
+            yield text, path.read_bytes()
         elif path.exists():
             yield text, path
         elif text in BUILTIN:
             raise UsageError(f"'{text}' is a set of pictures; to see some of it: --show 6")
         else:
             raise UsageError(f"no file or folder '{text}'{nearest_path(path)}")
+
+
+def standard_input() -> bytes:
+    """The bytes of one picture."""
+    if given := sys.stdin.buffer.read():
+        return given
+    raise UsageError("nothing came on standard input; such as: beak predict RUN - < cat.jpg")
 
 
 def make_printer(top: int | None, as_json: bool, name_width: int, label_width: int) -> Any:
@@ -123,7 +139,7 @@ def make_printer(top: int | None, as_json: bool, name_width: int, label_width: i
 def print_tabs(name: str, answer: Prediction, top: int | None) -> None:
     """'cat.jpg<TAB>cat<TAB>0.9731', one line for each of the labels asked for."""
     for label, probability in list(answer.probabilities.items())[: top or 1]:
-        print(name, label, f"{probability:.4f}", sep="\t")
+        print(plain(name), plain(label), f"{probability:.4f}", sep="\t")
 
 
 def print_row(
@@ -138,13 +154,18 @@ def print_row(
     from rich.text import Text
 
     ranked = list(answer.probabilities.items())
+    name = plain(name)
     shown = name if len(name) <= width else "…" + name[1 - width :]
     for place, (label, probability) in enumerate(ranked[: top or 1]):
         line = Text((shown if place == 0 else "").ljust(width) + "  ", no_wrap=True)
-        line.append(label.ljust(label_width), "number" if place == 0 else "")
+        line.append(plain(label).ljust(label_width), "number" if place == 0 else "")
         line.append(percent(probability).rjust(10))
         if top is None:
-            rest = [f"{other} {percent(p)}" for other, p in ranked[1 : 1 + FOLLOWERS] if p >= 0.001]
+            rest = [
+                f"{plain(other)} {percent(p)}"
+                for other, p in ranked[1 : 1 + FOLLOWERS]
+                if p >= 0.001
+            ]
             line.append("   " + ", ".join(rest), "dim")
         line.truncate(console.width, overflow="ellipsis")
         console.print(line)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from beak.cli.console import count, duration, how_many, make_console, note, percent, print_json
+from beak.cli.console import (
+    count,
+    duration,
+    how_many,
+    make_console,
+    note,
+    percent,
+    plain,
+    print_json,
+)
 from beak.cli.meter import Meter, waiting
 from beak.cli.telling import recipe_lines, shortened
 
@@ -129,7 +138,7 @@ class TrainingView:
         if title != self.headed:
             self.headed = title
             self.meter = Meter(self.epochs, self.examples)
-            self.console.print(f"\n {title}" if title else "", style="label")
+            self.console.print(f"\n {plain(title)}" if title else "", style="label")
             self.console.print(epoch_heading(), style="dim")
 
     def show_fold(self, event: Event) -> None:
@@ -174,6 +183,7 @@ class TrainingView:
         from rich.table import Table
         from rich.text import Text
 
+        text = plain(text)
         name = Text(label, style if label in ("note", "warning") else "label")
         if not self.console.is_terminal:
             self.console.print(f" {label:{LABEL_WIDTH}}{text}".rstrip())

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from beak.data.plain import NotPlainError, open_plain
 from beak.data.report import printable
 from beak.errors import DataError
 
@@ -60,7 +61,7 @@ def decode_file(source: Path | bytes, name: str) -> Decoded:
     if isinstance(source, bytes) and not source:
         raise DataError(f"{name}: the file is empty")
     try:
-        stream = io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb")  # noqa: SIM115
+        stream = io.BytesIO(source) if isinstance(source, bytes) else open_plain(source)
         with stream:
             # Pillow warns of large pictures; they are refused below with a clearer word. The
             # filters of warnings belong to the whole process, hence the lock.
@@ -84,7 +85,11 @@ def decode_file(source: Path | bytes, name: str) -> Decoded:
         raise DataError(f"{name}: not a picture that can be read ({', '.join(FORMATS)})") from None
     except image.DecompressionBombError:
         raise DataError(f"{name}: more than {MOST_PIXELS} pixels; make it smaller") from None
+    except NotPlainError as error:
+        raise DataError(f"{name}: {error.strerror}") from None
     except Exception as error:  # a decoder can fail in any way on a damaged file
+        if isinstance(error, OSError) and error.strerror:
+            raise DataError(f"{name}: cannot be read ({error.strerror})") from None
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise DataError(f"{name}: damaged or cut short ({reason})") from None
 

@@ -52,8 +52,9 @@ def find(source: Path) -> Found:
     else:
         places = [(name, name, UNKNOWN) for name in tops]
     rows = []
+    above = tuple({_identity(folder) for folder in (root, source)})
     for folder, label, part in places:
-        for name, size, time in _pictures(root, folder, walk, ()):
+        for name, size, time in _pictures(root, folder, walk, above):
             rows.append((name, label, part, size, time))
     if not rows:
         raise DataError(_nothing(source, root))
@@ -112,13 +113,17 @@ def _suffix(name: str) -> str:
     return name[dot:].lower() if dot > 0 else ""
 
 
+def _identity(folder: Path) -> tuple[int, int]:
+    told = os.stat(folder)
+    return told.st_dev, told.st_ino
+
+
 def _pictures(
     root: Path, folder: str, walk: _Walk, above: tuple[tuple[int, int], ...]
 ) -> Iterator[tuple[str, int, int]]:
     """Name below ``root``, bytes and time of each picture, in the order of the names."""
     try:
-        told = os.stat(root / folder)
-        me = (told.st_dev, told.st_ino)
+        me = _identity(root / folder)
         if me in above:
             walk.loops.append(folder)
             return

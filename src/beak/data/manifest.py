@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from beak.data.plain import open_plain
 from beak.data.store import DamagedStoreError, open_store, pack_names, unpack_names, write_store
 
 Array = np.ndarray[Any, Any]
@@ -116,7 +117,7 @@ def file_key(path: Path) -> bytes:
     """16 bytes that stand for a file's content; NOTHING where it cannot be read."""
     digest = hashlib.blake2b(digest_size=16)
     try:
-        with open(path, "rb") as file:
+        with open_plain(path) as file:
             while piece := file.read(1 << 20):
                 digest.update(piece)
     except (OSError, ValueError):

@@ -11,7 +11,7 @@ import numpy as np
 from beak.data.found import Found, in_order, numbered
 from beak.data.pictures import SUFFIXES
 from beak.data.report import NOTE, WARNING, Finding
-from beak.data.split import TEST, TRAIN, VALIDATION
+from beak.data.split import TEST, TRAIN, UNKNOWN, VALIDATION
 from beak.errors import DataError
 
 PATH_NAMES = (
@@ -30,10 +30,11 @@ STEMS = {
     "train": TRAIN, "training": TRAIN, "val": VALIDATION, "valid": VALIDATION,
     "validation": VALIDATION, "dev": VALIDATION, "test": TEST,
 }  # fmt: skip
+PART_COLUMNS = ("split", "part", "subset", "set", "partition", "phase")
 ENDINGS = (".csv", ".tsv")
 
-Row = tuple[int, str, str]
-"""Line number, path, label."""
+Row = tuple[int, str, str, int]
+"""Line number, path, label, part (UNKNOWN where the table names none)."""
 
 
 def find_tables(folder: Path) -> dict[int, Path]:
@@ -59,10 +60,10 @@ def find(tables: dict[int, Path]) -> Found:
     for part, table in sorted(tables.items()):
         rows, notes = read_table(table)
         findings += notes
-        for _, path, label in rows:
+        for _, path, label, own in rows:
             names.append(path.replace("\\", "/") if os.sep == "/" and "\\" in path else path)
             words.append(label)
-            parts.append(part)
+            parts.append(part if own == UNKNOWN else own)
             try:
                 stat = os.stat(root / names[-1])
                 sizes.append(stat.st_size)
@@ -73,7 +74,7 @@ def find(tables: dict[int, Path]) -> Found:
     labels = in_order(words)
     if names and max(sizes) < 0:
         raise DataError(
-            f"{root}: none of the {len(names)} files that the table names is there "
+            f"{next(iter(tables.values()))}: none of the {len(names)} files it names is there "
             f"({names[0]} …); paths are relative to the table's folder"
         )
     return Found(
@@ -89,7 +90,7 @@ def find(tables: dict[int, Path]) -> Found:
 
 
 def read_table(table: Path) -> tuple[list[Row], list[Finding]]:
-    """Line number, path and label of each row; a row without one of them is a finding."""
+    """Line number, path, label and part of each row; a row without path or label is a finding."""
     lines = _cells(table)
     if not lines:
         raise DataError(f"{table}: the table is empty; wanted rows of path,label")
@@ -98,14 +99,16 @@ def read_table(table: Path) -> tuple[list[Row], list[Finding]]:
     if len(first) < 2:
         raise DataError(f"{table}:{lines[0][0]}: one column only; wanted path,label in each row")
     column, target = _columns(table, first, lines, header)
-    rows, bad = [], []
-    for number, cells in lines[1:] if header else lines:
+    rows: list[Row] = []
+    bad = []
+    body = lines[1:] if header else lines
+    parts, findings = _parts(table, first if header else [], (column, target), body)
+    for (number, cells), part in zip(body, parts, strict=True):
         path, label = ((cells[i].strip() if i < len(cells) else "") for i in (column, target))
         if path and label and "\0" not in path:
-            rows.append((number, path, label))
+            rows.append((number, path, label, part))
         else:
             bad.append(f"{table.name}:{number}")
-    findings = []
     if not header:
         findings.append(
             Finding(NOTE, f"{table.name} has no header: its columns are path and label")
@@ -181,3 +184,28 @@ def _columns(
             )
         target = others[0]
     return path, target
+
+
+def _parts(
+    table: Path, heading: list[str], taken: tuple[int, int], lines: list[tuple[int, list[str]]]
+) -> tuple[list[int], list[Finding]]:
+    """Each row's part, from a column such as 'split'; columns that are not used are named."""
+    words = [cell.strip().lower() for cell in heading]
+    rest = [i for i in range(len(words)) if i not in taken and words[i]]
+    findings = []
+    parts = [UNKNOWN] * len(lines)
+    place = next((i for i in rest if words[i] in PART_COLUMNS), None)
+    if place is not None:
+        cells = [row[place].strip().lower() if place < len(row) else "" for _, row in lines]
+        known = {word for word in cells if word}
+        if known <= STEMS.keys() and TRAIN in {STEMS[word] for word in known}:
+            rest.remove(place)
+            parts = [STEMS.get(word, TRAIN) for word in cells]
+            text = (
+                f"{table.name}: the column '{heading[place].strip()}' says which part is for what"
+            )
+            findings.append(Finding(NOTE, text))
+    if rest:
+        told = ", ".join(heading[i].strip() for i in rest)
+        findings.append(Finding(NOTE, f"{table.name}: columns that are not used: {told}"))
+    return parts, findings

@@ -67,9 +67,16 @@ def _shape(name: str, value: Sequence[int], least: int) -> Shape:
     if min(shape[1:]) < least:
         raise ShapeError(
             f"network {name!r} needs pictures of at least {least}x{least}, not "
-            f"{shape[1]}x{shape[2]}; 'dense' and 'linear' take any size"
+            f"{shape[1]}x{shape[2]}{_last(shape)}; 'dense' and 'linear' take any size"
         )
     return shape
+
+
+def _last(shape: Shape) -> str:
+    """A hint where the channels seem to stand last."""
+    if shape[2] > 4 or shape[0] <= 4:
+        return ""
+    return f" (channels come first: {shape[2]},{shape[0]},{shape[1]})"
 
 
 def _lecture(input: Shape, classes: int, *, activation: str | None = "relu") -> Network:

@@ -218,7 +218,8 @@ class Fit:
         )
 
     def _stopped_text(self) -> str:
-        where = f"stopped in epoch {self._progress.epoch} of {self.recipe.epochs}"
+        epoch = min(self._progress.epoch, self.recipe.epochs)  # it may have just ended
+        where = f"stopped in epoch {epoch} of {self.recipe.epochs}"
         run = self.run or self.directory
         return f"{where}; go on with: beak train --resume {run}" if run else where
 

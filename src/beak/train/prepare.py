@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from beak.data.builtin import BUILTIN
 from beak.data.dataset import Dataset
 from beak.data.load import load_dataset
 from beak.data.memory import load_arrays
-from beak.errors import NetworkError, ShapeError, UsageError
+from beak.errors import NetworkError, RecipeError, ShapeError, UsageError
 from beak.network.auto import choose_network
 from beak.network.named import make_network
 from beak.network.network import Network
@@ -73,7 +74,12 @@ def open_data(
     """
     if isinstance(source, Dataset):
         return source
-    size = values.get("data.size") or None
+    if source is not None and not isinstance(source, str | os.PathLike | tuple):
+        raise UsageError(
+            f"a {type(source).__name__} is no source; give a folder, a file, a built-in name, or "
+            "arrays as (X, y)"
+        )
+    size = _size(values.get("data.size") or ())
     channels = values.get("data.channels") or None
     if network is not None and len(network.input) == 3:
         size, channels = size or network.input[1:], channels or network.input[0]
@@ -92,6 +98,13 @@ def open_data(
         raise UsageError("nothing to train on: give a folder, a file or a built-in name as SOURCE")
     place = values.get("data.directory") or None
     return load_dataset(source, data_dir=place, threads=threads, progress=progress, **how)
+
+
+def _size(given: Sequence[int]) -> tuple[int, int] | None:
+    """Height and width from a recipe's data.size; one number is a square, none: unsaid."""
+    if len(given) > 2:
+        raise RecipeError(f"data.size = {list(given)}: wanted [height, width] or []")
+    return (given[0], given[-1]) if given else None
 
 
 def data_values(source: Any, dataset: Dataset, values: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,6 +69,8 @@ def train(
         RunDirectory.create(out)  # says before all the work that a run lies there
     ready = prepare(source, values, network, strict=strict, threads=threads, progress=progress)
     comparison(ready)  # likewise says before all the work that there is no such network
+    if ready.recipe.folds:
+        ready.dataset.folds(ready.recipe.folds)  # or that there are too few examples
     if out is None:
         directory = RunDirectory.create_numbered("runs", ready.dataset.name)
     else:
