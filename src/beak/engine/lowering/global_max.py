@@ -8,7 +8,7 @@ from beak.engine.fusion import Fused
 from beak.engine.lowering.activations import relu_gradient
 from beak.engine.lowering.context import Context, Lowered, dimensions, split
 from beak.engine.lowering.weights import Weights, weights_of
-from beak.engine.lowering.winograd import side_for, winograd_forward
+from beak.engine.lowering.winograd import Shape, side_for, winograd_forward
 from beak.engine.tape import Tensor
 from beak.network.layers import Conv1D, Conv2D
 from beak.network.network import Node
@@ -40,8 +40,12 @@ def lower_global_max(
     weight, bias = weights_of(c, node, fused)
     y = c.tape.tensor(x.images, 1, 1, filters)
     winners = c.tape.like(y) if c.goes_back else None
-    whole = _by_winograd(c, shape, fused.relu, x, weight, bias, y, winners)
-    if not whole:
+    whole = False
+    if _slides_by_winograd(c, shape):
+        _slide(c, shape, fused.relu, x, weight, bias, y, winners)
+    elif _by_winograd(c, shape, fused.relu, x, weight, bias, y, winners):
+        whole = True
+    else:
         c.tape.emit(
             convolution.GLOBAL_MAX_FORWARD,
             min(64, x.images * padded(filters) // 16),
@@ -97,9 +101,61 @@ def lower_global_max(
     return Lowered(y, backward)
 
 
+def _slides_by_winograd(c: Context, shape: Shape) -> bool:
+    """Whether a window slides along a sequence so that F(7 - r, r) saves a quarter of the work."""
+    plain = all(
+        shape[f"{name}_{axis}"] == 1 for name in ("stride", "dilation") for axis in ("h", "w")
+    )
+    window, out = shape["window_w"], shape["out_w"]
+    return (
+        not (c.direct or c.exact)
+        and plain
+        and shape["in_h"] == shape["window_h"] == shape["out_h"] == 1
+        and 2 <= window <= 5
+        and min(shape["channels"], shape["filters"]) >= 16
+        and 6 * -(-out // (7 - window)) <= 0.75 * out * window
+    )
+
+
+def _slide(
+    c: Context,
+    shape: Shape,
+    relu: bool,
+    x: Tensor,
+    weight: Weights,
+    bias: Weights | None,
+    y: Tensor,
+    winners: Tensor | None,
+) -> None:
+    channels, filters = shape["channels"], shape["filters"]
+    floats = 6 * channels * padded(filters)
+    prepared = c.prepared(floats)
+    c.prepare(
+        convolution.GLOBAL_MAX_WINOGRAD_PREPARE,
+        split(floats * 2),
+        weight=weight,
+        prepared=prepared,
+        window=shape["window_w"],
+        channels=channels,
+        filters=filters,
+    )
+    groups = -(-x.images // 2)
+    c.tape.emit(
+        convolution.GLOBAL_MAX_WINOGRAD,
+        min(64, groups) if groups >= 8 else groups * padded(filters) // 16,
+        x=x,
+        prepared=prepared,
+        bias=bias,
+        y=y,
+        winners=winners,
+        **shape,
+        relu=int(relu),
+    )
+
+
 def _by_winograd(
     c: Context,
-    shape: dict[str, int],
+    shape: Shape,
     relu: bool,
     x: Tensor,
     weight: Weights,

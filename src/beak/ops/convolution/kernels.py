@@ -157,6 +157,25 @@ GLOBAL_MAX_FORWARD = (
         scratch="global_max_convolution_scratch",
     ),
 )
+GLOBAL_MAX_WINOGRAD = (
+    Kernel(
+        "global_max_winograd",
+        structure(
+            "GlobalMaxWinogradArgs",
+            "ptr:x ptr:prepared ptr:bias ptr:y ptr:winners" + _GLOBAL_MAX + " int:relu",
+        ),
+        scratch="global_max_winograd_scratch",
+    ),
+)
+GLOBAL_MAX_WINOGRAD_PREPARE = (
+    Kernel(
+        "global_max_winograd_prepare",
+        structure(
+            "GlobalMaxWinogradPrepareArgs",
+            "ptr:weight ptr:prepared int:window int:channels int:filters",
+        ),
+    ),
+)
 GLOBAL_MAX_WEIGHT_GRADIENT = (
     Kernel(
         "global_max_weight_gradient",
