@@ -54,6 +54,12 @@ def squeeze(channels):
     ]
 
 
+def words_and_windows():
+    """Kim's network for sentences, small: the windows' gradients meet in the words."""
+    windows = [[Conv1D(16, k, activation="relu"), GlobalMaxPool()] for k in (3, 4, 5)]
+    return [Embedding(30, 18), Parallel(*windows)]
+
+
 def head(*layers):
     return [*layers, Dense(CLASSES, activation="softmax")]
 
@@ -108,6 +114,31 @@ NETWORKS = {
         (4, 13, 11),
         head(Conv2D(6, 3, stride=2, padding=1), Conv2D(6, (2, 3), stride=(3, 2), padding=(1, 0),
              groups=2), Conv2D(5, 1, stride=2), Conv2D(3, 2, stride=3, padding=1), Flatten()),
+    ),
+    "sentence": (
+        (20, 13),
+        head(Parallel([Conv1D(17, 3, activation="relu"), GlobalMaxPool()],
+                      [Conv1D(16, 4), Activation("relu"), GlobalMaxPool()],
+                      [Conv1D(33, 5, padding=2), GlobalMaxPool(), Activation("relu")],
+                      [Conv1D(5, 2, stride=2), GlobalMaxPool(), Activation("tanh")]),
+             Dropout(0.3)),
+    ),
+    "largest": (
+        (3, 9, 8),
+        head(Conv2D(6, 3, padding=1, bias=False, name="a"),
+             Parallel([Conv2D(19, (2, 3), stride=(1, 2), activation="relu"), GlobalMaxPool()],
+                      [Conv2D(4, 3, dilation=2), BatchNorm(), Activation("relu"),
+                       GlobalMaxPool()],
+                      [Conv2D(4, 1, groups=2), GlobalMaxPool()])),
+    ),
+    "largest by winograd": (
+        (32, 12, 12),
+        head(Conv2D(32, 3, padding=1, activation="relu"), GlobalMaxPool()),
+    ),
+    "words": ((13,), head(*words_and_windows())),
+    "words twice": (
+        (9,),
+        head(Parallel(words_and_windows(), [Embedding(12, 4), GlobalMaxPool()])),
     ),
     "odd windows": (
         (4, 11, 9),
@@ -199,7 +230,11 @@ def pair(network, seed=3):
 
 
 def inputs_for(network, batch=BATCH, seed=5):
-    return np.random.default_rng(seed).normal(size=(batch, *network.input)).astype(np.float32)
+    generator = np.random.default_rng(seed)
+    tables = [n.layer.words for n in network.nodes if isinstance(n.layer, Embedding)]
+    if tables:
+        return generator.integers(0, min(tables), (batch, *network.input)).astype(np.int32)
+    return generator.normal(size=(batch, *network.input)).astype(np.float32)
 
 
 def labels_for(network, batch=BATCH):
@@ -277,7 +312,9 @@ OPTIMISERS = {
 
 
 @pytest.mark.parametrize("optimiser", OPTIMISERS)
-@pytest.mark.parametrize("name", ["residual", "dropout", "flat orders", "sequence"])
+@pytest.mark.parametrize(
+    "name", ["residual", "dropout", "flat orders", "sequence", "sentence", "words"]
+)
 def test_twenty_steps_stay_with_the_reference(name, optimiser):
     network = network_of(name)
     native, reference = pair(network)
@@ -321,7 +358,19 @@ def trained(threads, steps=8, name="norms", batch=37):
 
 
 @pytest.mark.parametrize(
-    "name", ["norms", "dropout", "residual", "plain", "pooled", "pooled many", "winograd"]
+    "name",
+    [
+        "norms",
+        "dropout",
+        "residual",
+        "plain",
+        "pooled",
+        "pooled many",
+        "winograd",
+        "sentence",
+        "largest",
+        "words",
+    ],
 )
 def test_the_number_of_threads_changes_no_byte(name):
     one = trained(1, name=name)

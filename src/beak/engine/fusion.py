@@ -1,10 +1,19 @@
-"""Which nodes one kernel does together: convolution, norm, ReLU and pooling that stand in a row."""
+"""Which nodes one kernel does together: convolution, norm, ReLU and pooling in a row."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from beak.network.layers import Activation, Add, BatchNorm, Conv1D, Conv2D, Dense, MaxPool2D
+from beak.network.layers import (
+    Activation,
+    Add,
+    BatchNorm,
+    Conv1D,
+    Conv2D,
+    Dense,
+    GlobalMaxPool,
+    MaxPool2D,
+)
 from beak.network.network import Network, Node
 from beak.ops.convolution.kernels import PooledShape, pooled_takes
 
@@ -21,6 +30,8 @@ class Fused:
     relu: bool = False
     pool: Node | None = None
     """A max pooling of 2x2 windows side by side."""
+    largest: Node | None = None
+    """The maximum over all places."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ def _follow(root: Node, readers: dict[str, list[Node]], fold_norms: bool, found:
     """Walk from a node along its only readers for as long as its kernel can do them too."""
     at = root
     function = getattr(root.layer, "activation", None)
-    norm = pool = None
+    norm = pool = largest = None
     after = _only_reader(at, readers)
     folds = fold_norms and function is None and isinstance(root.layer, Conv1D | Conv2D)
     if folds and after is not None and isinstance(after.layer, BatchNorm):
@@ -69,8 +80,15 @@ def _follow(root: Node, readers: dict[str, list[Node]], fold_norms: bool, found:
     if relu and after is not None and _pools(root, after):
         pool = after
         found.done[pool.name] = root.name
-    if norm or relu or pool:
-        found.at[root.name] = Fused(norm, relu, pool)
+    elif (relu or function is None) and after is not None and _takes_largest(root, after):
+        largest = at = after
+        found.done[at.name] = root.name
+        after = _only_reader(at, readers)
+        if not relu and after is not None and _is_relu(after):  # the same after the maximum
+            relu = True
+            found.done[after.name] = root.name
+    if norm or relu or pool or largest:
+        found.at[root.name] = Fused(norm, relu, pool, largest)
 
 
 def _is_relu(node: Node) -> bool:
@@ -93,6 +111,16 @@ def _pools(root: Node, after: Node) -> bool:
     side_by_side = shape.kernel == shape.stride == (2, 2) and not any(map(any, shape.padding))
     whole = all(2 * n <= size for n, size in zip(shape.outputs, sizes, strict=True))
     return plain and side_by_side and whole and pooled_takes(pooled_shape(root))
+
+
+def _takes_largest(root: Node, after: Node) -> bool:
+    """Whether a convolution's kernel can take the maximum over all places."""
+    layer = root.layer
+    return (
+        isinstance(layer, Conv1D | Conv2D)
+        and layer.groups == 1
+        and isinstance(after.layer, GlobalMaxPool)
+    )
 
 
 def pooled_shape(node: Node) -> PooledShape:

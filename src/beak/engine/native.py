@@ -17,9 +17,10 @@ from beak.engine.checks import (
 )
 from beak.engine.interface import Array, Gradients, Loss, Optimiser, Randomness, StepResult
 from beak.engine.lowering.context import orders
-from beak.engine.plan import Buffers, Plan, Purpose
+from beak.engine.plan import Plan, Purpose
 from beak.engine.slots import Slot, place_parameters
 from beak.engine.tape import Tensor, contents, make_arena
+from beak.engine.update import Buffers, caught_up
 from beak.errors import ShapeError, UsageError
 from beak.network.initial import initial_parameters
 from beak.network.network import Network
@@ -56,6 +57,11 @@ class NativeEngine:
             moment2=np.zeros(0, np.float32),
             average=np.zeros(0, np.float32),
             settings=np.ones(8),
+            averaged={
+                segment.rows[0]: np.zeros(segment.rows[1], np.int64)
+                for segment in self.slots.segments
+                if segment.rows is not None
+            },
         )
         self._arena = make_arena(0)
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
@@ -74,7 +80,7 @@ class NativeEngine:
         if average:
             if not self._buffers.average.size:
                 raise UsageError("no average is kept; train with Optimiser(average=0.999)")
-            trainable = self._buffers.average
+            trainable = caught_up(self._buffers, self._step)
         return self._unpack(trainable) | {
             name: slot.unpack(self._buffers.fixed[slot.range])
             for name, slot in self.slots.fixed.items()
@@ -180,6 +186,9 @@ class NativeEngine:
         b.average = np.zeros(0, np.float32)
         if optimiser.average is not None:
             b.average = b.parameters.copy()
+        for rows in b.averaged.values():
+            rows[:] = 0
+        b.settings[4] = optimiser.average or 0
         self._optimiser, self._loss, self._step = optimiser, loss, 0
         self._plans.clear()
 
@@ -198,7 +207,7 @@ class NativeEngine:
         settings[1] = 1 - o.beta1**self._step
         settings[2] = 1 - o.beta2**self._step
         settings[3] = 1
-        settings[4] = o.average or 0
+        settings[5] = self._step
         return self._learn(plan, inputs, labels, randomness)
 
     def _learn(
@@ -230,7 +239,12 @@ class NativeEngine:
         state = {"step": np.array(self._step, np.int64)}
         for kind, flat in self._state_buffers().items():
             state |= {f"{kind}.{name}": value for name, value in self._unpack(flat).items()}
-        return state
+        return state | {name: steps.copy() for name, steps in self._average_steps().items()}
+
+    def _average_steps(self) -> dict[str, Array]:
+        """Of embeddings whose average is kept: the step that each row's average stands at."""
+        b = self._buffers
+        return {f"averaged.{n}": steps for n, steps in b.averaged.items() if b.average.size}
 
     def _state_buffers(self) -> dict[str, Array]:
         b = self._buffers
@@ -249,6 +263,10 @@ class NativeEngine:
                 if value.shape != slot.shape:
                     raise ShapeError(f"{kind}.{name} has shape {value.shape}, not {slot.shape}")
                 flat[slot.range] = slot.pack(value)
+        for name, steps in self._average_steps().items():
+            if np.shape(state[name]) != steps.shape:
+                raise ShapeError(f"{name} has shape {np.shape(state[name])}, not {steps.shape}")
+            steps[:] = state[name]
         self._step = int(state["step"])
 
     # Plans.

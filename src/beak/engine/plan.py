@@ -2,42 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from beak.engine.fusion import Fused, Fusions, fuse
 from beak.engine.interface import Loss, Optimiser
-from beak.engine.lowering.context import Context, Lowered, add, dimensions, split
+from beak.engine.lowering.context import Context, Lowered, dimensions, split, total
 from beak.engine.lowering.layers import LOWER
-from beak.engine.slots import Slots
 from beak.engine.tape import Tape, Tensor
+from beak.engine.update import Buffers, update
 from beak.network.layers import Activation, Embedding
 from beak.network.network import Network
 from beak.ops.elementwise import kernels as elementwise
 from beak.ops.kernel import Table
 from beak.ops.loss import kernels as loss_kernels
-from beak.ops.optimiser import kernels as optimiser_kernels
 
 Array = np.ndarray[Any, Any]
 Purpose = Literal["forward", "activations", "gradients", "loss", "train"]
-
-
-@dataclass
-class Buffers:
-    """The engine's arrays that plans read and write."""
-
-    slots: Slots
-    parameters: Array
-    fixed: Array
-    gradient: Array
-    moment1: Array
-    moment2: Array
-    average: Array
-    settings: Array
-    """float64 (8,): what ops/optimiser reads at each step."""
 
 
 class Plan:
@@ -95,7 +77,8 @@ class Plan:
             self._backward(None, self._loss(loss), to_input=purpose == "loss")
         if purpose == "train":
             assert optimiser is not None
-            self._update(optimiser)
+            touched = {name: own.touched for name, own in self.lowered.items()}
+            update(self.tape, buffers, optimiser, touched)
         for tensor in self.kept():
             self.tape.keep(tensor)
         self.bytes = self.tape.plan_memory()
@@ -209,7 +192,7 @@ class Plan:
         for node in reversed(network.nodes):
             if node.name not in arriving:
                 continue
-            dy = self._sum(arriving.pop(node.name))
+            dy = total(self.tape, arriving.pop(node.name))
             own = self.lowered[node.name]
             if start is None and network.classifies and node is network.nodes[-1]:
                 gradients = self._before_softmax(dy)
@@ -219,7 +202,7 @@ class Plan:
                 if tensor is not None and wanted[name]:
                     arriving.setdefault(name, []).append(tensor)
         if "input" in arriving:
-            self.input_gradient = self._sum(arriving["input"])
+            self.input_gradient = total(self.tape, arriving["input"])
 
     def _before_softmax(self, dy: Tensor) -> list[Tensor | None]:
         """Back through the last node from its logits: as if its softmax were not there."""
@@ -230,72 +213,3 @@ class Plan:
         assert own.from_logits is not None
         wanted = [node.inputs != ("input",) or self.purpose in ("gradients", "loss")]
         return own.from_logits(dy, wanted)
-
-    def _sum(self, tensors: Sequence[Tensor]) -> Tensor:
-        total = tensors[0]
-        for tensor in tensors[1:]:
-            total = add(self.tape, total, tensor)
-        return total
-
-    def _update(self, optimiser: Optimiser) -> None:
-        b, tape = self.buffers, self.tape
-        if optimiser.clip_norm is not None:
-            parts = split(b.slots.trainable_size)
-            partials = tape.floats(parts, itemsize=8)
-            tape.emit(
-                optimiser_kernels.SQUARED_NORM,
-                parts,
-                gradient=b.gradient,
-                partials=partials,
-                count=b.slots.trainable_size,
-            )
-            tape.emit(
-                optimiser_kernels.CLIP_SCALE,
-                1,
-                partials=partials,
-                settings=b.settings,
-                partial_parts=parts,
-                limit=optimiser.clip_norm,
-            )
-        for segment in b.slots.segments:
-            here = slice(segment.begin, segment.begin + segment.size)
-            shared: dict[str, Any] = {
-                "parameters": b.parameters[here],
-                "gradient": b.gradient[here],
-                "average": None if optimiser.average is None else b.average[here],
-                "settings": b.settings,
-                "decay": optimiser.weight_decay if segment.decay else 0.0,
-            }
-            if segment.rows is None:
-                shared["count"] = segment.size
-            else:
-                name, rows, row = segment.rows
-                shared |= {"touched": self.lowered[name].touched, "rows": rows, "row": row}
-            parts = split(segment.size * 2)
-            if optimiser.kind == "sgd":
-                table = (
-                    optimiser_kernels.SGD if segment.rows is None else optimiser_kernels.SGD_ROWS
-                )
-                tape.emit(
-                    table,
-                    parts,
-                    **shared,
-                    moment=b.moment1[here],
-                    momentum=optimiser.momentum,
-                    nesterov=int(optimiser.nesterov),
-                )
-            else:
-                table = (
-                    optimiser_kernels.ADAM if segment.rows is None else optimiser_kernels.ADAM_ROWS
-                )
-                tape.emit(
-                    table,
-                    parts,
-                    **shared,
-                    moment1=b.moment1[here],
-                    moment2=b.moment2[here],
-                    beta1=optimiser.beta1,
-                    beta2=optimiser.beta2,
-                    epsilon=optimiser.epsilon,
-                    decoupled=int(optimiser.kind == "adamw"),
-                )

@@ -79,6 +79,14 @@ class Context:
         return self.gradient[self.slots[name].range]
 
 
+@dataclass(frozen=True)
+class Touched:
+    """The rows of a table that have a gradient: int32 ``rows``, of which int64 ``count`` count."""
+
+    rows: Tensor
+    count: Tensor
+
+
 @dataclass
 class Lowered:
     """A node's output and how to go back through it."""
@@ -87,8 +95,8 @@ class Lowered:
     backward: Backward
     from_logits: Backward | None = None
     """Of a layer with an activation: back from before that activation."""
-    touched: Array | None = None
-    """Of an embedding: which rows the batch touched (uint8)."""
+    touched: Touched | None = None
+    """Of an embedding through which backward went: the rows that the batch touched."""
 
 
 def dimensions(shape: Sequence[int]) -> tuple[int, int, int]:
@@ -157,3 +165,26 @@ def add(tape: Tape, a: Tensor, b: Tensor, relu: bool = False) -> Tensor:
     table = elementwise.ADD_RELU if relu else elementwise.ADD
     tape.emit(table, split(a.count), a=a, b=b, y=y, count=a.count)
     return y
+
+
+def total(tape: Tape, gradients: Sequence[Tensor]) -> Tensor:
+    """The sum of gradients that arrive from several readers, each of them made for it alone.
+
+    A kernel that can add its result onto another's (``onto``) is made to.
+    """
+    whole = gradients[0]
+    for gradient in gradients[1:]:
+        whole = gradient if _lay_onto(tape, whole, gradient) else add(tape, whole, gradient)
+    return whole
+
+
+def _lay_onto(tape: Tape, before: Tensor, gradient: Tensor) -> bool:
+    at = gradient.block.first
+    if at < 0 or gradient.block.last != at or before.block.last >= at:
+        return False
+    values = tape.entries[at].values
+    if values.get("onto", 0) is not None or values.get("dx") is not gradient:
+        return False
+    values["onto"] = before
+    before.block.last = at
+    return True

@@ -11,6 +11,7 @@ import numpy as np
 from beak.engine.fusion import Fused
 from beak.engine.lowering.activations import activate, relu_gradient
 from beak.engine.lowering.context import Context, Lowered, dimensions
+from beak.engine.lowering.global_max import lower_global_max
 from beak.engine.lowering.input_gradient import bands, filled, input_gradient
 from beak.engine.lowering.pooled import lower_pooled
 from beak.engine.lowering.weights import (
@@ -42,6 +43,8 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused
     x = inputs[0]
     out_h, out_w, filters = dimensions(node.output)
     windows = window_fields(layer.geometry(node.input_shapes[0]))
+    if fused.largest is not None:
+        return lower_global_max(c, node, x, fused, windows)
     weight, bias = weights_of(c, node, fused)
     y = c.tape.tensor(x.images, out_h, out_w, filters)
     shape = {

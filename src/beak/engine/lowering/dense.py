@@ -1,11 +1,9 @@
-"""Dense layers, flattening, embeddings and position biases as calls."""
+"""Dense layers, flattening and position biases as calls."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-
-import numpy as np
 
 from beak.engine.fusion import Fused
 from beak.engine.lowering.activations import activate, relu_gradient
@@ -16,7 +14,6 @@ from beak.network import layers
 from beak.network.network import Node
 from beak.ops.dense import kernels as dense
 from beak.ops.elementwise import kernels as elementwise
-from beak.ops.embedding import kernels as embedding
 from beak.ops.panels import padded
 
 
@@ -90,45 +87,6 @@ def lower_flatten(c: Context, node: Node, inputs: list[Tensor], fused: Fused) ->
     order = (x.channels, x.height, x.width) if x.channels > 1 and x.places > 1 else x.order
     y = x.view(1, 1, x.places * x.channels, order)
     return Lowered(y, lambda dy, wanted: [dy.view(x.height, x.width, x.channels, x.order)])
-
-
-def lower_embedding(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
-    """Word vectors; backward also says which rows the batch touched."""
-    layer = node.layer
-    assert isinstance(layer, layers.Embedding)
-    words = inputs[0]
-    y = c.tape.tensor(words.images, 1, words.channels, layer.dimensions)
-    name = f"{node.name}.weight"
-    shape = {
-        "images": words.images,
-        "length": words.channels,
-        "vocabulary": layer.words,
-        "dimensions": layer.dimensions,
-        "padding": -1 if layer.padding_index is None else layer.padding_index,
-    }
-    c.tape.emit(
-        embedding.EMBEDDING_FORWARD,
-        words.images,
-        words=words,
-        weight=c.parameter(name),
-        y=y,
-        **shape,
-    )
-    touched = np.zeros(layer.words, np.uint8)
-
-    def backward(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
-        c.tape.emit(
-            embedding.EMBEDDING_BACKWARD,
-            1,
-            words=words,
-            dy=dy,
-            dweight=c.gradient_of(name),
-            touched=touched,
-            **shape,
-        )
-        return [None]
-
-    return Lowered(y, backward, touched=touched)
 
 
 def lower_position_bias(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:

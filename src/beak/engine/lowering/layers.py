@@ -10,13 +10,13 @@ from beak.engine.lowering.context import Context, Lowered
 from beak.engine.lowering.convolutions import lower_convolution
 from beak.engine.lowering.dense import (
     lower_dense,
-    lower_embedding,
     lower_flatten,
     lower_position_bias,
 )
 from beak.engine.lowering.joins import lower_add, lower_concat, lower_multiply
 from beak.engine.lowering.norms import lower_batch_norm, lower_layer_norm
 from beak.engine.lowering.pools import lower_global_pool, lower_pool
+from beak.engine.lowering.words import lower_embedding
 from beak.engine.tape import Tensor
 from beak.network import layers
 from beak.network.network import Node

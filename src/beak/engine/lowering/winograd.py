@@ -36,7 +36,7 @@ def layer_of(shape: Shape) -> Layer:
 
 def side_for(c: Context, shape: Shape, purpose: str = "forward") -> int:
     """The tile's side for this call; 0 is the direct kernel."""
-    if c.direct or shape["spread_h"] != 1 or shape["spread_w"] != 1 or shape["y_step"] != 1:
+    if c.direct or shape["spread_h"] != 1 or shape["spread_w"] != 1 or shape.get("y_step", 1) != 1:
         return 0
     return winograd.choose_side(layer_of(shape), instruction_set(), purpose, exact=c.exact)
 

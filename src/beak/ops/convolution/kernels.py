@@ -144,6 +144,69 @@ POOLED_INPUT_GRADIENT = (
 )
 
 
+# Convolution + bias + ReLU + the maximum over all places in one (global_max.h).
+_GLOBAL_MAX = (
+    " int:images int:in_h int:in_w int:channels int:out_h int:out_w int:filters"
+    " int:window_h int:window_w int:stride_h int:stride_w int:dilation_h int:dilation_w"
+    " int:pad_top int:pad_left"
+)
+GLOBAL_MAX_FORWARD = (
+    Kernel(
+        "global_max_convolution",
+        structure(
+            "GlobalMaxConvolutionArgs",
+            "ptr:x ptr:weight ptr:bias ptr:y ptr:winners" + _GLOBAL_MAX + " int:relu",
+        ),
+        scratch="global_max_convolution_scratch",
+    ),
+)
+GLOBAL_MAX_WINOGRAD = (
+    Kernel(
+        "global_max_winograd",
+        structure(
+            "GlobalMaxWinogradArgs",
+            "ptr:x ptr:prepared ptr:bias ptr:y ptr:winners" + _GLOBAL_MAX + " int:relu",
+        ),
+        scratch="global_max_winograd_scratch",
+    ),
+)
+GLOBAL_MAX_WINOGRAD_PREPARE = (
+    Kernel(
+        "global_max_winograd_prepare",
+        structure(
+            "GlobalMaxWinogradPrepareArgs",
+            "ptr:weight ptr:prepared int:window int:channels int:filters",
+        ),
+    ),
+)
+GLOBAL_MAX_WEIGHT_GRADIENT = (
+    Kernel(
+        "global_max_weight_gradient",
+        structure(
+            "GlobalMaxWeightGradientArgs",
+            "ptr:x ptr:dy ptr:winners ptr:dweight ptr:dbias" + _GLOBAL_MAX,
+        ),
+        scratch="global_max_weight_gradient_scratch",
+    ),
+)
+GLOBAL_MAX_ROWS = (
+    Kernel(
+        "global_max_rows",
+        structure("GlobalMaxRowsArgs", "ptr:weight ptr:rows int:terms int:filters"),
+    ),
+)
+GLOBAL_MAX_INPUT_GRADIENT = (
+    Kernel(
+        "global_max_input_gradient",
+        structure(
+            "GlobalMaxInputGradientArgs",
+            "ptr:dy ptr:winners ptr:rows ptr:onto ptr:dx" + _GLOBAL_MAX,
+        ),
+        scratch="global_max_input_gradient_scratch",
+    ),
+)
+
+
 # Winograd's rows by the side of their tiles; winograd.py says which of them takes a shape.
 WINOGRAD_PREPARE = {
     m: (

@@ -1,5 +1,8 @@
 // Vectors of words. A word that is the padding, or that the vocabulary does not have, gives zeros
 // and gets no gradient.
+//
+// The work of backward grows with the batch, not with the vocabulary: embedding_index lists the
+// words that occur and chains the places of each, embedding_backward writes their rows alone.
 #include "vectors.h"
 
 namespace {
@@ -10,12 +13,21 @@ struct ForwardArgs {
     float* y;                // [images][length][dimensions]
     int64_t images, length, vocabulary, dimensions, padding;
 };
+struct IndexArgs {
+    const int32_t* words;    // [places]
+    int64_t* count;          // how many different words occur
+    int32_t* listed;         // [places]: these words
+    int32_t* first;          // [places]: the first place of each
+    int32_t* next;           // [places]: the next place with the same word, or -1
+    int32_t* slot;           // [vocabulary]: room to work in; it may hold anything
+    int64_t places, vocabulary, padding;
+};
 struct BackwardArgs {
-    const int32_t* words;
-    const float* dy;
+    const float* dy;    // [places][dimensions]
+    const int64_t* count;
+    const int32_t *listed, *first, *next;
     float* dweight;
-    uint8_t* touched;    // [vocabulary]
-    int64_t images, length, vocabulary, dimensions, padding;
+    int64_t dimensions;
 };
 
 template <class Args>
@@ -38,20 +50,42 @@ BEAK_KERNEL(embedding_forward, ForwardArgs) {
     }
 }
 
-// dweight, all rows: the sum of dy over a word's places, in their order. touched: 1 for words that
-// occur. A part does every parts-th word, as frequent words often have neighbouring numbers.
+// One part does it. slot[word] is only believed when the list says the same (Briggs and Torczon,
+// 1993), so that nothing as long as the vocabulary has to be cleared.
+BEAK_KERNEL(embedding_index, IndexArgs) {
+    const IndexArgs& a = *args;
+    if (part || !parts) return;
+    int64_t count = 0;
+    for (int64_t i = a.places; i-- > 0;) {
+        const int64_t word = a.words[i];
+        if (!counts(a, word)) continue;
+        const int64_t known = a.slot[word];
+        const bool seen = known >= 0 && known < count && a.listed[known] == word;
+        const int64_t at = seen ? known : count;
+        if (!seen) {
+            a.slot[word] = static_cast<int32_t>(at);
+            a.listed[at] = static_cast<int32_t>(word);
+            a.first[at] = -1;
+            count++;
+        }
+        a.next[i] = a.first[at];
+        a.first[at] = static_cast<int32_t>(i);
+    }
+    *a.count = count;
+}
+
+// dweight, rows of listed words only: the sum of dy over a word's places, in their order. A part
+// does every parts-th word, as frequent words come late in the list.
 BEAK_KERNEL(embedding_backward, BackwardArgs) {
     const BackwardArgs& a = *args;
-    for (int64_t word = part; word < a.vocabulary; word += parts) {
-        memset(a.dweight + word * a.dimensions, 0, static_cast<size_t>(a.dimensions) * 4);
-        a.touched[word] = 0;
-    }
-    for (int64_t i = 0; i < a.images * a.length; i++) {
-        const int64_t word = a.words[i];
-        if (!counts(a, word) || word % parts != part) continue;
-        a.touched[word] = 1;
-        float* row = a.dweight + word * a.dimensions;
-        const float* dy = a.dy + i * a.dimensions;
-        by_lanes(0, a.dimensions, [&](int64_t d, int64_t n) { store_some(row + d, load_some(row + d, n) + load_some(dy + d, n), n); });
+    for (int64_t n = part; n < *a.count; n += parts) {
+        float* row = a.dweight + a.listed[n] * a.dimensions;
+        const int32_t start = a.first[n];
+        by_lanes(0, a.dimensions, [&](int64_t d, int64_t lanes) {
+            vec sum = load_some(a.dy + start * a.dimensions + d, lanes);
+            for (int64_t i = a.next[start]; i >= 0; i = a.next[i])
+                sum += load_some(a.dy + i * a.dimensions + d, lanes);
+            store_some(row + d, sum, lanes);
+        });
     }
 }

@@ -8,11 +8,16 @@ EmbeddingForwardArgs = structure(
     "EmbeddingForwardArgs",
     "ptr:words ptr:weight ptr:y int:images int:length int:vocabulary int:dimensions int:padding",
 )
+EmbeddingIndexArgs = structure(
+    "EmbeddingIndexArgs",
+    "ptr:words ptr:count ptr:listed ptr:first ptr:next ptr:slot"
+    " int:places int:vocabulary int:padding",
+)
 EmbeddingBackwardArgs = structure(
     "EmbeddingBackwardArgs",
-    "ptr:words ptr:dy ptr:dweight ptr:touched"
-    " int:images int:length int:vocabulary int:dimensions int:padding",
+    "ptr:dy ptr:count ptr:listed ptr:first ptr:next ptr:dweight int:dimensions",
 )
 
 EMBEDDING_FORWARD = (Kernel("embedding_forward", EmbeddingForwardArgs),)
+EMBEDDING_INDEX = (Kernel("embedding_index", EmbeddingIndexArgs),)
 EMBEDDING_BACKWARD = (Kernel("embedding_backward", EmbeddingBackwardArgs),)

@@ -8,7 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from beak.ops.embedding import reference
-from beak.ops.embedding.kernels import EMBEDDING_BACKWARD, EMBEDDING_FORWARD
+from beak.ops.embedding.kernels import (
+    EMBEDDING_BACKWARD,
+    EMBEDDING_FORWARD,
+    EMBEDDING_INDEX,
+)
 from beak.ops.test_support import run
 
 pytestmark = pytest.mark.usefixtures("every_instruction_set")
@@ -44,22 +48,39 @@ def test_vectors_of_words_and_their_gradients(
     }  # fmt: skip
     y = run(EMBEDDING_FORWARD[0], {"y": dy.shape}, words=words, weight=weight, **sizes)["y"]
     np.testing.assert_array_equal(y, expected)
-    out = {"dweight": weight.shape, "touched": ((vocabulary,), np.uint8)}
-    back = run(EMBEDDING_BACKWARD[0], out, words=words, dy=dy, **sizes)
-    np.testing.assert_allclose(back["dweight"], dweight, rtol=1e-5, atol=1e-5)
-    np.testing.assert_array_equal(back["touched"], touched)
+    before = rng.normal(size=weight.shape).astype(np.float32)
+    after, listed = backward(words, dy, before, padding, parts)
+    occurs = touched.astype(bool)
+    assert sorted(listed) == np.flatnonzero(occurs).tolist()
+    np.testing.assert_allclose(after[occurs], dweight[occurs], rtol=1e-5, atol=1e-5)
+    np.testing.assert_array_equal(after[~occurs], before[~occurs])
+
+
+def backward(words, dy, dweight, padding, parts):
+    """The table's gradient, written over what stood there, and which words occur."""
+    places, vocabulary = words.size, len(dweight)
+    lists = dict.fromkeys(("listed", "first", "next"), ((places,), np.int32))
+    slot = np.random.default_rng(2).integers(-9, 9, vocabulary).astype(np.int32)
+    index = run(
+        EMBEDDING_INDEX[0], {**lists, "count": ((1,), np.int64), "slot": slot}, words=words,
+        places=places, vocabulary=vocabulary, padding=padding,
+    )  # fmt: skip
+    del index["slot"]
+    after = run(
+        EMBEDDING_BACKWARD[0], {"dweight": dweight}, dy=dy, dimensions=dweight.shape[1],
+        parts=parts, threads=3, **index,
+    )["dweight"]  # fmt: skip
+    return after, index["listed"][: index["count"][0]].tolist()
 
 
 def test_the_sum_over_a_words_places_is_the_same_to_the_bit_in_any_parts():
     rng = np.random.default_rng(1)
     words = rng.integers(0, 5, (40, 30)).astype(np.int32)
     dy = rng.normal(size=(40, 30, 19)).astype(np.float32)
-    sizes = {"images": 40, "length": 30, "vocabulary": 5, "dimensions": 19, "padding": 0}
-    out = {"dweight": (5, 19), "touched": ((5,), np.uint8)}
-    results = [
-        run(EMBEDDING_BACKWARD[0], out, words=words, dy=dy, parts=parts, threads=3, **sizes)
-        for parts in (1, 2, 7)
-    ]
-    for other in results[1:]:
-        np.testing.assert_array_equal(results[0]["dweight"], other["dweight"])
-    assert results[0]["touched"].tolist() == [0, 1, 1, 1, 1]
+    results = [backward(words, dy, np.zeros((5, 19), np.float32), 0, p) for p in (1, 2, 7)]
+    in_order = np.zeros((5, 19), np.float32)
+    for word, gradient in zip(words.reshape(-1), dy.reshape(-1, 19), strict=True):
+        in_order[word] += gradient * (word > 0)
+    for dweight, listed in results:
+        np.testing.assert_array_equal(dweight, in_order)
+        assert sorted(listed) == [1, 2, 3, 4]

@@ -8,6 +8,13 @@ struct SquaredNormArgs {
     double* partials;    // [parts]
     int64_t count;
 };
+struct SquaredNormRowsArgs {
+    const float* gradient;
+    double* partials;
+    const int32_t* listed;    // [count]: the rows that have a gradient
+    const int64_t* count;
+    int64_t row;
+};
 struct ClipScaleArgs {
     const double* partials;
     double* settings;
@@ -25,6 +32,19 @@ BEAK_KERNEL(squared_norm, SquaredNormArgs) {
         const dvec g = widen(load_some(args->gradient + i, n));
         sum += g * g;
     });
+    args->partials[part] = sum_lanes(sum);
+}
+
+BEAK_KERNEL(squared_norm_rows, SquaredNormRowsArgs) {
+    const Share share(*args->count, part, parts);
+    dvec sum{};
+    for (int64_t n = share.begin; n < share.end; n++) {
+        const float* row = args->gradient + args->listed[n] * args->row;
+        by_lanes(0, args->row, [&](int64_t i, int64_t lanes) {
+            const dvec g = widen(load_some(row + i, lanes));
+            sum += g * g;
+        });
+    }
     args->partials[part] = sum_lanes(sum);
 }
 

@@ -1,7 +1,8 @@
 """The compiled kernels for the optimisers' steps and for clipping the gradient.
 
 ``settings`` is float64[8], read at each step: learning rate, Adam's bias corrections 1 - beta1^t
-and 1 - beta2^t, the gradient's scale (1 without clipping), the decay of the weights' average.
+and 1 - beta2^t, the gradient's scale (1 without clipping), the decay of the weights' average, the
+step's number. Rows: those of an embedding that a batch touched (embedding_index lists them).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ SgdArgs = structure(
 )
 SgdRowsArgs = structure(
     "SgdRowsArgs",
-    "ptr:parameters ptr:gradient ptr:moment ptr:average ptr:settings ptr:touched int:rows int:row"
+    "ptr:parameters ptr:gradient ptr:moment ptr:average ptr:settings ptr:listed ptr:count"
+    " ptr:averaged int:row"
     " real:momentum int:nesterov real:decay",
 )
 AdamArgs = structure(
@@ -25,10 +27,13 @@ AdamArgs = structure(
 )
 AdamRowsArgs = structure(
     "AdamRowsArgs",
-    "ptr:parameters ptr:gradient ptr:moment1 ptr:moment2 ptr:average ptr:settings ptr:touched"
-    " int:rows int:row real:beta1 real:beta2 real:epsilon real:decay int:decoupled",
+    "ptr:parameters ptr:gradient ptr:moment1 ptr:moment2 ptr:average ptr:settings ptr:listed"
+    " ptr:count ptr:averaged int:row real:beta1 real:beta2 real:epsilon real:decay int:decoupled",
 )
 SquaredNormArgs = structure("SquaredNormArgs", "ptr:gradient ptr:partials int:count")
+SquaredNormRowsArgs = structure(
+    "SquaredNormRowsArgs", "ptr:gradient ptr:partials ptr:listed ptr:count int:row"
+)
 ClipScaleArgs = structure("ClipScaleArgs", "ptr:partials ptr:settings int:partial_parts real:limit")
 
 SGD = (Kernel("sgd", SgdArgs),)
@@ -36,4 +41,5 @@ SGD_ROWS = (Kernel("sgd_rows", SgdRowsArgs),)
 ADAM = (Kernel("adam", AdamArgs),)
 ADAM_ROWS = (Kernel("adam_rows", AdamRowsArgs),)
 SQUARED_NORM = (Kernel("squared_norm", SquaredNormArgs),)
+SQUARED_NORM_ROWS = (Kernel("squared_norm_rows", SquaredNormRowsArgs),)
 CLIP_SCALE = (Kernel("clip_scale", ClipScaleArgs),)

@@ -4,7 +4,7 @@
 namespace {
 
 // settings, double[8], change from step to step and lie outside the arguments.
-enum Setting { LEARNING_RATE, CORRECTION1, CORRECTION2, GRADIENT_SCALE, AVERAGE_DECAY };
+enum Setting { LEARNING_RATE, CORRECTION1, CORRECTION2, GRADIENT_SCALE, AVERAGE_DECAY, STEP };
 
 struct SgdArgs {
     float* parameters;
@@ -21,8 +21,10 @@ struct SgdRowsArgs {
     const float* gradient;
     float *moment, *average;
     const double* settings;
-    const uint8_t* touched;
-    int64_t rows, row;
+    const int32_t* listed;    // [count]: the rows that the batch touched
+    const int64_t* count;
+    int64_t* averaged;        // by row, the step that its average is up to date with
+    int64_t row;
     double momentum;
     int64_t nesterov;
     double decay;
@@ -41,8 +43,10 @@ struct AdamRowsArgs {
     const float* gradient;
     float *moment1, *moment2, *average;
     const double* settings;
-    const uint8_t* touched;
-    int64_t rows, row;
+    const int32_t* listed;    // [count]: the rows that the batch touched
+    const int64_t* count;
+    int64_t* averaged;        // by row, the step that its average is up to date with
+    int64_t row;
     double beta1, beta2, epsilon, decay;
     int64_t decoupled;
 };
@@ -100,13 +104,40 @@ inline void adam_step(const Args& a, int64_t begin, int64_t end) {
     });
 }
 
-// Rows that no example touched keep weights and moments; the average follows everywhere.
+// keep^steps by repeated squaring: the same bits everywhere.
+inline double power(double keep, int64_t steps) {
+    double result = 1;
+    for (; steps > 0; steps /= 2, keep *= keep)
+        if (steps % 2) result *= keep;
+    return result;
+}
+
+// The average of a row whose weights have stood still for so many steps, in one go:
+//     average = parameters + decay^steps (average - parameters)
+template <class Args>
+inline void catch_up(const Args& a, int64_t steps, int64_t begin, int64_t end) {
+    if (steps <= 0) return;
+    const float keep = static_cast<float>(power(a.settings[AVERAGE_DECAY], steps));
+    by_lanes(begin, end, [&](int64_t i, int64_t n) {
+        const vec p = load_some(a.parameters + i, n);
+        store_some(a.average + i, p + keep * (load_some(a.average + i, n) - p), n);
+    });
+}
+
+// Rows that no example touched keep weights and moments; their average follows when they are
+// touched again (or read), so that a step's work does not grow with the rows.
 template <class Args, class Step>
-inline void by_touched_rows(const Args& a, int64_t part, int64_t parts, Step step) {
-    const Share share(a.rows, part, parts);
-    for (int64_t row = share.begin; row < share.end; row++) {
-        if (a.touched[row]) step(row * a.row, (row + 1) * a.row);
-        follow(a, row * a.row, (row + 1) * a.row);
+inline void by_listed_rows(const Args& a, int64_t part, int64_t parts, Step step) {
+    const Share share(*a.count, part, parts);
+    const int64_t now = static_cast<int64_t>(a.settings[STEP]);
+    for (int64_t n = share.begin; n < share.end; n++) {
+        const int64_t row = a.listed[n], begin = row * a.row, end = begin + a.row;
+        if (a.average) {
+            catch_up(a, now - 1 - a.averaged[row], begin, end);
+            a.averaged[row] = now;
+        }
+        step(begin, end);
+        follow(a, begin, end);
     }
 }
 
@@ -119,7 +150,7 @@ BEAK_KERNEL(sgd, SgdArgs) {
 }
 
 BEAK_KERNEL(sgd_rows, SgdRowsArgs) {
-    by_touched_rows(*args, part, parts, [&](int64_t begin, int64_t end) { sgd_step(*args, begin, end); });
+    by_listed_rows(*args, part, parts, [&](int64_t begin, int64_t end) { sgd_step(*args, begin, end); });
 }
 
 BEAK_KERNEL(adam, AdamArgs) {
@@ -129,5 +160,5 @@ BEAK_KERNEL(adam, AdamArgs) {
 }
 
 BEAK_KERNEL(adam_rows, AdamRowsArgs) {
-    by_touched_rows(*args, part, parts, [&](int64_t begin, int64_t end) { adam_step(*args, begin, end); });
+    by_listed_rows(*args, part, parts, [&](int64_t begin, int64_t end) { adam_step(*args, begin, end); });
 }

@@ -37,8 +37,9 @@ def torch_walk(make, start, gradients):
 
 
 def settings(rate, step=1, beta1=0.9, beta2=0.999, scale=1.0, average=0.0):
+    """Of step `step`; the average's decay is `average`."""
     corrections = [1 - beta1**step, 1 - beta2**step]
-    return np.array([rate, *corrections, scale, average, np.nan, np.nan, np.nan])
+    return np.array([rate, *corrections, scale, average, step, np.nan, np.nan])
 
 
 @given(
@@ -69,7 +70,7 @@ def test_sgd_walks_as_pytorchs(count, momentum, nesterov, decay, parts, seed):
 
 
 def adam(now, gradient, step, decay=0.01, decoupled=1, scale=1.0, average=0.0, **options):
-    row = kernels.ADAM_ROWS[0] if "touched" in options else kernels.ADAM[0]
+    row = kernels.ADAM_ROWS[0] if "listed" in options else kernels.ADAM[0]
     absent = {} if "average" in now else {"average": None}
     return run(
         row, now,
@@ -124,34 +125,69 @@ def test_the_average_follows_the_weights_after_the_step(count, parts, seed):
     np.testing.assert_allclose(sgd["average"], expected, rtol=1e-6, atol=1e-6)
 
 
+def some_rows(rng, rows):
+    """Which rows a batch touched, in the order of its list."""
+    order = rng.permutation(rows).astype(np.int32)
+    count = int(rng.integers(0, rows + 1))
+    yes = np.zeros(rows, bool)
+    yes[order[:count]] = True
+    return {"listed": order, "count": np.array([count])}, yes
+
+
 @given(rows=st.integers(0, 9), row=st.integers(1, 40), parts=parts, seed=seeds)
 def test_rows_that_are_not_touched_keep_weights_and_moments(rows, row, parts, seed):
     rng = np.random.default_rng(seed)
     p, g, m, average = rng.normal(size=(4, rows, row)).astype(np.float32)
     v = rng.uniform(size=(rows, row)).astype(np.float32)
-    touched = rng.integers(0, 2, rows).astype(np.uint8)
-    yes, no = touched == 1, touched == 0
+    batch, yes = some_rows(rng, rows)
     now = {"parameters": p, "moment1": m, "moment2": v, "average": average}
-    after = adam(
-        now, g, 3, average=0.5, touched=touched, rows=rows, row=row, parts=parts, threads=2
-    )
+    steps = {"averaged": np.full(rows, 2)}
+    sizes = batch | {"row": row, "parts": parts, "threads": 2}
+    after = adam(now | steps, g, 3, average=0.5, **sizes)
     whole = adam(now, g, 3, average=0.5, count=rows * row)
     for name in now:
         np.testing.assert_array_equal(after[name][yes], whole[name][yes])
-    for name in ("parameters", "moment1", "moment2"):
-        np.testing.assert_array_equal(after[name][no], now[name][no])
-    np.testing.assert_allclose(after["average"][no], (average + p)[no] / 2, rtol=1e-6, atol=1e-6)
+        np.testing.assert_array_equal(after[name][~yes], now[name][~yes])
+    np.testing.assert_array_equal(after["averaged"], np.where(yes, 3, 2))
 
     now = {"parameters": p, "moment": m, "average": average}
-    rest = {"gradient": g, "settings": settings(0.1, average=0.5), "momentum": 0.9}
+    rest = {"gradient": g, "settings": settings(0.1, 3, average=0.5), "momentum": 0.9}
     rest |= {"nesterov": 1, "decay": 0.01}
-    sizes = {"touched": touched, "rows": rows, "row": row, "parts": parts, "threads": 2}
-    after = run(kernels.SGD_ROWS[0], now, **rest, **sizes)
+    after = run(kernels.SGD_ROWS[0], now | steps, **rest, **sizes)
     whole = run(kernels.SGD[0], now, **rest, count=rows * row)
     for name in now:
         np.testing.assert_array_equal(after[name][yes], whole[name][yes])
-    for name in ("parameters", "moment"):
-        np.testing.assert_array_equal(after[name][no], now[name][no])
+        np.testing.assert_array_equal(after[name][~yes], now[name][~yes])
+
+
+@given(late=st.integers(0, 3000), seed=seeds)
+def test_a_rows_average_follows_all_the_steps_in_which_it_was_not_touched(late, seed):
+    rng = np.random.default_rng(seed)
+    p, average, g = rng.normal(size=(3, 1, 21)).astype(np.float32)
+    zeros = np.zeros_like(p)
+    now = {"parameters": p, "moment1": zeros, "moment2": zeros, "average": average}
+    after = adam(
+        now | {"averaged": np.array([7])}, g, late + 8, average=0.99,
+        listed=np.zeros(1, np.int32), count=np.ones(1, np.int64), row=21,
+    )  # fmt: skip
+    expected = average.astype(float)
+    for _ in range(late):
+        expected = 0.99 * expected + 0.01 * p
+    expected = 0.99 * expected + 0.01 * after["parameters"]
+    np.testing.assert_allclose(after["average"], expected, rtol=2e-6, atol=2e-6)
+
+
+@given(rows=st.integers(0, 9), row=st.integers(1, 40), parts=parts, seed=seeds)
+def test_the_norm_of_the_rows_that_have_a_gradient(rows, row, parts, seed):
+    rng = np.random.default_rng(seed)
+    g = rng.normal(size=(rows, row)).astype(np.float32)
+    batch, yes = some_rows(rng, rows)
+    g[~yes] = np.nan
+    partials = run(
+        kernels.SQUARED_NORM_ROWS[0], {"partials": ((parts,), np.float64)},
+        gradient=g, row=row, parts=parts, threads=2, **batch,
+    )["partials"]  # fmt: skip
+    assert partials.sum() == pytest.approx((g[yes].astype(float) ** 2).sum(), rel=1e-12)
 
 
 @given(count=st.integers(0, 3000), parts=parts, limit=st.sampled_from([0.1, 1.0, 1e4]), seed=seeds)

@@ -1,0 +1,195 @@
+// Backward of convolution + ReLU + maximum over all places: one place a filter and image is visited.
+//
+// Both kernels go over a window tap by tap and over the channels in blocks that lie in registers (or
+// in the first cache); every sum is made whole by one part, images or filters in order.
+#include "global_max.h"
+#include "transpose.h"
+
+namespace {
+
+// A winner with its gradient: where its window's first cell lies (outside the picture, perhaps).
+struct Live {
+    int64_t y, x;
+    int64_t image;    // or filter
+    float gradient;
+};
+
+inline bool live_at(const GlobalMaxShape& s, int32_t winner, float gradient, int64_t owner, Live& live) {
+    if (winner < 0) return false;
+    const int64_t y = winner / static_cast<int32_t>(s.out_w), x = winner - y * s.out_w;
+    live = {y * s.stride_h - s.pad_top, x * s.stride_w - s.pad_left, owner, gradient};
+    return true;
+}
+
+// The pixel that a tap of a live window falls on, or -1 in the padding.
+inline int64_t pixel_of(const GlobalMaxShape& s, const Live& live, int64_t tap_y, int64_t tap_x) {
+    const int64_t y = live.y + tap_y, x = live.x + tap_x;
+    return y < 0 || x < 0 || y >= s.in_h || x >= s.in_w ? -1 : y * s.in_w + x;
+}
+
+constexpr int BLOCK_VECTORS = 8;
+constexpr int64_t BLOCK = BLOCK_VECTORS * LANES;    // channels at a time
+
+struct WeightGradientArgs {
+    const float* x;
+    const float* dy;            // [images][filters]
+    const int32_t* winners;
+    float* dweight;             // panels [filters / 16][window_h * window_w * channels][16]
+    float* dbias;               // padded to whole panels, or null
+    GlobalMaxShape shape;
+};
+
+// to[0..count) = sum over live windows of gradient * x[pixel][0..count); count fills V vectors but
+// for the last.
+template <int V>
+void sum_pixels(const GlobalMaxShape& s, const float* x, const Live* live, int64_t lives, int64_t tap_y,
+                int64_t tap_x, int64_t count, float* to) {
+    vec sum[V];
+    UNROLL for (int v = 0; v < V; v++) sum[v] = vec{};
+    const int64_t last = count - (V - 1) * LANES;
+    for (int64_t i = 0; i < lives; i++) {
+        const int64_t pixel = pixel_of(s, live[i], tap_y, tap_x);
+        if (pixel < 0) continue;
+        const float* from = x + live[i].image * s.image_floats() + pixel * s.channels;
+        const vec g = broadcast(live[i].gradient);
+        UNROLL for (int v = 0; v < V - 1; v++) sum[v] += g * load(from + v * LANES);
+        sum[V - 1] += g * load_some(from + (V - 1) * LANES, last);
+    }
+    UNROLL for (int v = 0; v < V; v++) store(to + v * LANES, sum[v]);
+}
+
+template <int V>
+inline void sum_pixels_of(int64_t vectors, const GlobalMaxShape& s, const float* x, const Live* live, int64_t lives,
+                          int64_t tap_y, int64_t tap_x, int64_t count, float* to) {
+    if constexpr (V > 0) {
+        if (vectors == V)
+            sum_pixels<V>(s, x, live, lives, tap_y, tap_x, count, to);
+        else
+            sum_pixels_of<V - 1>(vectors, s, x, live, lives, tap_y, tap_x, count, to);
+    }
+}
+
+}    // namespace
+
+BEAK_EXPORT int64_t global_max_weight_gradient_scratch(const WeightGradientArgs* args) {
+    return PANEL * BLOCK * 4 + PANEL * args->shape.images * static_cast<int64_t>(sizeof(Live));
+}
+
+// Parts split panels of filters x taps x blocks of channels.
+BEAK_KERNEL(global_max_weight_gradient, WeightGradientArgs) {
+    const GlobalMaxShape& s = args->shape;
+    float* sums = reinterpret_cast<float*>(scratch);    // [16][BLOCK]
+    Live* live = reinterpret_cast<Live*>(sums + PANEL * BLOCK);
+    const int64_t blocks = (s.channels + BLOCK - 1) / BLOCK, each = s.taps() * blocks;
+    const Share units(s.panels() * each, part, parts);
+    int64_t ready = -1, ends[PANEL + 1] = {};
+    for (int64_t unit = units.begin; unit < units.end; unit++) {
+        const int64_t panel = unit / each, tap = unit % each / blocks, channel = unit % blocks * BLOCK;
+        if (panel != ready) {
+            for (int64_t lane = 0; lane < PANEL; lane++) {
+                const int64_t f = panel * PANEL + lane;
+                int64_t n = ends[lane];
+                for (int64_t i = f < s.filters ? 0 : s.images; i < s.images; i++)
+                    n += live_at(s, args->winners[i * s.filters + f], args->dy[i * s.filters + f], i, live[n]);
+                ends[lane + 1] = n;
+            }
+            ready = panel;
+        }
+        const int64_t count = least(BLOCK, s.channels - channel), vectors = (count + LANES - 1) / LANES;
+        for (int64_t lane = 0; lane < PANEL; lane++)
+            sum_pixels_of<BLOCK_VECTORS>(vectors, s, args->x + channel, live + ends[lane],
+                                         ends[lane + 1] - ends[lane], tap / s.window_w * s.dilation_h,
+                                         tap % s.window_w * s.dilation_w, count, sums + lane * BLOCK);
+        transpose(sums, PANEL, count, BLOCK, args->dweight + ((panel * s.taps() + tap) * s.channels + channel) * PANEL, PANEL);
+        if (args->dbias && unit % each == 0)
+            for (int64_t lane = 0; lane < PANEL; lane++) {
+                float sum = 0;
+                for (int64_t i = ends[lane]; i < ends[lane + 1]; i++) sum += live[i].gradient;
+                args->dbias[panel * PANEL + lane] = sum;
+            }
+    }
+}
+
+namespace {
+
+struct RowsArgs {
+    const float* weight;    // panels [filters / 16][terms][16]
+    float* rows;            // [filters][terms]
+    int64_t terms, filters;
+};
+constexpr int64_t STRIP = 256;    // terms that one unit of work turns
+
+}    // namespace
+
+// A filter's weights side by side, as the input gradient reads them. Parts split panels x strips.
+BEAK_KERNEL(global_max_rows, RowsArgs) {
+    const RowsArgs& a = *args;
+    const int64_t strips = (a.terms + STRIP - 1) / STRIP;
+    const Share units((a.filters + PANEL - 1) / PANEL * strips, part, parts);
+    for (int64_t unit = units.begin; unit < units.end; unit++) {
+        const int64_t panel = unit / strips, first = unit % strips * STRIP;
+        transpose(a.weight + (panel * a.terms + first) * PANEL, least(STRIP, a.terms - first),
+                  least(PANEL, a.filters - panel * PANEL), PANEL, a.rows + panel * PANEL * a.terms + first, a.terms);
+    }
+}
+
+namespace {
+
+struct InputGradientArgs {
+    const float* dy;
+    const int32_t* winners;
+    const float* rows;    // what global_max_rows made
+    const float* onto;    // a gradient of x that this one is added to, or null
+    float* dx;
+    GlobalMaxShape shape;
+};
+
+}    // namespace
+
+BEAK_EXPORT int64_t global_max_input_gradient_scratch(const InputGradientArgs* args) {
+    return args->shape.filters * static_cast<int64_t>(sizeof(Live));
+}
+
+// Parts split images x blocks of channels.
+BEAK_KERNEL(global_max_input_gradient, InputGradientArgs) {
+    const GlobalMaxShape& s = args->shape;
+    Live* live = reinterpret_cast<Live*>(scratch);
+    const int64_t blocks = (s.channels + BLOCK - 1) / BLOCK, pixels = s.in_h * s.in_w;
+    const Share units(s.images * blocks, part, parts);
+    int64_t ready = -1, lives = 0;
+    for (int64_t unit = units.begin; unit < units.end; unit++) {
+        const int64_t image = unit / blocks, channel = unit % blocks * BLOCK, count = least(BLOCK, s.channels - channel);
+        if (image != ready) {
+            lives = 0;
+            for (int64_t f = 0; f < s.filters; f++)
+                lives += live_at(s, args->winners[image * s.filters + f], args->dy[image * s.filters + f], f, live[lives]);
+            ready = image;
+        }
+        const int64_t start = image * s.image_floats() + channel;
+        float* dx = args->dx + start;
+        for (int64_t p = 0; p < pixels; p++) {
+            if (args->onto)
+                memcpy(dx + p * s.channels, args->onto + start + p * s.channels, static_cast<size_t>(count) * 4);
+            else
+                memset(dx + p * s.channels, 0, static_cast<size_t>(count) * 4);
+        }
+        for (int64_t i = 0; i < lives; i++) {
+            const vec g = broadcast(live[i].gradient);
+            const float* row = args->rows + live[i].image * s.terms() + channel;
+            for (int64_t tap_y = 0; tap_y < s.window_h; tap_y++)
+                for (int64_t tap_x = 0; tap_x < s.window_w; tap_x++, row += s.channels) {
+                    const int64_t pixel = pixel_of(s, live[i], tap_y * s.dilation_h, tap_x * s.dilation_w);
+                    if (pixel < 0) continue;
+                    float* to = dx + pixel * s.channels;
+                    if (count == BLOCK) {
+                        UNROLL for (int v = 0; v < BLOCK_VECTORS; v++)
+                            store(to + v * LANES, load(to + v * LANES) + g * load(row + v * LANES));
+                    } else {
+                        by_lanes(0, count, [&](int64_t c, int64_t n) {
+                            store_some(to + c, load_some(to + c, n) + g * load_some(row + c, n), n);
+                        });
+                    }
+                }
+        }
+    }
+}
