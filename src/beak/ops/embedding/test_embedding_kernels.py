@@ -59,7 +59,7 @@ def test_vectors_of_words_and_their_gradients(
 def backward(words, dy, dweight, padding, parts):
     """The table's gradient, written over what stood there, and which words occur."""
     places, vocabulary = words.size, len(dweight)
-    lists = {name: ((places,), np.int32) for name in ("listed", "first", "next")}
+    lists = dict.fromkeys(("listed", "first", "next"), ((places,), np.int32))
     slot = np.random.default_rng(2).integers(-9, 9, vocabulary).astype(np.int32)
     index = run(
         EMBEDDING_INDEX[0], {**lists, "count": ((1,), np.int64), "slot": slot}, words=words,
