@@ -139,10 +139,10 @@ def _slide(
         channels=channels,
         filters=filters,
     )
-    groups = -(-x.images // 2)
+    groups = -(-x.images // 4)
     c.tape.emit(
         convolution.GLOBAL_MAX_WINOGRAD,
-        min(64, groups) if groups >= 8 else groups * padded(filters) // 16,
+        min(64, 2 * groups) if groups >= 8 else groups * padded(filters) // 16,
         x=x,
         prepared=prepared,
         bias=bias,

@@ -75,16 +75,18 @@ BEAK_EXPORT int64_t global_max_weight_gradient_scratch(const WeightGradientArgs*
     return PANEL * BLOCK * 4 + PANEL * args->shape.images * static_cast<int64_t>(sizeof(Live));
 }
 
-// Parts split panels of filters x taps x blocks of channels.
+// Parts split blocks of channels x panels of filters x taps: parts that run at the same time read the
+// same channels.
 BEAK_KERNEL(global_max_weight_gradient, WeightGradientArgs) {
     const GlobalMaxShape& s = args->shape;
     float* sums = reinterpret_cast<float*>(scratch);    // [16][BLOCK]
     Live* live = reinterpret_cast<Live*>(sums + PANEL * BLOCK);
-    const int64_t blocks = (s.channels + BLOCK - 1) / BLOCK, each = s.taps() * blocks;
-    const Share units(s.panels() * each, part, parts);
+    const int64_t blocks = (s.channels + BLOCK - 1) / BLOCK;
+    const Share units(blocks * s.panels() * s.taps(), part, parts);
     int64_t ready = -1, ends[PANEL + 1] = {};
     for (int64_t unit = units.begin; unit < units.end; unit++) {
-        const int64_t panel = unit / each, tap = unit % each / blocks, channel = unit % blocks * BLOCK;
+        const int64_t tap = unit % s.taps(), panel = unit / s.taps() % s.panels();
+        const int64_t channel = unit / s.taps() / s.panels() * BLOCK;
         if (panel != ready) {
             for (int64_t lane = 0; lane < PANEL; lane++) {
                 const int64_t f = panel * PANEL + lane;
@@ -101,7 +103,7 @@ BEAK_KERNEL(global_max_weight_gradient, WeightGradientArgs) {
                                          ends[lane + 1] - ends[lane], tap / s.window_w * s.dilation_h,
                                          tap % s.window_w * s.dilation_w, count, sums + lane * BLOCK);
         transpose(sums, PANEL, count, BLOCK, args->dweight + ((panel * s.taps() + tap) * s.channels + channel) * PANEL, PANEL);
-        if (args->dbias && unit % each == 0)
+        if (args->dbias && channel == 0 && tap == 0)
             for (int64_t lane = 0; lane < PANEL; lane++) {
                 float sum = 0;
                 for (int64_t i = ends[lane]; i < ends[lane + 1]; i++) sum += live[i].gradient;
@@ -144,52 +146,85 @@ struct InputGradientArgs {
     GlobalMaxShape shape;
 };
 
+// What one tap of one filter adds to a pixel: gradient * rows[at..at + channels).
+struct Addend {
+    int64_t at;
+    float gradient;
+};
+
+// The addends of an image's pixels, by pixel, each pixel's in the order of filters and taps:
+// ends[pixel] to ends[pixel + 1].
+void sort_addends(const InputGradientArgs& args, int64_t image, int64_t* ends, Addend* addends) {
+    const GlobalMaxShape& s = args.shape;
+    const int64_t pixels = s.in_h * s.in_w;
+    memset(ends, 0, static_cast<size_t>(pixels + 2) * 8);
+    const auto by_taps = [&](auto body) {
+        for (int64_t f = 0; f < s.filters; f++) {
+            Live live;
+            if (!live_at(s, args.winners[image * s.filters + f], args.dy[image * s.filters + f], f, live)) continue;
+            int64_t at = f * s.terms();
+            for (int64_t y = 0; y < s.window_h; y++)
+                for (int64_t x = 0; x < s.window_w; x++, at += s.channels) {
+                    const int64_t pixel = pixel_of(s, live, y * s.dilation_h, x * s.dilation_w);
+                    if (pixel >= 0) body(pixel, at, live.gradient);
+                }
+        }
+    };
+    by_taps([&](int64_t pixel, int64_t, float) { ends[pixel + 2]++; });
+    for (int64_t p = 0; p < pixels; p++) ends[p + 2] += ends[p + 1];
+    by_taps([&](int64_t pixel, int64_t at, float gradient) { addends[ends[pixel + 1]++] = {at, gradient}; });
+}
+
+// dx[0..count) = onto + the addends; count fills V vectors but for the last.
+template <int V>
+void sum_addends(const Addend* addend, const Addend* end, const float* rows, const float* onto, int64_t count,
+                 float* dx) {
+    const int64_t last = count - (V - 1) * LANES;
+    vec sum[V];
+    UNROLL for (int v = 0; v < V; v++) sum[v] = onto ? load_some(onto + v * LANES, v < V - 1 ? LANES : last) : vec{};
+    for (; addend < end; addend++) {
+        const float* row = rows + addend->at;
+        const vec g = broadcast(addend->gradient);
+        UNROLL for (int v = 0; v < V - 1; v++) sum[v] += g * load(row + v * LANES);
+        sum[V - 1] += g * load_some(row + (V - 1) * LANES, last);
+    }
+    UNROLL for (int v = 0; v < V - 1; v++) store(dx + v * LANES, sum[v]);
+    store_some(dx + (V - 1) * LANES, sum[V - 1], last);
+}
+
+template <int V>
+inline void sum_addends_of(int64_t vectors, const Addend* addend, const Addend* end, const float* rows,
+                           const float* onto, int64_t count, float* dx) {
+    if constexpr (V > 0) {
+        if (vectors == V)
+            sum_addends<V>(addend, end, rows, onto, count, dx);
+        else
+            sum_addends_of<V - 1>(vectors, addend, end, rows, onto, count, dx);
+    }
+}
+
 }    // namespace
 
 BEAK_EXPORT int64_t global_max_input_gradient_scratch(const InputGradientArgs* args) {
-    return args->shape.filters * static_cast<int64_t>(sizeof(Live));
+    const GlobalMaxShape& s = args->shape;
+    return (s.in_h * s.in_w + 2) * 8 + s.filters * s.taps() * static_cast<int64_t>(sizeof(Addend));
 }
 
 // Parts split images x blocks of channels.
 BEAK_KERNEL(global_max_input_gradient, InputGradientArgs) {
     const GlobalMaxShape& s = args->shape;
-    Live* live = reinterpret_cast<Live*>(scratch);
     const int64_t blocks = (s.channels + BLOCK - 1) / BLOCK, pixels = s.in_h * s.in_w;
+    int64_t* ends = reinterpret_cast<int64_t*>(scratch);
+    Addend* addends = reinterpret_cast<Addend*>(ends + pixels + 2);
     const Share units(s.images * blocks, part, parts);
-    int64_t ready = -1, lives = 0;
+    int64_t ready = -1;
     for (int64_t unit = units.begin; unit < units.end; unit++) {
-        const int64_t image = unit / blocks, channel = unit % blocks * BLOCK, count = least(BLOCK, s.channels - channel);
-        if (image != ready) {
-            lives = 0;
-            for (int64_t f = 0; f < s.filters; f++)
-                lives += live_at(s, args->winners[image * s.filters + f], args->dy[image * s.filters + f], f, live[lives]);
-            ready = image;
-        }
-        const int64_t start = image * s.image_floats() + channel;
-        float* dx = args->dx + start;
-        for (int64_t p = 0; p < pixels; p++) {
-            if (args->onto)
-                memcpy(dx + p * s.channels, args->onto + start + p * s.channels, static_cast<size_t>(count) * 4);
-            else
-                memset(dx + p * s.channels, 0, static_cast<size_t>(count) * 4);
-        }
-        for (int64_t i = 0; i < lives; i++) {
-            const vec g = broadcast(live[i].gradient);
-            const float* row = args->rows + live[i].image * s.terms() + channel;
-            for (int64_t tap_y = 0; tap_y < s.window_h; tap_y++)
-                for (int64_t tap_x = 0; tap_x < s.window_w; tap_x++, row += s.channels) {
-                    const int64_t pixel = pixel_of(s, live[i], tap_y * s.dilation_h, tap_x * s.dilation_w);
-                    if (pixel < 0) continue;
-                    float* to = dx + pixel * s.channels;
-                    if (count == BLOCK) {
-                        UNROLL for (int v = 0; v < BLOCK_VECTORS; v++)
-                            store(to + v * LANES, load(to + v * LANES) + g * load(row + v * LANES));
-                    } else {
-                        by_lanes(0, count, [&](int64_t c, int64_t n) {
-                            store_some(to + c, load_some(to + c, n) + g * load_some(row + c, n), n);
-                        });
-                    }
-                }
-        }
+        const int64_t image = unit / blocks, channel = unit % blocks * BLOCK;
+        if (image != ready) sort_addends(*args, image, ends, addends);
+        ready = image;
+        const int64_t count = least(BLOCK, s.channels - channel), vectors = (count + LANES - 1) / LANES;
+        for (int64_t p = 0, at = image * s.image_floats() + channel; p < pixels; p++, at += s.channels)
+            sum_addends_of<BLOCK_VECTORS>(vectors, addends + ends[p], addends + ends[p + 1], args->rows + channel,
+                                          args->onto ? args->onto + at : nullptr, count, args->dx + at);
     }
 }

@@ -7,7 +7,10 @@
 namespace {
 
 constexpr int POINTS = 6;
-constexpr int64_t GROUP = 2;    // images whose tiles go through a panel of filters together
+
+// Images whose tiles go through a panel of filters together: so many that few register tiles are
+// less than full, so few that they stay in the second cache.
+constexpr int64_t GROUP = LANES == 16 ? 4 : 3;
 
 struct PrepareArgs {
     const float* weight;    // panels [filters / 16][window * channels][16]
