@@ -59,7 +59,9 @@ def build(name: str, *options: str) -> Path:
     return prefix / "beak" / "ops" / "lib"
 
 
-def run_kernel_tests(*words: str, plugins: Sequence[str] = (), examples: int, **environment: str) -> str:
+def run_kernel_tests(
+    *words: str, plugins: Sequence[str] = (), examples: int, **environment: str
+) -> str:
     """Run the tests of the kernels with fewer examples, in a Python of their own."""
     extra = [word for plugin in ("fewer_examples", *plugins) for word in ("-p", plugin)]
     paths = [str(ROOT / "src"), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]

@@ -42,7 +42,7 @@ def drive(driver: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_race_would_be_reported(driver):
     """Else the next test could pass without looking."""
-    for _ in range(5):    # on a busy machine one thread may have done it all
+    for _ in range(5):  # on a busy machine one thread may have done it all
         done = drive(driver, "wrongly")
         if "data race" in done.stderr:
             return
