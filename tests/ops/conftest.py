@@ -1,6 +1,6 @@
 """What the tests of other builds of the kernels share: compilers, builds, tests in a subprocess.
 
-Builds lie in build/<name> and are kept, so that running such a test again compiles only what changed.
+Builds lie in build/<name> and are kept: running such a test again compiles only what changed.
 """
 
 from __future__ import annotations
