@@ -4,11 +4,12 @@
 // thread that takes part p of a phase makes all calls of the phase for that part, in order. Parts
 // of one phase run in any order on any thread; a phase starts when the one before it has ended.
 // Results cannot depend on the number of threads, because the table fixes how work is split.
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -19,6 +20,13 @@
 #endif
 #if defined(__x86_64__)
 #include <immintrin.h>
+#endif
+
+// Under AddressSanitizer a stray behind what this very table asked for is to be seen.
+#if defined(__SANITIZE_ADDRESS__)
+#define BEAK_EXACT_SCRATCH true
+#else
+#define BEAK_EXACT_SCRATCH false
 #endif
 
 namespace {
@@ -40,20 +48,34 @@ inline void breathe() {
 #endif
 }
 
+// Waits actively for at most `microseconds` until `there()`; returns whether it is. Sleeping and
+// waking costs more than the usual wait; but a core that others need is not kept for longer.
+template <class Condition>
+bool spin(int microseconds, Condition there) {
+    const auto end = std::chrono::steady_clock::now() + std::chrono::microseconds(microseconds);
+    do {
+        for (int i = 0; i < 16; i++) {
+            if (there()) return true;
+            breathe();
+        }
+    } while (std::chrono::steady_clock::now() < end);
+    return there();
+}
+constexpr int PHASE_SPIN = 100, IDLE_SPIN = 30;
+
 // Memory of one thread, kept between runs. 64-byte aligned.
 struct Scratch {
-    char* memory = nullptr;
+    static constexpr std::align_val_t ALIGNMENT{64};
     char* start = nullptr;
     size_t size = 0;
-    ~Scratch() { std::free(memory); }
+    ~Scratch() { operator delete(start, ALIGNMENT); }
     char* get(size_t wanted) {
-        if (wanted > size) {
-            std::free(memory);
-            memory = static_cast<char*>(std::malloc(wanted + 64));
-            size = memory ? wanted : 0;
-            start = memory + (64 - reinterpret_cast<uintptr_t>(memory) % 64) % 64;
+        if (wanted > size || BEAK_EXACT_SCRATCH) {
+            operator delete(start, ALIGNMENT);
+            start = static_cast<char*>(operator new(wanted, ALIGNMENT, std::nothrow));
+            size = start ? wanted : 0;
         }
-        return memory || !wanted ? start : nullptr;
+        return start;
     }
 };
 thread_local Scratch own_scratch;
@@ -64,45 +86,68 @@ struct alignas(64) Progress {
 };
 
 struct Run {
-    const Call* calls;
-    const Phase* phases;
-    int64_t phase_count;
-    size_t scratch_bytes;
-    std::unique_ptr<Progress[]> progress;
-    std::atomic<bool> out_of_memory{false};
+    const Call* const calls;
+    const Phase* const phases;
+    const int64_t phase_count;
+    const size_t scratch_bytes;
+    const std::unique_ptr<Progress[]> progress;
+    std::atomic<int> sleepers{0};
+    std::mutex mutex;
+    std::condition_variable phase_ended;
+
+    Run(const Call* calls, const Phase* phases, int64_t phase_count, size_t scratch_bytes)
+        : calls(calls), phases(phases), phase_count(phase_count), scratch_bytes(scratch_bytes),
+          progress(new Progress[static_cast<size_t>(phase_count)]) {}
 
     // Every thread of the run walks all phases: takes parts while there are any, then waits for
     // the others' parts. A thread that comes late passes quickly over what is already done.
-    void walk() {
+    // Returns false, with nothing done, where there is no memory for this thread's scratch.
+    bool walk() {
         char* scratch = own_scratch.get(scratch_bytes);
-        if (!scratch && scratch_bytes) out_of_memory = true;
+        if (!scratch && scratch_bytes) return false;
         for (int64_t i = 0; i < phase_count; i++) {
             const Phase& phase = phases[i];
             Progress& p = progress[i];
-            for (;;) {
+            int64_t mine = 0;
+            while (p.taken.load(std::memory_order_relaxed) < phase.parts) {
                 const int64_t part = p.taken.fetch_add(1, std::memory_order_relaxed);
                 if (part >= phase.parts) break;
-                if (!out_of_memory)
-                    for (int64_t c = phase.first; c < phase.first + phase.count; c++)
-                        calls[c].run(calls[c].args, part, phase.parts, scratch);
-                p.done.fetch_add(1, std::memory_order_acq_rel);
+                for (int64_t c = phase.first; c < phase.first + phase.count; c++)
+                    calls[c].run(calls[c].args, part, phase.parts, scratch);
+                mine++;
             }
-            for (int spins = 0; p.done.load(std::memory_order_acquire) < phase.parts; spins++) {
-                if (spins < 4000)
-                    breathe();
-                else
-                    std::this_thread::yield();
-            }
+            if (mine && p.done.fetch_add(mine) + mine == phase.parts)
+                wake_sleepers();
+            else
+                wait_for_end(phase, p);
         }
+        return true;
+    }
+
+    // done and sleepers are each written, then the other read, in one total order: either the last
+    // thread sees the sleeper, or the sleeper sees that the phase has ended.
+    void wake_sleepers() {
+        if (sleepers.load() == 0) return;
+        std::lock_guard<std::mutex> lock(mutex);
+        phase_ended.notify_all();
+    }
+    void wait_for_end(const Phase& phase, const Progress& p) {
+        const auto ended = [&] { return p.done.load() >= phase.parts; };
+        if (spin(PHASE_SPIN, ended)) return;
+        std::unique_lock<std::mutex> lock(mutex);
+        sleepers++;
+        phase_ended.wait(lock, ended);
+        sleepers--;
     }
 };
 
-// The pool: workers sleep until a run is posted. A run is posted to `wanted` workers at most.
+// The pool: workers sleep until a run is posted. A run is posted to `wanted` workers at most; one
+// whose core is busy elsewhere comes late or not at all, and the others do its parts.
 class Pool {
     std::mutex mutex;
     std::condition_variable posted, left;
+    std::atomic<uint64_t> generation{0};
     Run* current = nullptr;
-    uint64_t generation = 0;
     int64_t seats = 0;     // how many workers may still join the current run
     int64_t inside = 0;    // how many are in it
     std::vector<std::thread> workers;
@@ -111,8 +156,8 @@ class Pool {
         uint64_t seen = 0;
         std::unique_lock<std::mutex> lock(mutex);
         for (;;) {
-            posted.wait(lock, [&] { return generation != seen; });
-            seen = generation;
+            posted.wait(lock, [&] { return generation.load() != seen; });
+            seen = generation.load();
             if (!current || seats == 0) continue;
             seats--;
             inside++;
@@ -121,13 +166,17 @@ class Pool {
             run->walk();
             lock.lock();
             if (--inside == 0) left.notify_all();
+            lock.unlock();
+            spin(IDLE_SPIN, [&] { return generation.load(std::memory_order_relaxed) != seen; });
+            lock.lock();
         }
     }
 
   public:
     std::mutex one_run_at_a_time;
 
-    void run(Run& run, int64_t helpers) {
+    // Returns false where the calling thread itself could not have scratch memory.
+    bool run(Run& run, int64_t helpers) {
         {
             std::lock_guard<std::mutex> lock(mutex);
             while (static_cast<int64_t>(workers.size()) < helpers) {
@@ -137,16 +186,18 @@ class Pool {
                     break;    // no more threads to be had: fewer do the work
                 }
             }
+            helpers = std::min<int64_t>(helpers, workers.size());
             current = &run;
             seats = helpers;
             generation++;
         }
-        if (helpers) posted.notify_all();
-        run.walk();
+        for (int64_t i = 0; i < helpers; i++) posted.notify_one();
+        const bool walked = run.walk();
         std::unique_lock<std::mutex> lock(mutex);
         current = nullptr;
         seats = 0;
         left.wait(lock, [&] { return inside == 0; });
+        return walked;
     }
 };
 
@@ -167,18 +218,12 @@ const int registered = pthread_atfork(nullptr, nullptr, start_anew_in_child);
 BEAK_EXPORT int64_t beak_run(const Call* calls, const Phase* phases, int64_t phase_count, int64_t threads,
                              int64_t scratch_bytes) {
     try {
-        Run run{calls, phases, phase_count, static_cast<size_t>(scratch_bytes),
-                std::unique_ptr<Progress[]>(new Progress[phase_count > 0 ? phase_count : 1])};
-        if (threads <= 1) {
-            run.walk();
-        } else {
-            std::unique_lock<std::mutex> turn(pool->one_run_at_a_time, std::try_to_lock);
-            if (turn.owns_lock())
-                pool->run(run, threads - 1);
-            else
-                run.walk();    // another thread's run has the pool: go alone rather than wait
-        }
-        return run.out_of_memory ? ENOMEM : 0;
+        Run run(calls, phases, phase_count, static_cast<size_t>(scratch_bytes));
+        if (threads <= 1) return run.walk() ? 0 : ENOMEM;
+        std::unique_lock<std::mutex> turn(pool->one_run_at_a_time, std::try_to_lock);
+        // While another thread's run has the pool: go alone rather than wait.
+        const bool walked = turn.owns_lock() ? pool->run(run, threads - 1) : run.walk();
+        return walked ? 0 : ENOMEM;
     } catch (const std::bad_alloc&) {
         return ENOMEM;
     }
