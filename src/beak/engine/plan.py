@@ -123,6 +123,12 @@ class Plan:
             self.prepared_for = version
         self.table.run(threads)
 
+    def at(self, node: str, way: str) -> None:
+        """Say for which node, and on which way, the next calls are emitted."""
+        for tape in (self.tape, self.context.preparation):
+            if tape is not None:
+                tape.node, tape.way = node, way
+
     def _forward(self) -> None:
         network, tape, images = self.network, self.tape, self.images
         if isinstance(network.nodes[0].layer, Embedding):
@@ -131,6 +137,7 @@ class Plan:
             height, width, channels = dimensions(network.input)
         self.staging = tape.tensor(images, height, width, channels)
         self.outputs["input"] = self.staging
+        self.at("input", "forward")
         if channels > 1 and height * width > 1:
             self.outputs["input"] = tape.like(self.staging)
             tape.emit(
@@ -149,6 +156,7 @@ class Plan:
                 self.lowered[node.name] = Lowered(inputs[0], lambda dy, wanted: [dy])
                 continue
             fused = self.fusions.at.get(node.name, Fused())
+            self.at(node.name, "forward")
             lowered = LOWER[type(node.layer)](self.context, node, inputs, fused)
             self.lowered[node.name] = lowered
             self.outputs[node.name] = lowered.output
@@ -166,6 +174,7 @@ class Plan:
         return logits
 
     def _loss(self, loss: Loss) -> Tensor:
+        self.at("loss", "forward")
         rows, classes = self.images, self.logits.count // self.images
         self.labels = np.zeros(rows, np.int32)
         self.losses, self.correct = np.zeros(rows), np.zeros(rows, np.uint8)
@@ -209,6 +218,7 @@ class Plan:
         for node in reversed(network.nodes):
             if node.name not in arriving:
                 continue
+            self.at(node.name, "backward")
             dy = self._sum(arriving.pop(node.name))
             own = self.lowered[node.name]
             if start is None and network.classifies and node is network.nodes[-1]:
@@ -239,6 +249,7 @@ class Plan:
 
     def _update(self, optimiser: Optimiser) -> None:
         b, tape = self.buffers, self.tape
+        self.at("update", "update")
         if optimiser.clip_norm is not None:
             parts = split(b.slots.trainable_size)
             partials = tape.floats(parts, itemsize=8)

@@ -6,6 +6,7 @@
 // Results cannot depend on the number of threads, because the table fixes how work is split.
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdlib>
@@ -70,10 +71,18 @@ struct Run {
     size_t scratch_bytes;
     std::unique_ptr<Progress[]> progress;
     std::atomic<bool> out_of_memory{false};
+    double* seconds = nullptr;    // where wanted: how long each phase took, as the caller saw it
+
+    // The caller's walk, which keeps the time.
+    void lead() {
+        if (seconds) began = std::chrono::steady_clock::now();
+        walk(seconds);
+    }
+    std::chrono::steady_clock::time_point began;
 
     // Every thread of the run walks all phases: takes parts while there are any, then waits for
     // the others' parts. A thread that comes late passes quickly over what is already done.
-    void walk() {
+    void walk(double* took = nullptr) {
         char* scratch = own_scratch.get(scratch_bytes);
         if (!scratch && scratch_bytes) out_of_memory = true;
         for (int64_t i = 0; i < phase_count; i++) {
@@ -92,6 +101,11 @@ struct Run {
                     breathe();
                 else
                     std::this_thread::yield();
+            }
+            if (took) {
+                const auto now = std::chrono::steady_clock::now();
+                took[i] = std::chrono::duration<double>(now - began).count();
+                began = now;
             }
         }
     }
@@ -142,7 +156,7 @@ class Pool {
             generation++;
         }
         if (helpers) posted.notify_all();
-        run.walk();
+        run.lead();
         std::unique_lock<std::mutex> lock(mutex);
         current = nullptr;
         seats = 0;
@@ -164,19 +178,21 @@ const int registered = pthread_atfork(nullptr, nullptr, start_anew_in_child);
 #define BEAK_EXPORT extern "C" __attribute__((visibility("default")))
 
 // Returns 0, or ENOMEM when scratch memory could not be had (then results are not to be used).
+// `seconds`: null, or room for how long each phase took.
 BEAK_EXPORT int64_t beak_run(const Call* calls, const Phase* phases, int64_t phase_count, int64_t threads,
-                             int64_t scratch_bytes) {
+                             int64_t scratch_bytes, double* seconds) {
     try {
         Run run{calls, phases, phase_count, static_cast<size_t>(scratch_bytes),
                 std::unique_ptr<Progress[]>(new Progress[phase_count > 0 ? phase_count : 1])};
+        run.seconds = seconds;
         if (threads <= 1) {
-            run.walk();
+            run.lead();
         } else {
             std::unique_lock<std::mutex> turn(pool->one_run_at_a_time, std::try_to_lock);
             if (turn.owns_lock())
                 pool->run(run, threads - 1);
             else
-                run.walk();    // another thread's run has the pool: go alone rather than wait
+                run.lead();    // another thread's run has the pool: go alone rather than wait
         }
         return run.out_of_memory ? ENOMEM : 0;
     } catch (const std::bad_alloc&) {
