@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sides import Settings
 from works import Work, batches_of
 
 from beak.engine.measure import answering, training_step
 from beak.engine.native import NativeEngine
 from beak.ops.kernel import instruction_set
+from sides import Settings
 
 
 def version() -> str:

@@ -8,12 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from sides import Settings
 from works import Work, batches_of
 
 from beak.network import layers
 from beak.network.initial import initial_parameters
 from beak.network.network import Network, Node
+from sides import Settings
 
 FUNCTIONS = {"relu": jax.nn.relu, "softmax": lambda x: jax.nn.softmax(x, axis=-1)}
 

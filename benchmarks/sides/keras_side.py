@@ -10,11 +10,11 @@ import os
 
 import keras
 import numpy as np
-from sides import Settings
 from works import Work, batches_of
 
 from beak.network import layers
 from beak.network.network import Network, Node
+from sides import Settings
 
 BACKEND = os.environ["KERAS_BACKEND"]
 

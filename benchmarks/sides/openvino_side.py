@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 
 import openvino
+from works import Work, batches_of
+
 from sides import Settings
 from sides.onnx_graph import onnx_model
-from works import Work, batches_of
 
 
 def version() -> str:

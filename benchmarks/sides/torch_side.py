@@ -13,10 +13,10 @@ import sys
 from collections.abc import Iterator
 
 import torch
-from sides import Step
 from works import Work, batches_of
 
 from beak.engine.torch import torch_steps
+from sides import Step
 
 COMPILES = (shutil.which("g++") or shutil.which("c++")) is not None
 WANTED = "BEAK_BENCH_NO_COMPILE" not in os.environ
