@@ -1,13 +1,15 @@
 # make demo: train on real digits and see what came of it.   make test: run the tests.
-# make check: linters, types, rooms.   make wheel: build a wheel.
+# make check: linters, types, rooms.   make wheel: build a wheel.   make bench: beside the peers.
 PYTHON ?= python3
 VENV := .venv
+BENCH := .venv-bench
+PEERS := torch==2.13.0 keras jax tensorflow-cpu onnx onnxruntime openvino
 BIN := $(VENV)/bin
 KERNELS := $(shell find src/beak -name '*.cc' -o -name '*.h')
 BUILD_FILES := pyproject.toml CMakeLists.txt constraints.txt $(KERNELS)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
-.PHONY: demo test check format wheel clean
+.PHONY: demo test check format wheel bench clean
 
 demo: $(VENV)/core
 	$(BIN)/beak train digits --out runs/demo --overwrite
@@ -31,6 +33,22 @@ wheel: $(VENV)/bin/python
 	@$(PIP) wheel --quiet --no-deps --wheel-dir dist .
 	@ls dist/beak-*.whl
 
+# One work: make bench ARGS='--only "train lecture"'.   As a table for a page: ARGS=--markdown
+bench: $(BENCH)/ready
+	$(BENCH)/bin/python benchmarks/peers.py $(ARGS)
+
+# A venv of its own; a peer that does not install here is left out, and peers.py says so.
+$(BENCH)/ready: $(VENV)/bin/python $(BUILD_FILES)
+	@echo "Installing beak and its peers into $(BENCH) ..."
+	@$(PYTHON) -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+		--constraint constraints.txt --editable .
+	@for peer in $(PEERS); do \
+		$(BENCH)/bin/python -m pip --disable-pip-version-check --no-input install --quiet $$peer \
+			|| echo "make: $$peer does not install here; it is left out"; \
+	done
+	@touch $@
+
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; beak needs Python 3.11 or newer"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -50,4 +68,4 @@ $(VENV)/dev: $(VENV)/bin/python $(BUILD_FILES)
 	@touch $(VENV)/core $@
 
 clean:
-	rm -rf $(VENV) build dist
+	rm -rf $(VENV) $(BENCH) build dist

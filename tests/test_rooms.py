@@ -78,3 +78,10 @@ def test_a_file_imports_only_what_its_room_may(path):
             assert name != f"beak.{room}", f"{path}: imports its own room's face"
         elif top not in sys.stdlib_module_names:
             assert top in outside, f"{path}: {room} may not import {top}"
+
+
+def test_of_the_engines_files_one_alone_imports_torch():
+    """The native engine must run where torch is not installed."""
+    engine = [path for path in sources() if room_of(path) == "engine"]
+    found = {path.name for path in engine if any(n.split(".")[0] == "torch" for n in imports(path))}
+    assert found == {"torch.py"}

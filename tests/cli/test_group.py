@@ -109,7 +109,7 @@ def test_a_failure_is_one_line_and_a_code(error, line, code):
     ("typed", "line"),
     [
         ("trian digits", "beak: no command 'trian'; did you mean 'train'? (beak --help)"),
-        ("xyzzy", "beak: no command 'xyzzy'; known: data, evaluate"),
+        ("xyzzy", "beak: no command 'xyzzy'; known: bench, data, evaluate"),
         ("train --epoch 3", "beak train: no option '--epoch'; did you mean '--epochs'?"),
         ("train --epochs three digits", "beak train: '--epochs': 'three' is not a whole number"),
         ("train --epochs 0 digits", "beak train: '--epochs': 0 is not in the range x>=1"),

@@ -21,7 +21,8 @@ struct Call {
 struct Phase {
     int64_t first, count, parts;
 };
-extern "C" int64_t beak_run(const Call*, const Phase*, int64_t phases, int64_t threads, int64_t scratch_bytes);
+extern "C" int64_t beak_run(const Call*, const Phase*, int64_t phases, int64_t threads, int64_t scratch_bytes,
+                            double* seconds = nullptr);
 
 namespace {
 

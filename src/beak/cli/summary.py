@@ -26,8 +26,21 @@ WIDE = 100
 @click.argument("what", metavar="RUN|NETWORK|FILE.json")
 @click.option("--input", "input_text", metavar="C,H,W", help="Input shape, for a network by name.")
 @click.option("--classes", type=click.IntRange(min=2), help="Classes, for a network by name.")
+@click.option("--plan", is_flag=True, help="Instead: the kernel calls that run it here.")
+@click.option(
+    "--batch", type=click.IntRange(min=1), metavar="N", help="With --plan: examples at a time (1)."
+)
+@click.option("--training", is_flag=True, help="With --plan: of a training step.")
 @json_option
-def summary(what: str, input_text: str | None, classes: int | None, as_json: bool) -> None:
+def summary(
+    what: str,
+    input_text: str | None,
+    classes: int | None,
+    plan: bool,
+    batch: int | None,
+    training: bool,
+    as_json: bool,
+) -> None:
     """A network layer by layer: shapes, parameters, work.
 
     WHAT is a run directory or model.safetensors, a network of the catalogue (beak networks), or a
@@ -36,7 +49,14 @@ def summary(what: str, input_text: str | None, classes: int | None, as_json: boo
     """
     from beak.network.summary import summarise
 
+    if not plan and (batch or training):
+        raise UsageError("--batch and --training go with --plan")
     network = find_network(what, shape(input_text), classes)
+    if plan:
+        from beak.cli.plan import show_plan
+
+        show_plan(network, batch or 1, training, as_json)
+        return
     told = summarise(network)
     if as_json:
         print_json(told.to_json())

@@ -271,6 +271,13 @@ class NativeEngine:
 
     # Plans.
 
+    def plan(self, purpose: Purpose, images: int) -> Plan:
+        """The plan for batches of so many images, for looking at and for measuring.
+
+        "train" comes after ``start_training``, whose loss it takes.
+        """
+        return self._plan(purpose, images, loss=self._loss if purpose == "train" else None)
+
     def _plan(
         self, purpose: Purpose, images: int, node: str | None = None, loss: Loss | None = None
     ) -> Plan:

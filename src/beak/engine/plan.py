@@ -78,6 +78,7 @@ class Plan:
         if purpose == "train":
             assert optimiser is not None
             touched = {name: own.touched for name, own in self.lowered.items()}
+            self.at("update", "update")
             update(self.tape, buffers, optimiser, touched)
         for tensor in self.kept():
             self.tape.keep(tensor)
@@ -106,6 +107,12 @@ class Plan:
             self.prepared_for = version
         self.table.run(threads)
 
+    def at(self, node: str, way: str) -> None:
+        """Say for which node, and on which way, the next calls are emitted."""
+        for tape in (self.tape, self.context.preparation):
+            if tape is not None:
+                tape.node, tape.way = node, way
+
     def _forward(self) -> None:
         network, tape, images = self.network, self.tape, self.images
         if isinstance(network.nodes[0].layer, Embedding):
@@ -114,6 +121,7 @@ class Plan:
             height, width, channels = dimensions(network.input)
         self.staging = tape.tensor(images, height, width, channels)
         self.outputs["input"] = self.staging
+        self.at("input", "forward")
         if channels > 1 and height * width > 1:
             self.outputs["input"] = tape.like(self.staging)
             tape.emit(
@@ -132,6 +140,7 @@ class Plan:
                 self.lowered[node.name] = Lowered(inputs[0], lambda dy, wanted: [dy])
                 continue
             fused = self.fusions.at.get(node.name, Fused())
+            self.at(node.name, "forward")
             lowered = LOWER[type(node.layer)](self.context, node, inputs, fused)
             self.lowered[node.name] = lowered
             self.outputs[node.name] = lowered.output
@@ -149,6 +158,7 @@ class Plan:
         return logits
 
     def _loss(self, loss: Loss) -> Tensor:
+        self.at("loss", "forward")
         rows, classes = self.images, self.logits.count // self.images
         self.labels = np.zeros(rows, np.int32)
         self.losses, self.correct = np.zeros(rows), np.zeros(rows, np.uint8)
@@ -192,6 +202,7 @@ class Plan:
         for node in reversed(network.nodes):
             if node.name not in arriving:
                 continue
+            self.at(node.name, "backward")
             dy = total(self.tape, arriving.pop(node.name))
             own = self.lowered[node.name]
             if start is None and network.classifies and node is network.nodes[-1]:

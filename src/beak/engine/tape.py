@@ -80,6 +80,8 @@ class Entry:
     kernel: Kernel
     parts: int
     values: dict[str, Tensor | Array | float | None]
+    node: str = ""
+    way: str = "forward"
 
 
 @dataclass
@@ -87,6 +89,10 @@ class Tape:
     """Collects calls; ``build`` makes them a table."""
 
     entries: list[Entry] = field(default_factory=list)
+    node: str = ""
+    """For which node calls are emitted now ("input", "loss", "update" stand for no node)."""
+    way: str = "forward"
+    """"forward", "backward" or "update"."""
 
     def tensor(
         self,
@@ -125,7 +131,7 @@ class Tape:
                     value.block.first = len(self.entries)
                 value.block.last = len(self.entries)
         kernel = table if isinstance(table, Kernel) else choose(table)
-        self.entries.append(Entry(kernel, max(1, parts), values))
+        self.entries.append(Entry(kernel, max(1, parts), values, self.node, self.way))
 
     def keep(self, tensor: Tensor) -> None:
         """Let a tensor's contents stand until the table's end, from its beginning."""

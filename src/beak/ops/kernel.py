@@ -115,16 +115,26 @@ class Table:
         self._scratch = max((call.kernel.scratch_bytes(call.args) for call in calls), default=0)
         self._run = executor().beak_run
         self._run.restype = INT
-        self._run.argtypes = (POINTER, POINTER, INT, INT, INT)
+        self._run.argtypes = (POINTER, POINTER, INT, INT, INT, POINTER)
 
     def run(self, threads: int = 1) -> None:
         """Run every phase; raises MemoryError when scratch memory cannot be had."""
+        self._start(threads, None)
+
+    def timed(self, threads: int = 1) -> np.ndarray[Any, Any]:
+        """Run every phase; how long each took, in seconds, as the calling thread saw it."""
+        seconds = np.zeros(len(self.phases))
+        self._start(threads, seconds.ctypes.data)
+        return seconds
+
+    def _start(self, threads: int, seconds: int | None) -> None:
         status = self._run(
             ctypes.addressof(self._calls),
             ctypes.addressof(self._phases),
             len(self.phases),
             threads,
             self._scratch,
+            seconds,
         )
         if status:
             raise MemoryError("no memory left for the kernels' scratch space")

@@ -102,7 +102,9 @@ struct Run {
     // Every thread of the run walks all phases: takes parts while there are any, then waits for
     // the others' parts. A thread that comes late passes quickly over what is already done.
     // Returns false, with nothing done, where there is no memory for this thread's scratch.
-    bool walk() {
+    // `seconds`: null, or room for how long each phase took, as this thread saw it.
+    bool walk(double* seconds = nullptr) {
+        auto began = std::chrono::steady_clock::now();
         char* scratch = own_scratch.get(scratch_bytes);
         if (!scratch && scratch_bytes) return false;
         for (int64_t i = 0; i < phase_count; i++) {
@@ -120,6 +122,11 @@ struct Run {
                 wake_sleepers();
             else
                 wait_for_end(phase, p);
+            if (seconds) {
+                const auto now = std::chrono::steady_clock::now();
+                seconds[i] = std::chrono::duration<double>(now - began).count();
+                began = now;
+            }
         }
         return true;
     }
@@ -176,7 +183,7 @@ class Pool {
     std::mutex one_run_at_a_time;
 
     // Returns false where the calling thread itself could not have scratch memory.
-    bool run(Run& run, int64_t helpers) {
+    bool run(Run& run, int64_t helpers, double* seconds) {
         {
             std::lock_guard<std::mutex> lock(mutex);
             while (static_cast<int64_t>(workers.size()) < helpers) {
@@ -192,7 +199,7 @@ class Pool {
             generation++;
         }
         for (int64_t i = 0; i < helpers; i++) posted.notify_one();
-        const bool walked = run.walk();
+        const bool walked = run.walk(seconds);
         std::unique_lock<std::mutex> lock(mutex);
         current = nullptr;
         seats = 0;
@@ -215,14 +222,15 @@ const int registered = pthread_atfork(nullptr, nullptr, start_anew_in_child);
 #define BEAK_EXPORT extern "C" __attribute__((visibility("default")))
 
 // Returns 0, or ENOMEM when scratch memory could not be had (then results are not to be used).
+// `seconds`: null, or room for how long each phase took.
 BEAK_EXPORT int64_t beak_run(const Call* calls, const Phase* phases, int64_t phase_count, int64_t threads,
-                             int64_t scratch_bytes) {
+                             int64_t scratch_bytes, double* seconds) {
     try {
         Run run(calls, phases, phase_count, static_cast<size_t>(scratch_bytes));
-        if (threads <= 1) return run.walk() ? 0 : ENOMEM;
+        if (threads <= 1) return run.walk(seconds) ? 0 : ENOMEM;
         std::unique_lock<std::mutex> turn(pool->one_run_at_a_time, std::try_to_lock);
         // While another thread's run has the pool: go alone rather than wait.
-        const bool walked = turn.owns_lock() ? pool->run(run, threads - 1) : run.walk();
+        const bool walked = turn.owns_lock() ? pool->run(run, threads - 1, seconds) : run.walk(seconds);
         return walked ? 0 : ENOMEM;
     } catch (const std::bad_alloc&) {
         return ENOMEM;

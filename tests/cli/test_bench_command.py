@@ -1,0 +1,98 @@
+"""`beak bench` and `beak summary --plan`: what they count, and what they answer wrong calls."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from beak.cli.bench import torch_rates
+from beak.cli.group import run
+from beak.cli.plan import quantity
+from beak.network.catalogue import make_network
+
+
+def answer(capsys, *typed: str) -> str:
+    assert run(typed) == 0
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def without_torch(monkeypatch):
+    """A bench that must do without PyTorch, as the core does."""
+    import importlib.util
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "torch" else found(name)
+    )
+
+
+def test_the_bench_for_programs_counts_every_layer(capsys, without_torch):
+    typed = "bench lecture --batch 4 --threads 1 --seconds 0.05 --json"
+    said = json.loads(answer(capsys, *typed.split()))
+    assert (said["batch"], said["threads"]) == (4, 1)
+    for way, flops in (("train", 9_531_900), ("forward", 3_278_700)):
+        one = said[way]
+        rate, share = one["examples_per_second"], one["share_of_peak"]
+        assert rate > 0
+        assert share == pytest.approx(rate * flops / said["peak"])
+        assert sum(layer["operations"] for layer in one["layers"]) == 4 * flops
+        assert one["torch"] is None
+    names = [layer["layer"] for layer in said["train"]["layers"]]
+    assert names == ["conv1 + pool1", "conv2 + pool2", "dense1", "dense2", "loss", "update"]
+
+
+def test_the_bench_for_people_names_the_layers_and_the_missing_peer(capsys, without_torch):
+    said = answer(
+        capsys, *["bench", "linear", "--batch", "2", "--threads", "1", "--seconds", "0.02"]
+    )
+    assert "dense1" in said
+    assert "PyTorch is not installed" in said
+
+
+def test_pytorch_runs_beside_at_its_better_layout():
+    pytest.importorskip("torch")
+    found = torch_rates(make_network("lenet5", (1, 12, 12), 3), 2, 1, 0.02)
+    assert set(found) == {"train", "forward"}
+    assert all(one["rate"] > 0 for one in found.values())
+    assert found["train"]["setting"].startswith("eager channels_")
+
+
+def test_the_plan_tells_kernels_sizes_bytes_and_operations(capsys):
+    said = answer(capsys, "summary", "lecture", "--plan", "--batch", "2", "--json")
+    rows = [json.loads(line) for line in said.splitlines()]
+    first = next(row for row in rows if row["way"] == "forward")
+    assert first["layer"] == "conv1 + pool1"
+    assert first["kernel"].startswith("pooled_")
+    assert (first["sizes"]["images"], first["sizes"]["in_h"]) == (2, 28)
+    assert first["operations"] == 2 * 2 * 152_100
+    read, written = 2 * 28 * 28, 2 * 13 * 13 * 25
+    assert first["bytes"] >= 4 * (read + written)
+    assert sum(row["operations"] for row in rows) == 2 * 3_278_700
+
+
+def test_the_plan_of_a_training_step_ends_with_the_update(capsys):
+    said = answer(capsys, "summary", "lecture", "--plan", "--training")
+    lines = [line.split()[0] for line in said.splitlines() if line.strip()]
+    assert lines.index("[forward]") < lines.index("[backward]") < lines.index("[update]")
+    assert "adam" in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "line"),
+    [
+        ("summary lecture --batch 4", "--batch and --training go with --plan"),
+        ("bench lectur", "did you mean 'lecture'"),
+        ("bench lecture --batch 0", "--batch"),
+    ],
+)
+def test_wrong_calls_are_answered_in_one_line(typed, line, capsys):
+    assert run(typed.split()) == 2
+    said = capsys.readouterr().err
+    assert line in said
+    assert said.count("\n") == 1
+
+
+def test_quantities_are_short():
+    assert [quantity(n) for n in (0, 999, 1234, 5.6e9)] == ["0", "999", "1.23 K", "5.6 G"]
