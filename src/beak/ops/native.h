@@ -20,7 +20,11 @@
 #define BEAK_EXPORT extern "C" __attribute__((visibility("default")))
 #define BEAK_KERNEL(name, Args) \
     BEAK_EXPORT void name(const Args* args, int64_t part, int64_t parts, [[maybe_unused]] char* scratch)
+#if defined(__clang__)
+#define UNROLL _Pragma("unroll")
+#else
 #define UNROLL _Pragma("GCC unroll 32")
+#endif
 
 namespace {
 

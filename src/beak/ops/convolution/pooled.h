@@ -95,14 +95,38 @@ inline bool has_nan(vec v) {
     return found;
 }
 
+// Lane i becomes lane index[i] of v, counted modulo the lanes. (Clang has no __builtin_shuffle.)
+inline vec shuffle(vec v, ivec index) {
+#if !defined(__clang__)
+    return __builtin_shuffle(v, index);
+#elif defined(__AVX512F__)
+    return (vec)_mm512_permutexvar_ps((__m512i)index, (__m512)v);
+#elif defined(__AVX2__)
+    return (vec)_mm256_permutevar8x32_ps((__m256)v, (__m256i)index);
+#else
+    vec out{};
+    UNROLL for (int i = 0; i < LANES; i++) out[i] = v[index[i] & (LANES - 1)];
+    return out;
+#endif
+}
+
 // Winners' bytes to and from lanes. (g++ 12 takes __builtin_convertvector apart, byte by byte.)
 typedef uint8_t bytes_of_vec __attribute__((vector_size(LANES * 4)));
 typedef int64_t wide_lanes __attribute__((vector_size(LANES * 4)));
 
+inline bytes_of_vec shuffle_bytes(bytes_of_vec v, bytes_of_vec from) {
+#if defined(__clang__)
+    bytes_of_vec out{};
+    UNROLL for (int i = 0; i < LANES * 4; i++) out[i] = v[from[i]];
+    return out;
+#else
+    return __builtin_shuffle(v, from);
+#endif
+}
 inline void store_winners(uint8_t* to, ivec winner) {
     bytes_of_vec low_bytes{};
     UNROLL for (int i = 0; i < LANES; i++) low_bytes[i] = static_cast<uint8_t>(4 * i);
-    const bytes_of_vec packed = __builtin_shuffle((bytes_of_vec)winner, low_bytes);
+    const bytes_of_vec packed = shuffle_bytes((bytes_of_vec)winner, low_bytes);
     memcpy(to, &packed, LANES);
 }
 inline ivec load_winners(const uint8_t* from) {
@@ -112,7 +136,7 @@ inline ivec load_winners(const uint8_t* from) {
     memcpy(&v, from, LANES);
     return __builtin_convertvector(v, ivec);
 #else
-    bytes_of_vec repeated, spread;
+    bytes_of_vec repeated, spread{};
     if constexpr (LANES == 8) {
         int64_t all;
         memcpy(&all, from, 8);
@@ -123,20 +147,25 @@ inline ivec load_winners(const uint8_t* from) {
         repeated = (bytes_of_vec)(ivec{} + all);
     }
     UNROLL for (int i = 0; i < LANES * 4; i++) spread[i] = static_cast<uint8_t>(i / 16 * 16 + i / 4 % 8);
-    return (ivec)__builtin_shuffle(repeated, spread) & 0xff;
+    return (ivec)shuffle_bytes(repeated, spread) & 0xff;
 #endif
 }
 
 // Four rows of four floats, exchanged with their columns.
 typedef float quad __attribute__((vector_size(16)));
+#if defined(__clang__)
+#define SHUFFLE_QUADS __builtin_shufflevector
+#else
 typedef int32_t iquad __attribute__((vector_size(16)));
+#define SHUFFLE_QUADS(a, b, ...) __builtin_shuffle(a, b, iquad{__VA_ARGS__})
+#endif
 inline void transpose_quads(const float* from, int64_t from_step, float* to, int64_t to_step) {
     quad r[4];
     UNROLL for (int i = 0; i < 4; i++) memcpy(&r[i], from + i * from_step, 16);
-    const quad a = __builtin_shuffle(r[0], r[1], iquad{0, 4, 1, 5}), b = __builtin_shuffle(r[0], r[1], iquad{2, 6, 3, 7});
-    const quad c = __builtin_shuffle(r[2], r[3], iquad{0, 4, 1, 5}), d = __builtin_shuffle(r[2], r[3], iquad{2, 6, 3, 7});
-    const quad out[4] = {__builtin_shuffle(a, c, iquad{0, 1, 4, 5}), __builtin_shuffle(a, c, iquad{2, 3, 6, 7}),
-                         __builtin_shuffle(b, d, iquad{0, 1, 4, 5}), __builtin_shuffle(b, d, iquad{2, 3, 6, 7})};
+    const quad a = SHUFFLE_QUADS(r[0], r[1], 0, 4, 1, 5), b = SHUFFLE_QUADS(r[0], r[1], 2, 6, 3, 7);
+    const quad c = SHUFFLE_QUADS(r[2], r[3], 0, 4, 1, 5), d = SHUFFLE_QUADS(r[2], r[3], 2, 6, 3, 7);
+    const quad out[4] = {SHUFFLE_QUADS(a, c, 0, 1, 4, 5), SHUFFLE_QUADS(a, c, 2, 3, 6, 7),
+                         SHUFFLE_QUADS(b, d, 0, 1, 4, 5), SHUFFLE_QUADS(b, d, 2, 3, 6, 7)};
     UNROLL for (int i = 0; i < 4; i++) memcpy(to + i * to_step, &out[i], 16);
 }
 

@@ -39,7 +39,7 @@ void add_few(const PooledShape& s, const float* dy, const uint8_t* winners, cons
             bias_sum += g;
             UNROLL for (int h = 0; h < HIGH; h++)
                 UNROLL for (int w = 0; w < WIDE; w++)
-                    sum[h][w] += __builtin_shuffle(load(place + h * pitch + w * 4), winner) * g;
+                    sum[h][w] += shuffle(load(place + h * pitch + w * 4), winner) * g;
         }
     }
     UNROLL for (int h = 0; h < HIGH; h++)
