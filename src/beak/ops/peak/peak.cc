@@ -24,6 +24,7 @@ BEAK_KERNEL(fma_peak, FmaArgs) {
         UNROLL for (int i = 0; i < CHAINS; i++) chains[i] = chains[i] * factor + step;
     vec sum{};
     UNROLL for (int i = 0; i < CHAINS; i++) sum += chains[i];
+    (void)parts;
     store(a.sums + part * 16, sum);
     a.done[part] = 2.0 * CHAINS * LANES * static_cast<double>(a.rounds);
 }
