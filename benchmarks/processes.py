@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import statistics
@@ -38,7 +39,11 @@ class Ended:
 
 
 def run(command: list[str], env: dict[str, str]) -> Ended:
-    """Run to the end; CalledProcessError with the last lines where it fails."""
+    """Run to the end; RuntimeError with the last words where it fails.
+
+    The kernel's peak begins with what this process held when it started the other: it must stay
+    small, and torch is not imported here.
+    """
     began = time.perf_counter()
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, stdout=out, stderr=errors, env=env)
@@ -58,11 +63,10 @@ def process_lines(
 ) -> Iterator[dict[str, Any]]:
     """A line: both sides in turns, beak and PyTorch. The ratio is how many times beak is better."""
     try:
-        import torch
-    except ImportError:
+        version = f"PyTorch {importlib.metadata.version('torch').partition('+')[0]}"
+    except importlib.metadata.PackageNotFoundError:
         say(f"{name}: PyTorch not installed: left out")
         return
-    version = f"PyTorch {torch.__version__.partition('+')[0]}"
     with tempfile.TemporaryDirectory() as folder:
         env = {**os.environ, "BEAK_CACHE": f"{folder}/cache"}
         if name in MEMORY:
