@@ -2,6 +2,9 @@
 // walks over channels, and exponential functions that are right to a few units in the last place.
 #pragma once
 #include "native.h"
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#endif
 
 namespace {
 
@@ -39,6 +42,20 @@ inline ivec select(ivec mask, ivec yes, ivec no) { return mask ? yes : no; }
 inline vec magnitude(vec x) { return (vec)((ivec)x & 0x7fffffff); }
 inline vec with_sign_of(vec size, vec sign) {
     return (vec)(((ivec)size & 0x7fffffff) | ((ivec)sign & static_cast<int32_t>(0x80000000u)));
+}
+
+// a * b + c, rounded once where the CPU can. For sums of two products: left alone, the compiler
+// fuses the one here and the other there, and equal sums differ between two copies of the code.
+inline vec multiply_add(vec a, vec b, vec c) {
+#if defined(__AVX512F__)
+    return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__)
+    return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+    return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+    return a * b + c;
+#endif
 }
 
 inline ivec lane_numbers() {

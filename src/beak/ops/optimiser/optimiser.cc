@@ -57,7 +57,8 @@ inline void follow(const Args& a, int64_t begin, int64_t end) {
     const float keep = static_cast<float>(a.settings[AVERAGE_DECAY]);
     const float take = static_cast<float>(1.0 - a.settings[AVERAGE_DECAY]);
     by_lanes(begin, end, [&](int64_t i, int64_t n) {
-        store_some(a.average + i, keep * load_some(a.average + i, n) + take * load_some(a.parameters + i, n), n);
+        const vec part = keep * load_some(a.average + i, n);
+        store_some(a.average + i, multiply_add(broadcast(take), load_some(a.parameters + i, n), part), n);
     });
 }
 
@@ -67,7 +68,7 @@ inline void sgd_step(const Args& a, int64_t begin, int64_t end) {
     const float decay = static_cast<float>(a.decay), momentum = static_cast<float>(a.momentum);
     by_lanes(begin, end, [&](int64_t i, int64_t n) {
         const vec p = load_some(a.parameters + i, n);
-        vec step = scale * load_some(a.gradient + i, n) + decay * p;
+        vec step = multiply_add(broadcast(decay), p, scale * load_some(a.gradient + i, n));
         if (a.moment) {
             const vec m = momentum * load_some(a.moment + i, n) + step;
             store_some(a.moment + i, m, n);
@@ -94,10 +95,10 @@ inline void adam_step(const Args& a, int64_t begin, int64_t end) {
     const float rest1 = static_cast<float>(1.0 - a.beta1), rest2 = static_cast<float>(1.0 - a.beta2);
     by_lanes(begin, end, [&](int64_t i, int64_t n) {
         const vec p = load_some(a.parameters + i, n);
-        const vec g = scale * load_some(a.gradient + i, n) + decay * p;
+        const vec g = multiply_add(broadcast(decay), p, scale * load_some(a.gradient + i, n));
         const vec before = load_some(a.moment1 + i, n);
         const vec m = before + rest1 * (g - before);
-        const vec v = beta2 * load_some(a.moment2 + i, n) + rest2 * g * g;
+        const vec v = multiply_add(rest2 * g, g, beta2 * load_some(a.moment2 + i, n));
         store_some(a.moment1 + i, m, n);
         store_some(a.moment2 + i, v, n);
         store_some(a.parameters + i, shrink * p - rate * m / (root * square_root(v) + epsilon), n);
