@@ -8,6 +8,7 @@
 // behind the last filter are written but mean nothing.
 #pragma once
 #include "tile.h"
+#include "transpose.h"
 #include "vectors.h"
 
 namespace {
@@ -149,24 +150,6 @@ inline ivec load_winners(const uint8_t* from) {
     UNROLL for (int i = 0; i < LANES * 4; i++) spread[i] = static_cast<uint8_t>(i / 16 * 16 + i / 4 % 8);
     return (ivec)shuffle_bytes(repeated, spread) & 0xff;
 #endif
-}
-
-// Four rows of four floats, exchanged with their columns.
-typedef float quad __attribute__((vector_size(16)));
-#if defined(__clang__)
-#define SHUFFLE_QUADS __builtin_shufflevector
-#else
-typedef int32_t iquad __attribute__((vector_size(16)));
-#define SHUFFLE_QUADS(a, b, ...) __builtin_shuffle(a, b, iquad{__VA_ARGS__})
-#endif
-inline void transpose_quads(const float* from, int64_t from_step, float* to, int64_t to_step) {
-    quad r[4];
-    UNROLL for (int i = 0; i < 4; i++) memcpy(&r[i], from + i * from_step, 16);
-    const quad a = SHUFFLE_QUADS(r[0], r[1], 0, 4, 1, 5), b = SHUFFLE_QUADS(r[0], r[1], 2, 6, 3, 7);
-    const quad c = SHUFFLE_QUADS(r[2], r[3], 0, 4, 1, 5), d = SHUFFLE_QUADS(r[2], r[3], 2, 6, 3, 7);
-    const quad out[4] = {SHUFFLE_QUADS(a, c, 0, 1, 4, 5), SHUFFLE_QUADS(a, c, 2, 3, 6, 7),
-                         SHUFFLE_QUADS(b, d, 0, 1, 4, 5), SHUFFLE_QUADS(b, d, 2, 3, 6, 7)};
-    UNROLL for (int i = 0; i < 4; i++) memcpy(to + i * to_step, &out[i], 16);
 }
 
 }    // namespace
