@@ -109,7 +109,7 @@ class Work:
         return self.call(
             FORWARD[0], weight=to_panels(self.w), **self.sizes(), groups=1, bands=1,
             window_h=self.k, window_w=self.k, stride_h=1, stride_w=1, dilation_h=1, dilation_w=1,
-            spread_h=1, spread_w=1,
+            spread_h=1, spread_w=1, y_step=1, y_row=self.out, y_image=self.out**2,
         )  # fmt: skip
 
     def winograd4(self) -> Table:
