@@ -135,6 +135,13 @@ NETWORKS = {
         (32, 12, 12),
         head(Conv2D(32, 3, padding=1, activation="relu"), GlobalMaxPool()),
     ),
+    "one gradient for two": (
+        (3, 8),
+        head(Conv1D(4, 1, name="b"), Conv1D(4, 1, name="a", inputs=("input",)),
+             Add(inputs=("a", "b")), Conv1D(5, 3, activation="relu"), GlobalMaxPool(name="m"),
+             GlobalAvgPool(name="q", inputs=("a",)), Concat(inputs=("m", "q"))),
+    ),
+    "answers in places": ((2, 5, 4), [Conv2D(3, 2), Flatten(), Activation("softmax")]),
     "words": ((13,), head(*words_and_windows())),
     "words twice": (
         (9,),
