@@ -499,6 +499,24 @@ def test_inputs_of_another_shape_are_refused():
         engine.forward(np.zeros((2, 9, 9), np.float32))
 
 
+@pytest.mark.parametrize("make", [NativeEngine, ReferenceEngine])
+def test_what_no_loss_or_gradient_can_be_of_is_refused_in_one_line(make):
+    engine = make(network_of("plain"))
+    maps = make(Network((2, 4, 4), [Conv2D(3, 1)]))
+    x, label = np.zeros((1, 2, 4, 4), np.float32), np.zeros(1, np.int32)
+    with pytest.raises(ShapeError, match=r"answers with \(3, 4, 4\), a class for each"):
+        maps.loss_gradients(x, label, Loss(), randomness(1))
+    with pytest.raises(ShapeError, match=r"gradient of shape \(1, 3\) came, \(1, 3, 4, 4\) was"):
+        maps.gradients(x, np.zeros((1, 3), np.float32))
+    none = inputs_for(engine.network, 0)
+    with pytest.raises(ShapeError, match="a batch of no examples came"):
+        engine.gradients(none, np.zeros((0, CLASSES), np.float32))
+    with pytest.raises(ShapeError, match="a batch of no examples came"):
+        engine.loss_gradients(none, label[:0], Loss(), randomness(0))
+    with pytest.raises(UsageError, match="call start_training first"):
+        engine.train_step(inputs_for(engine.network, 1), label, 0.1, randomness(1))
+
+
 def test_labels_outside_the_classes_are_refused():
     network = network_of("plain")
     engine = NativeEngine(network)
