@@ -350,8 +350,11 @@ def test_the_catalogue_learns_as_the_reference_does(name):
     result, found = native.loss_gradients(x, labels, Loss(), randomness(3))
     wanted, truth = reference.loss_gradients(x, labels, Loss(), randomness(3))
     assert result.loss == pytest.approx(wanted.loss, rel=1e-4)
-    for parameter in truth.parameters:
-        close(found.parameters[parameter], truth.parameters[parameter], parameter, 1e-3)
+    # As a whole, not number by number: in a deep network a unit that is nearly zero may be cut by
+    # the ReLU in float32 and not in float64, which moves a few of its filter's gradients a little.
+    for parameter, wanted_gradient in truth.parameters.items():
+        off = np.linalg.norm(found.parameters[parameter] - wanted_gradient)
+        assert off <= 1e-3 * np.linalg.norm(wanted_gradient) + 1e-6, parameter
 
 
 def trained(threads, steps=8, name="norms", batch=37):
@@ -411,6 +414,16 @@ def test_a_stopped_training_goes_on_to_the_same_bytes():
     assert state["step"] == 8
     for key, value in other.training_state().items():
         np.testing.assert_array_equal(value, state[key])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_answer_is_the_same_bytes_alone_and_in_any_company(name):
+    network = network_of(name)
+    native, _ = pair(network)
+    x = inputs_for(network, 21)
+    whole = native.forward(x)
+    for begin, end in ((0, 1), (20, 21), (3, 12)):
+        np.testing.assert_array_equal(native.forward(x[begin:end]), whole[begin:end])
 
 
 def test_an_answer_does_not_depend_on_the_rest_of_its_batch():
