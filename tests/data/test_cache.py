@@ -224,6 +224,19 @@ def test_an_index_that_lies_is_refused(tmp_path):
             open_store(path)
 
 
+def test_a_store_that_is_replaced_while_it_is_opened_stays_whole(tmp_path, monkeypatch):
+    path, newer, original = tmp_path / "a.beak", tmp_path / "b.beak", store_room._index
+    write_store(path, {}, {"x": np.arange(10)})
+    write_store(newer, {}, {"x": np.arange(10) * 3})
+
+    def replaced(file, size):
+        newer.replace(path)
+        return original(file, size)
+
+    monkeypatch.setattr(store_room, "_index", replaced)
+    np.testing.assert_array_equal(open_store(path).arrays["x"], np.arange(10))
+
+
 def test_large_arrays_are_checked_in_blocks(tmp_path, monkeypatch):
     monkeypatch.setattr(store_room, "BLOCK", 1000)
     values = np.random.default_rng(0).integers(0, 256, (77, 91), dtype=np.uint8)

@@ -57,7 +57,7 @@ def open_store(path: Path) -> Store:
             info, sections = index["info"], index["sections"]
             if not isinstance(info, dict) or not isinstance(sections, dict):
                 raise DamagedStoreError("its index is not as written")
-            arrays = {name: _section(path, file, size, told) for name, told in sections.items()}
+            arrays = {name: _section(file, size, told) for name, told in sections.items()}
         return Store(info, arrays)
     except (OSError, DamagedStoreError) as error:
         if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
@@ -87,7 +87,7 @@ def _index(file: IO[bytes], size: int) -> Any:
     return json.loads(text)
 
 
-def _section(path: Path, file: IO[bytes], size: int, told: Any) -> Array:
+def _section(file: IO[bytes], size: int, told: Any) -> Array:
     shape = tuple(told["shape"])
     if told["type"] not in TYPES or any(type(n) is not int or n < 0 for n in shape):
         raise DamagedStoreError("its index is not as written")
@@ -104,7 +104,8 @@ def _section(path: Path, file: IO[bytes], size: int, told: Any) -> Array:
             raise DamagedStoreError("its content is damaged")
     if not count:
         return np.empty(shape, dtype)
-    return np.memmap(path, dtype, "r", place, shape)
+    # of the open file, not of its path: another process may put a new one there meanwhile
+    return np.memmap(file, dtype, "r", place, shape)
 
 
 class StoreWriter:
