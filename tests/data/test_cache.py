@@ -1,6 +1,7 @@
 import errno
 import os
 import shutil
+import tempfile
 import time
 
 import numpy as np
@@ -145,10 +146,72 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(class_folders, cache, 
     assert list((cache / "pictures").iterdir()) == []
 
 
-def test_a_cache_folder_that_cannot_be_written_is_one_clear_line(class_folders, tmp_path):
+def save_npz(folder):
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    folder.mkdir()
+    np.savez(folder / "set.npz", x=pixels, y=np.arange(40) % 2)
+    return folder / "set.npz"
+
+
+def kept_notes(dataset):
+    return [f.text for f in dataset.report.notes if "cannot write the cache" in f.text]
+
+
+@pytest.mark.parametrize("kind", ["folders", "arrays"])
+def test_where_the_cache_cannot_be_written_it_goes_on_and_says_so(
+    class_folders, tmp_path, monkeypatch, kind
+):
+    folder = class_folders({"cat": 30, "dog": 30})
+    source = folder if kind == "folders" else save_npz(tmp_path / "arrays")
+    wanted = content(load_dataset(source))
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataError, match="cannot write the cache"):
-        load_dataset(class_folders({"cat": 30, "dog": 30}), cache_dir=tmp_path / "file")
+    (tmp_path / "aside").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "aside"))
+    dataset = load_dataset(source, cache_dir=tmp_path / "file")
+    (told,) = kept_notes(dataset)
+    assert "Not a directory; choose another folder with BEAK_CACHE; until then" in told
+    assert "was made again" not in lines(dataset)
+    assert list((tmp_path / "aside").iterdir()) == []
+    assert isinstance(dataset.parts["train"].inputs.base, np.memmap)
+    assert content(dataset) == wanted
+
+
+def test_where_nothing_at_all_can_be_written_is_one_clear_line(
+    class_folders, tmp_path, monkeypatch
+):
+    folder = class_folders({"cat": 30, "dog": 30})
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match="cannot write the cache in .*file.*BEAK_CACHE") as error:
+        load_dataset(folder, cache_dir=tmp_path / "file")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["pictures", "arrays", "manifests"])
+def test_a_folder_in_place_of_a_cache_file_is_answered(class_folders, tmp_path, cache, kind):
+    folder = class_folders({"cat": 30, "dog": 30})
+    source = save_npz(tmp_path / "arrays") if kind == "arrays" else folder
+    wanted = content(load_dataset(source))
+    (path,) = (cache / kind).iterdir()
+    path.unlink()
+    path.mkdir()
+    dataset = load_dataset(source)
+    (told,) = kept_notes(dataset)
+    assert f"{path.name} is a folder" in told
+    assert "was made again" not in lines(dataset)
+    assert content(dataset) == wanted
+    assert [p.name for p in (cache / kind).iterdir()] == [path.name]
+
+
+def test_a_cache_that_can_only_be_read_is_used(class_folders, decoded, cache):
+    folder = class_folders({"cat": 30, "dog": 30})
+    wanted = content(load_dataset(folder))
+    shutil.rmtree(cache / "manifests")
+    (cache / "manifests").write_text("in the way")
+    dataset = load_dataset(folder)
+    assert len(decoded) == 1
+    assert len(kept_notes(dataset)) == 1
+    assert content(dataset) == wanted
 
 
 def test_progress_counts_to_the_end(class_folders):

@@ -77,7 +77,7 @@ def build_store(
     last = manifest.info.get("store")
     if isinstance(last, str) and last != path.name and "/" not in last:
         with contextlib.suppress(OSError):
-            (cache / "pictures" / last).unlink()
+            (path.parent / last).unlink()
 
 
 GONE = b"gone"

@@ -14,6 +14,7 @@ from beak.data.assemble import Examples
 from beak.data.build import FRAMES, GREY, SEE_THROUGH, TURNED, Progress, build_store
 from beak.data.decode import Decoded, decode_file
 from beak.data.found import Found
+from beak.data.kept import made_store
 from beak.data.manifest import Manifest, file_key
 from beak.data.report import NOTE, WARNING, Finding
 from beak.data.spec import InputSpec
@@ -71,6 +72,7 @@ def decoded_files(
     path = cache / "pictures" / f"{_store_name(manifest, spec)}.beak"
     findings = list(found.findings)
     store = None
+    again: list[Finding] = []
     try:
         store = open_store(path)
         rows = _rows(store, manifest.keys)
@@ -79,14 +81,17 @@ def decoded_files(
     except FileNotFoundError:
         pass
     except (DamagedStoreError, KeyError) as error:
-        findings.append(Finding(NOTE, f"the cache {path.name} was made again: {error}"))
+        again = [Finding(NOTE, f"the cache {path.name} was made again: {error}")]
         store = None
+    unkept: list[Finding] = []
     if store is None:
-        build_store(path, found, manifest, spec, cache, threads, progress)
-        store = open_store(path)
+        store, unkept = made_store(
+            path, lambda to: build_store(to, found, manifest, spec, cache, threads, progress)
+        )
         rows = _rows(store, manifest.keys)
         manifest.note(store=path.name)
-    manifest.save()
+        findings += unkept or again
+    findings += [] if unkept else manifest.save()
     good = np.flatnonzero(rows >= 0)
     bad = unreadable(found, manifest.keys, store.info["problems"], np.flatnonzero(rows < 0))
     if bad:

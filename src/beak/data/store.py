@@ -40,6 +40,10 @@ class DamagedStoreError(Exception):
     """The file is not what was written; the text says how."""
 
 
+class UnwritableError(DataError):
+    """Nothing can be written at this place, full disks aside; another place may do."""
+
+
 @dataclass(frozen=True)
 class Store:
     """An opened file: what was said about it, and its arrays (memory-mapped, read-only)."""
@@ -111,7 +115,8 @@ def _section(file: IO[bytes], size: int, told: Any) -> Array:
 class StoreWriter:
     """Writes a store piece by piece; what is not finished leaves nothing behind.
 
-    Use as a context manager. Raises DataError, one line, when the disk is full or closed.
+    Use as a context manager. Raises DataError, one line, when the disk is full, UnwritableError
+    when nothing can be written there at all.
     """
 
     def __init__(self, path: Path, expected: int = 0) -> None:
@@ -132,6 +137,8 @@ class StoreWriter:
             self._file.write(bytes(64))
             if self._expected and hasattr(os, "posix_fallocate"):
                 self._reserve()
+            if self.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{self.path.name} is a folder")
         except OSError as error:
             self._drop()
             raise self._told(error) from None
@@ -156,11 +163,14 @@ class StoreWriter:
             self._beside.unlink()
 
     def _told(self, error: OSError) -> DataError:
-        why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
+        place = f"cannot write the cache in {self.path.parent}"
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return UnwritableError(
+                f"{place}: {error.strerror}; choose another folder with BEAK_CACHE"
+            )
         need = f" (about {self._expected >> 20} MiB are needed)" if self._expected >> 20 else ""
         return DataError(
-            f"cannot write the cache in {self.path.parent}: {why}{need}; make room, or choose "
-            "another folder with BEAK_CACHE"
+            f"{place}: the disk is full{need}; make room, or choose another folder with BEAK_CACHE"
         )
 
     def start(self, name: str, dtype: str, row_shape: tuple[int, ...]) -> None:
