@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from beak.data.assemble import channel_sums
-from beak.data.decode import Decoded, decode_file
+from beak.data.decode import DAMAGED_NOTES, Decoded, decode_file
 from beak.data.found import Found
 from beak.data.manifest import NOTHING, Manifest
 from beak.data.pictures import fit
@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 """Called with how many pictures are done and how many there are."""
 
 CHUNK = 256
-SEE_THROUGH, GREY, FRAMES, TURNED = 1, 2, 4, 8
+SEE_THROUGH, GREY, FRAMES, TURNED, UNSURE = 1, 2, 4, 8, 16
 
 
 def build_store(
@@ -120,6 +120,7 @@ def _flags(picture: Decoded) -> int:
         GREY: picture.pixels.shape[2] == 1,
         FRAMES: "frames" in told,
         TURNED: "upright" in told,
+        UNSURE: DAMAGED_NOTES in picture.notes,
     }
     return sum(bit for bit, there in seen.items() if there)
 

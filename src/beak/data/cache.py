@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from beak.data.assemble import Examples
-from beak.data.build import FRAMES, GREY, SEE_THROUGH, TURNED, Progress, build_store
+from beak.data.build import FRAMES, GREY, SEE_THROUGH, TURNED, UNSURE, Progress, build_store
 from beak.data.decode import Decoded, decode_file
 from beak.data.found import Found
 from beak.data.kept import made_store
@@ -164,6 +164,7 @@ def _flag_findings(flags: Array, rows: Array, spec: InputSpec) -> list[Finding]:
     told = {SEE_THROUGH: f"have see-through places, filled with {spec.background}"}
     told[FRAMES] = "have several frames: the first is taken"
     told[TURNED] = "are turned upright as their cameras noted"
+    told[UNSURE] = "have damaged notes of their cameras: they are taken as they lie"
     if spec.shape[0] == 3:
         told[GREY] = "are grey among coloured ones: their channel is used three times"
     findings = []
