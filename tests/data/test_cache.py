@@ -219,6 +219,17 @@ def test_progress_counts_to_the_end(class_folders):
     load_dataset(class_folders({"a": 200, "b": 200}), progress=lambda *done: seen.append(done))
     assert seen[-1] == (400, 400)
     assert len(seen) > 1
+    assert all(whole == 400 for _, whole in seen)
+
+
+def test_looking_through_a_large_tree_is_told(class_folders):
+    folder, seen = class_folders({"a": 20, "b": 20}), []
+    for sub in "xyz":
+        (folder / "a" / sub).mkdir()
+        for i in range(700):
+            (folder / "a" / sub / f"{i}.txt").touch()
+    load_dataset(folder, progress=lambda *done: seen.append(done))
+    assert seen == [(23 + 1400, 0), (23 + 2100, 0), (40, 40)]
 
 
 def test_an_interrupted_writer_leaves_nothing(tmp_path):

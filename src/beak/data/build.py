@@ -22,7 +22,8 @@ from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]
 Progress = Callable[[int, int], None]
-"""Called with how many pictures are done and how many there are."""
+"""Called with how many pictures are done and how many there are; while they are still looked for,
+with how many entries of folders were seen, and 0."""
 
 CHUNK = 256
 SEE_THROUGH, GREY, FRAMES, TURNED, UNSURE = 1, 2, 4, 8, 16

@@ -101,7 +101,7 @@ def load_dataset(
     (``size``: side or (height, width); ``channels``; ``fit``) follows from the data and is said in
     the report. ``spec`` and ``labels`` of a trained network make inputs and labels as it knows
     them. ``strict``: a warning of the report is an error. ``progress(done, all)`` is called while
-    pictures are decoded or files downloaded.
+    pictures are decoded or files downloaded, ``progress(seen, 0)`` while they are looked for.
 
     Raises UsageError for a source that is not there, DataError for one that cannot be used.
     """
@@ -135,7 +135,9 @@ def load_dataset(
         if files:
             return _arrays(path.resolve().name, path, files, lambda: idx_parts(files), None, wishes)
         found = find_tables(path)
-        return _files(path, examples_of(found) if found else find_folders(path), wishes)
+        return _files(
+            path, examples_of(found) if found else find_folders(path, wishes.progress), wishes
+        )
     if path.suffix.lower() == ".npz":
         return _arrays(path.name, path, [path], lambda: npz_parts(path), None, wishes)
     if path.suffix.lower() in ENDINGS:
