@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from beak.data import array_cache as array_room
 from beak.data import build as build_room
 from beak.data import cache as cache_room
 from beak.data import store as store_room
@@ -203,13 +204,18 @@ def test_a_folder_in_place_of_a_cache_file_is_answered(class_folders, tmp_path, 
     assert [p.name for p in (cache / kind).iterdir()] == [path.name]
 
 
-def test_a_cache_that_can_only_be_read_is_used(class_folders, decoded, cache):
+@pytest.mark.parametrize("kind", ["folders", "arrays"])
+def test_where_only_the_list_of_files_cannot_be_written_the_cache_is_used(
+    class_folders, tmp_path, cache, monkeypatch, kind
+):
     folder = class_folders({"cat": 30, "dog": 30})
-    wanted = content(load_dataset(folder))
+    source = folder if kind == "folders" else save_npz(tmp_path / "arrays")
+    wanted = content(load_dataset(source))
     shutil.rmtree(cache / "manifests")
     (cache / "manifests").write_text("in the way")
-    dataset = load_dataset(folder)
-    assert len(decoded) == 1
+    monkeypatch.setattr(cache_room, "build_store", None)
+    monkeypatch.setattr(array_room, "_build", None)
+    dataset = load_dataset(source)
     assert len(kept_notes(dataset)) == 1
     assert content(dataset) == wanted
 
