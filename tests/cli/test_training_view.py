@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from beak.cli.telling import recipe_lines
 from beak.cli.training import JsonView, TrainingView
@@ -119,3 +121,17 @@ def test_a_terminal_gets_a_bar_that_goes_away(colours, capsys, monkeypatch):
     assert "loss 0.700" in said
     assert said.count("\x1b[2K") >= 1  # the bar's line is cleared
     assert ("\x1b[1;36m" in said) == (colours is not None)
+
+
+def test_a_terminal_shows_what_comes_before_the_first_event(monkeypatch):
+    shown = []
+    view = TrainingView()
+    monkeypatch.setattr(view, "bar", lambda: SimpleNamespace(update=lambda t: shown.append(str(t))))
+    view.progress(1423, 0)
+    assert shown == []
+    view.console = Console(force_terminal=True)
+    view.progress(1423, 0)
+    view.progress(3, 4)
+    assert shown[0] == " looking for pictures: 1,423 files seen"
+    assert shown[1].startswith(" getting the data ready ")
+    assert shown[1].endswith(" 75 %")

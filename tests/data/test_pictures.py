@@ -105,6 +105,17 @@ def test_cameras_orientation_is_obeyed(orientation):
     assert bool(notes) == (orientation > 1)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+@pytest.mark.parametrize(("noted", "damaged"), [(b"Exif\0\0garbage", True), (None, False)])
+def test_damaged_notes_of_the_camera_are_said(kind, noted, damaged):
+    exif = Image.Exif()
+    exif[0x0110] = "a camera that says nothing of turning"
+    data = saved(Image.fromarray(COLOURS), format=kind, exif=noted or exif)
+    found, notes = load_raw(data, spec(height=8, width=8))
+    assert found.shape == (3, 8, 8)
+    assert notes == (("its camera's notes are damaged: it is taken as it lies",) if damaged else ())
+
+
 def test_pad_fits_the_whole_picture_in_and_fills_the_rest():
     wide = np.full((10, 20), 200, np.uint8)
     found = load(wide, spec(1, 8, 8, "pad", 7))[0]

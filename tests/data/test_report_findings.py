@@ -59,6 +59,15 @@ def test_the_same_picture_in_another_kind_of_file_is_a_copy(class_folders, pictu
     assert finding(load_dataset(folder), "exact copies").text.startswith("1 examples")
 
 
+def test_pictures_with_damaged_notes_of_their_cameras_are_counted(class_folders, picture):
+    folder = class_folders({"cat": 30, "dog": 30})
+    picture(5).save(folder / "cat" / "x.jpg", exif=b"Exif\0\0garbage")
+    for _ in range(2):  # decoded, and from the cache
+        told = finding(load_dataset(folder), "damaged notes")
+        assert told.text.startswith("1 pictures have damaged notes of their cameras")
+        assert told.level == "note"
+
+
 def test_folds_test_every_example_once(class_folders):
     dataset = load_dataset(class_folders({"cat": 33, "dog": 57}))
     folds = dataset.folds(5)

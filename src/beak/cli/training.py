@@ -92,9 +92,13 @@ class TrainingView:
         self.fact("input", event["input"])
 
     def progress(self, done: int, total: int) -> None:
-        """Move the bar of what comes before the first event: downloading, decoding."""
-        if self.console.is_terminal and total:
+        """Move the bar of what comes before the first event: looking, downloading, decoding."""
+        if not self.console.is_terminal:
+            return
+        if total:
             self.bar().update(waiting("getting the data ready", done / total))
+        else:
+            self.bar().update(f" looking for pictures: {how_many(done, 'file')} seen")
 
     def show_note(self, event: Event) -> None:
         """A line among the others."""
