@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from beak.cli.telling import recipe_lines
+from beak.cli.train import next_lines
 from beak.cli.training import JsonView, TrainingView
 from beak.train.recipe import Recipe, with_values
 
@@ -119,3 +121,25 @@ def test_a_terminal_gets_a_bar_that_goes_away(colours, capsys, monkeypatch):
     assert "loss 0.700" in said
     assert said.count("\x1b[2K") >= 1  # the bar's line is cleared
     assert ("\x1b[1;36m" in said) == (colours is not None)
+
+
+def test_what_to_type_next_is_never_cut():
+    run = Path("runs/my photos")
+    beside = next_lines("beak", run, 90)
+    assert [line[:42].rstrip() for line in beside] == [
+        "   beak predict 'runs/my photos' PICTURE",
+        "   beak evaluate 'runs/my photos' SOURCE",
+        "   beak summary 'runs/my photos'",
+        "   'runs/my photos/report.html'",
+    ]
+    assert [line[42:] for line in beside[::3]] == [
+        "what it sees in pictures of yours",
+        "curves, classes and mistakes",
+    ]
+    assert next_lines("beak", run, max(map(len, beside))) == beside
+    narrow = next_lines("beak", run, max(map(len, beside)) - 1)
+    assert narrow[:2] == [
+        "   what it sees in pictures of yours:",
+        "     beak predict 'runs/my photos' PICTURE",
+    ]
+    assert len(narrow) == 8

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -128,7 +129,7 @@ def load_dataset(
     if is_run(path):
         raise UsageError(
             f"{name}: a run (a trained network), not a source of examples; "
-            f"to go on with it: beak train --resume {name}"
+            f"to go on with it: beak train --resume {quote(name)}"
         )
     if path.is_dir():
         files = idx_files(path)
