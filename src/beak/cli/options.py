@@ -15,6 +15,15 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="For programs: one JSON object a line, nothing else."
 )
+input_option = click.option(
+    "--input", "input_text", metavar="C,H,W", help="Input shape, for a network by name."
+)
+classes_option = click.option(
+    "--classes",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Classes, for a network by name.",
+)
 threads_option = click.option(
     "--threads",
     type=click.IntRange(min=1),
@@ -31,10 +40,13 @@ data_dir_option = click.option(
 
 def command(function: Function) -> click.Command:
     """A command of beak, with ``--traceback``."""
-    traceback = click.option(
-        "--traceback", is_flag=True, expose_value=False, help="Show where an error arose."
+    made = click.command(context_settings={"show_default": True})(function)
+    made.params.append(
+        click.Option(
+            ["--traceback"], is_flag=True, expose_value=False, help="Show where an error arose."
+        )
     )
-    return click.command(context_settings={"show_default": True})(traceback(function))
+    return made
 
 
 def shape(text: str | None) -> tuple[int, ...] | None:
