@@ -16,8 +16,9 @@ RECIPE = with_values(Recipe(), {"augmentation.rotate": 10, "loss.label_smoothing
 EVENTS = (
     {"event": "data", "name": "photos", "labels": ["cat", "dog"], "input": "32x32 pixels",
      "examples": {"train": 61, "validation": 7, "test": 12}, "shape": [3, 32, 32],
-     "findings": [{"level": "note", "text": "80 examples of 2 classes", "files": []},
-                  {"level": "note", "text": "colour; input: 32x32 pixels", "files": []},
+     "findings": [{"level": "summary", "text": "80 examples of 2 classes", "files": []},
+                  {"level": "note", "text": "colour", "files": []},
+                  {"level": "summary", "text": "input: 32x32 pixels", "files": []},
                   {"level": "warning", "text": "2 files are no pictures", "files": ["a", "b"]}]},
     {"event": "warning", "text": "2 files are no pictures: a, b"},
     {"event": "start", "run": "runs/a", "network": "resnet8", "why": "resnet8: few examples",
