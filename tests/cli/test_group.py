@@ -130,6 +130,21 @@ def test_a_wrong_call_is_answered_in_one_line(typed, line, capsys):
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("typed", "where"),
+    [
+        (["evaluate", "runs/a", ""], "an argument"),
+        (["predict", "", "cat.jpg"], "an argument"),
+        (["train", "photos", "--out", "", "--epochs", "1"], "'--out'"),
+        (["train", "photos", "--recipe="], "'--recipe'"),
+    ],
+)
+def test_an_empty_word_is_not_taken_for_the_present_directory(typed, where, capsys):
+    assert run(typed) == 2
+    said = f"beak {typed[0]}: {where} is empty: a variable without a value? "
+    assert capsys.readouterr().err == f"{said}(beak {typed[0]} --help)\n"
+
+
 def test_a_folder_typed_as_a_command_is_answered_with_train(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("my photos").mkdir()
