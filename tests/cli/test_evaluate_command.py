@@ -9,7 +9,7 @@ from beak.cli.console import make_console
 from beak.cli.evaluate import MOST_CLASSES, confusions, show_evaluation
 from beak.cli.group import run
 from beak.data.dataset import Part
-from beak.data.spec import InputSpec
+from beak.data.picture_spec import PictureSpec
 from beak.runs.evaluate import Evaluation, evaluate
 
 LABELS = ("ash", "birch", "cedar")
@@ -28,7 +28,7 @@ def evaluation(
 
     pictures = np.zeros((len(truth), 1, 2, 2), np.uint8)
     part = Part(pictures, np.array(truth, np.int32), [f"tree {i}.png" for i in range(len(truth))])
-    return evaluate(Sure(), part, InputSpec("pictures", (1, 2, 2)), labels)
+    return evaluate(Sure(), part, PictureSpec("pictures", (1, 2, 2)), labels)
 
 
 def shown(found: Evaluation, capsys) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from beak.cli.examples import Example, caption, fitting_in_a_row, pick_examples, show_examples
-from beak.data.spec import InputSpec
+from beak.data.picture_spec import PictureSpec
 from beak.errors import DataError
 from beak.network.layers import Dense, Flatten
 from beak.network.network import Network
@@ -41,7 +41,7 @@ def model():
     network = Network((1, 4, 4), [Flatten(), Dense(3, activation="softmax")])
     weight = np.repeat(np.array([[-1.0], [1.0], [0.0]], np.float32), 16, axis=1)
     parameters = {"dense1.weight": weight, "dense1.bias": np.array([-4, 0, -99], np.float32)}
-    return Model(network, InputSpec("pictures", (1, 4, 4)), LABELS, parameters)
+    return Model(network, PictureSpec("pictures", (1, 4, 4)), LABELS, parameters)
 
 
 def test_examples_come_with_their_own_labels_and_answers(source, model):
