@@ -114,6 +114,15 @@ def test_the_page_says_what_was_trained_and_how_good_it_is(data):
         assert said in text.replace("\u00a0", " "), said
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0.2, "less than a second"), (1.4, "1 s"), (119.4, "119 s"), (150, "2 min"), (9000, "2.5 h")],
+)
+def test_the_page_says_how_long_it_took(data, seconds, said):
+    data = dataclasses.replace(data, seconds=seconds)
+    assert f"epochs in {said}" in Page(report_html(data)).text.replace("\u00a0", " ")
+
+
 def test_the_page_needs_nothing_from_outside(data):
     page = report_html(data)
     assert not re.search(r"https?:|//[a-z]|@import|url\(|<script|<link|<iframe", page)
