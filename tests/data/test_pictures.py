@@ -30,17 +30,21 @@ GRADIENT = np.stack(np.meshgrid(np.arange(8) * 30, np.arange(8) * 20), -1).astyp
 COLOURS = np.concatenate([GRADIENT, 255 - GRADIENT[:, :, :1]], axis=2)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG"])
-@pytest.mark.parametrize("mode", ["L", "RGB", "P", "RGBA", "1", "CMYK"])
+MODES = {
+    "PNG": ("L", "RGB", "P", "RGBA", "1"),
+    "BMP": ("L", "RGB", "P", "RGBA", "1"),
+    "TIFF": ("L", "RGB", "P", "RGBA", "1", "CMYK"),
+    "WEBP": ("RGB", "RGBA"),
+    "GIF": ("L", "RGB", "P", "RGBA", "1"),
+    "JPEG": ("L", "RGB", "1", "CMYK"),
+}
+
+
+@pytest.mark.parametrize(("kind", "mode"), [(k, mode) for k in MODES for mode in MODES[k]])
 def test_every_kind_of_file_and_mode_becomes_the_same_picture(kind, mode):
     original = Image.fromarray(COLOURS)
     picture = original.convert(mode)
-    if kind == "WEBP" and mode in ("1", "CMYK", "L", "P"):
-        pytest.skip("WebP has colour only")
-    try:
-        data = saved(picture, format=kind, **({"lossless": True} if kind == "WEBP" else {}))
-    except (OSError, ValueError):
-        pytest.skip(f"{kind} cannot hold {mode}")
+    data = saved(picture, format=kind, **({"lossless": True} if kind == "WEBP" else {}))
     wanted = np.asarray(picture.convert("RGB")).transpose(2, 0, 1).astype(int)
     found = load(data, spec()).astype(int)
     lossy = kind == "JPEG" or (kind == "GIF" and mode == "RGBA")

@@ -6,8 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from beak.cli.console import count, make_console, percent, print_json
-from beak.cli.options import command, json_option, shape, threads_option
+from beak.cli.console import count, how_many, make_console, percent, print_json
+from beak.cli.options import (
+    classes_option,
+    command,
+    input_option,
+    json_option,
+    shape,
+    threads_option,
+)
 from beak.cli.summary import find_network
 
 if TYPE_CHECKING:
@@ -22,8 +29,8 @@ WAYS = {"train": "training", "forward": "answers"}
 
 @command
 @click.argument("what", metavar="[RUN|NETWORK|FILE.json]", default="lecture")
-@click.option("--input", "input_text", metavar="C,H,W", help="Input shape, for a network by name.")
-@click.option("--classes", type=click.IntRange(min=2), help="Classes, for a network by name.")
+@input_option
+@classes_option
 @click.option(
     "--batch", type=click.IntRange(min=1), default=BATCH, metavar="N", help="Examples at a time."
 )
@@ -47,6 +54,8 @@ def bench(
 ) -> None:
     """How fast a network runs here: training, answers, each layer.
 
+    RUN, NETWORK or FILE.json as in beak summary; left out, it is the lecture's network.
+
     The share of the peak is of what the cores can multiply and add at most; layers count as dense
     work, so that kernels that save work can pass 100 %. PyTorch runs beside where it is installed,
     eager, in its better layout. Close other programs first.
@@ -69,8 +78,8 @@ def bench(
         return
     console = make_console()
     console.print(
-        f"{what}, {count(batch)} at a time, {threads} threads, {machine['instruction_set']}, "
-        f"peak {peak / 1e9:.0f} GFLOPS\n"
+        f"{what}, {count(batch)} at a time, {how_many(threads, 'thread')}, "
+        f"{machine['instruction_set']}, peak {peak / 1e9:.0f} GFLOPS\n"
     )
     console.print(rates_table(speeds, peers, peak))
     console.print()

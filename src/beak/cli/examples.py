@@ -95,12 +95,12 @@ def fitting_in_a_row(width: int) -> int:
     return min(6, max(1, (width - 2) // (SIDE + GAP)))
 
 
-def caption(example: Example) -> Text:
-    """'7 99.8 %', or 'not 7 but 1' in red where the answer is wrong."""
+def caption(example: Example) -> list[Text]:
+    """'✓ 7', '99.8 %', or in red '✗ 7', 'is 1' where the answer is wrong."""
     from rich.text import Text
 
     predicted, label = plain(example.predicted), plain(example.label)
     if example.predicted != example.label:
-        return Text(f"✗ {predicted}, is {label}", "bad")
+        return [Text(f"✗ {predicted}", "bad"), Text(f"is {label}", "bad")]
     sure = percent(example.probabilities[example.predicted])
-    return Text.assemble((f"✓ {predicted}", "good"), (f"  {sure}", "dim"))
+    return [Text(f"✓ {predicted}", "good"), Text(sure, "dim")]

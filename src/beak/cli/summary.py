@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from beak.cli.console import count, make_console, print_json, sizes
-from beak.cli.options import command, json_option, shape
+from beak.cli.options import classes_option, command, input_option, json_option, shape
 from beak.cli.paths import nearest_path
 from beak.errors import UsageError, did_you_mean
 
@@ -24,8 +24,8 @@ WIDE = 100
 
 @command
 @click.argument("what", metavar="RUN|NETWORK|FILE.json")
-@click.option("--input", "input_text", metavar="C,H,W", help="Input shape, for a network by name.")
-@click.option("--classes", type=click.IntRange(min=2), help="Classes, for a network by name.")
+@input_option
+@classes_option
 @click.option("--plan", is_flag=True, help="Instead: the kernel calls that run it here.")
 @click.option(
     "--batch", type=click.IntRange(min=1), metavar="N", help="With --plan: examples at a time (1)."
@@ -43,9 +43,10 @@ def summary(
 ) -> None:
     """A network layer by layer: shapes, parameters, work.
 
-    WHAT is a run directory or model.safetensors, a network of the catalogue (beak networks), or a
-    network written as JSON. "fully connected" is how many parameters it would take to compute the
-    same map with every input joined to every output, and how many times more that is.
+    RUN is a run directory or its model.safetensors, NETWORK a name of the catalogue (beak
+    networks), FILE.json a network written as JSON. "fully connected" is how many parameters it
+    would take to compute the same map with every input joined to every output, and how many times
+    more that is.
     """
     from beak.network.summary import summarise
 

@@ -139,7 +139,7 @@ def stopped(run: str | None) -> RunError:
     """What Ctrl-C answers where the training itself does not."""
     if run is None:
         return RunError("stopped before the training began")
-    return RunError(f"stopped; go on with: beak train --resume {run}")
+    return RunError(f"stopped; go on with: beak train --resume {shlex.quote(run)}")
 
 
 def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
@@ -158,17 +158,28 @@ def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
             data_dir=options["data_dir"] or data.get("directory") or None,
             threads=options["threads"],
         )
-    beak, path = program(), shlex.quote(str(run.path))
     console.print(" next", style="label")
+    for line in next_lines(program(), run.path, console.width):
+        console.print(line, soft_wrap=True)
+
+
+def next_lines(beak: str, run: Path, width: int) -> list[str]:
+    """What can be typed now and what for: side by side, or one under the other where that is wide.
+
+    What is typed is never cut: it can be copied.
+    """
+    path = shlex.quote(str(run))
     rows = (
         (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),
-        (f"{path}/report.html", "curves, classes and mistakes"),
+        (shlex.quote(str(run / "report.html")), "curves, classes and mistakes"),
     )
-    width = max(len(typed) for typed, _ in rows)
-    for typed, why in rows:
-        console.print(f"   {typed:{width}}  {why}", no_wrap=True)
+    longest = max(len(typed) for typed, _ in rows)
+    beside = [f"   {typed:{longest}}  {why}" for typed, why in rows]
+    if max(map(len, beside)) <= width:
+        return beside
+    return [line for typed, why in rows for line in (f"   {why}:", f"     {typed}")]
 
 
 def program() -> str:

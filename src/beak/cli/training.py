@@ -87,7 +87,7 @@ class TrainingView:
         self.fact("data", f"{event['name']}: {total}, {how_many(len(labels), 'label')}")
         self.fact("", shortened(labels, 12), "dim")
         self.fact("", ", ".join(f"{count(n)} {name}" for name, n in parts.items()), "dim")
-        for text in new_notes(event):
+        for text in (f["text"] for f in event["findings"] if f["level"] == "note"):
             self.fact("", text, "dim")
         self.fact("input", event["input"])
 
@@ -198,14 +198,6 @@ class TrainingView:
         row.add_column(overflow="fold")
         row.add_row("", name, Text(text, style))
         self.console.print(row)
-
-
-def new_notes(event: Event) -> list[str]:
-    """The notes on the data that say more than the lines above; warnings are events."""
-    notes = [f["text"] for f in event["findings"] if f["level"] == "note"]
-    total = str(sum(event["examples"].values()))
-    notes = [text.removesuffix(f"; input: {event['input']}") for text in notes]
-    return [text for text in notes if not text.replace(",", "").startswith(total)]
 
 
 def tested(test: Event | None) -> str:

@@ -96,7 +96,8 @@ def decoded_files(
     good = np.flatnonzero(rows >= 0)
     bad = unreadable(found, manifest.keys, store.info["problems"], np.flatnonzero(rows < 0))
     if bad:
-        text = f"{len(bad)} files cannot be used and are left out"
+        what = "file cannot be used and is" if len(bad) == 1 else "files cannot be used and are"
+        text = f"{len(bad):,} {what} left out"
         findings.append(Finding(WARNING, text, tuple(why for _, why in bad)))
     findings += _flag_findings(store.arrays["flags"], rows[good], spec)
     return Examples(
@@ -172,5 +173,5 @@ def _flag_findings(flags: Array, rows: Array, spec: PictureSpec) -> list[Finding
     for bit, text in told.items():
         count = int(((mine & bit) > 0).sum())
         if count:
-            findings.append(Finding(NOTE, f"{count} pictures {text}"))
+            findings.append(Finding(NOTE, f"{count:,} pictures {text}"))
     return findings

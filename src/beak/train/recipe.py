@@ -223,8 +223,11 @@ def read_file(path: str | Path) -> dict[str, Any]:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such recipe file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not readable as a recipe: {error}") from None
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise RecipeError(f"{path}: not readable as a recipe: {why}") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: not readable as a recipe: not a text in UTF-8") from None
     return read_values(text, str(path))
 
 

@@ -207,7 +207,7 @@ def _baseline(ready: Prepared, session: Session) -> dict[str, Any]:
 
 def _report(ready: Prepared, directory: RunDirectory, outcome: Outcome, seconds: float) -> None:
     history = directory.read_history()
-    notes = ready.dataset.report.lines()
+    notes = ready.dataset.report.lines(summary=False)
     if "folds" in outcome.model.info.get("test", {}):
         test = outcome.model.info["test"]
         each = ", ".join(f"{100 * accuracy:.1f}" for accuracy in test["folds"])
