@@ -51,6 +51,22 @@ def test_the_bench_for_people_names_the_layers_and_the_missing_peer(capsys, with
     assert "PyTorch is not installed" in said
 
 
+def test_exact_leaves_out_the_kernels_that_save_terms(capsys):
+    typed = ["summary", "resnet8", "--input", "3,32,32", "--plan", "--json"]
+    for more in ([], ["--training"]):
+        kernels = [
+            {
+                json.loads(line)["kernel"]
+                for line in answer(capsys, *typed, *more, *exact).split("\n")
+                if line
+            }
+            for exact in ([], ["--exact"])
+        ]
+        assert any("winograd" in kernel for kernel in kernels[0])
+        assert not any("winograd" in kernel or "fold" in kernel for kernel in kernels[1])
+    assert run(["summary", "resnet8", "--exact"]) == 2
+
+
 def test_pytorch_runs_beside_at_its_better_layout():
     pytest.importorskip("torch")
     found = torch_rates(make_network("lenet5", (1, 12, 12), 3), 2, 1, 0.02)
@@ -82,7 +98,7 @@ def test_the_plan_of_a_training_step_ends_with_the_update(capsys):
 @pytest.mark.parametrize(
     ("typed", "line"),
     [
-        ("summary lecture --batch 4", "--batch and --training go with --plan"),
+        ("summary lecture --batch 4", "--batch, --training and --exact go with --plan"),
         ("bench lectur", "did you mean 'lecture'"),
         ("bench lecture --batch 0", "--batch"),
     ],

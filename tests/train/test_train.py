@@ -87,6 +87,28 @@ def test_the_recipe_that_is_written_makes_the_same_run_again(begin, tmp_path):
     assert weights(again.path) == weights(run.path)
 
 
+def test_an_exact_run_keeps_it_in_its_recipe_and_resumes_with_it(
+    begin, dataset, kind, tmp_path, monkeypatch
+):
+    wide = Network(
+        (1, 8, 8), [Conv2D(16, 3), Conv2D(16, 3), Flatten(), Dense(2, activation="softmax")]
+    )
+    asked = {"network": wide, "baseline": False}
+    made, make = [], single.make_engine
+
+    def noted(*given, **options):
+        made.append(options["exact"])
+        return make(*given, **options)
+
+    monkeypatch.setattr(single, "make_engine", noted)
+    begin(tmp_path / "whole", exact=True, **asked)
+    assert RunDirectory(tmp_path / "whole").read_recipe().count("exact = true") == 1
+    stopped(monkeypatch, 4, begin, tmp_path / "run", exact=True, **asked)
+    resume(tmp_path / "run", source=dataset, listen=None, threads=1, engine=kind)
+    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+    assert all(made)
+
+
 def test_two_runs_with_one_seed_are_the_same_file_at_any_thread_count(dataset, kind, tmp_path):
     for name, threads in (("one", 1), ("three", 3)):
         options = {"network": "dense", "listen": None, "engine": kind, **BRIEF}

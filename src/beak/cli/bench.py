@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beak.cli.console import count, make_console, percent, print_json
-from beak.cli.options import command, json_option, shape, threads_option
+from beak.cli.options import command, exact_option, json_option, shape, threads_option
 from beak.cli.summary import find_network
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ WAYS = {"train": "training", "forward": "answers"}
     help="How long each speed is measured.",
 )
 @threads_option
+@exact_option
 @json_option
 def bench(
     what: str,
@@ -43,6 +44,7 @@ def bench(
     batch: int,
     seconds: float,
     threads: int | None,
+    exact: bool,
     as_json: bool,
 ) -> None:
     """How fast a network runs here: training, answers, each layer.
@@ -59,7 +61,7 @@ def bench(
     threads = threads or default_threads()
     peak = fma_peak(threads)
     speeds = {
-        way: measure(network, batch, way, threads=threads, seconds=seconds)
+        way: measure(network, batch, way, threads=threads, seconds=seconds, exact=exact)
         for way in ("train", "forward")
     }
     peers = torch_rates(network, batch, threads, seconds)

@@ -21,6 +21,9 @@ threads_option = click.option(
     metavar="N",
     help="How many threads compute (all cores).",
 )
+exact_option = click.option(
+    "--exact", is_flag=True, help="Direct sums: no Winograd, no folded norms; slower."
+)
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),

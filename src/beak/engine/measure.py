@@ -97,13 +97,14 @@ def measure(
     *,
     threads: int | None = None,
     seconds: float = 2.0,
+    exact: bool = False,
 ) -> Speed:
     """Run a network on random examples for about so many seconds.
 
     ``purpose``: "train" or "forward". Batches above 128 are answered in pieces, and the layers'
-    times are those of one piece.
+    times are those of one piece. ``exact``: as for ``make_engine``.
     """
-    engine = NativeEngine(network, threads=threads)
+    engine = NativeEngine(network, threads=threads, exact=exact)
     batches = [example_batch(network, images, seed) for seed in range(4)]
     step = (training_step if purpose == "train" else answering)(engine, batches)
     took = seconds_a_step(step, seconds / 2)

@@ -44,8 +44,11 @@ class NativeEngine:
         parameters: Mapping[str, Array] | None = None,
         seed: int = 0,
         threads: int | None = None,
+        exact: bool = False,
     ) -> None:
+        """``exact``: every number is the sum of its terms (no Winograd, no folded norms)."""
         self.network = network
+        self.exact = exact
         self.threads = threads or default_threads()
         self.slots = place_parameters(network, orders(network))
         size = self.slots.trainable_size
@@ -287,6 +290,7 @@ class NativeEngine:
                 node=node,
                 loss=loss,
                 optimiser=self._optimiser,
+                exact=self.exact,
             )
             if plan.bytes > self._arena.size:
                 self._plans.clear()

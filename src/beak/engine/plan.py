@@ -25,7 +25,8 @@ Purpose = Literal["forward", "activations", "gradients", "loss", "train"]
 class Plan:
     """Lower a network; then ``bind`` it to an arena and ``run`` the table.
 
-    ``node``: whose output is differentiated ("gradients"); None is the logits.
+    ``node``: whose output is differentiated ("gradients"); None is the logits. ``exact``: direct
+    kernels on weights as they are.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Plan:
         node: str | None = None,
         loss: Loss | None = None,
         optimiser: Optimiser | None = None,
+        exact: bool = False,
     ) -> None:
         self.network, self.buffers, self.images = network, buffers, images
         self.purpose = purpose
@@ -53,7 +55,7 @@ class Plan:
             self.stream,
             self.examples,
             training=purpose in ("loss", "train"),
-            direct=purpose == "activations",
+            direct=exact or purpose == "activations",
             goes_back=purpose not in ("forward", "activations"),
             preparation=None if purpose in ("loss", "train") else Tape(),
         )
@@ -61,7 +63,7 @@ class Plan:
         self.outputs: dict[str, Tensor] = {}
         self.fusions = Fusions()
         if purpose != "activations":
-            self.fusions = fuse(network, fold_norms=purpose == "forward")
+            self.fusions = fuse(network, fold_norms=purpose == "forward" and not exact)
         if node is not None and self.fusions.hides(node):
             self.fusions = Fusions()
         self._forward()

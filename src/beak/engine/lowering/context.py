@@ -46,9 +46,7 @@ class Context:
     goes_back: bool = True
     """Whether backward follows, so that what it needs is kept."""
     direct: bool = False
-    """Direct kernels only, so that every number is the sum of its terms."""
-    exact: bool = False
-    """No kernel whose error is above float32's usual one (F(4x4,3x3))."""
+    """Direct kernels only, so that every number is the sum of its terms: no Winograd."""
     preparation: Tape | None = None
     """Calls that depend on parameters alone and run only when these have changed; None in
     training, where they change with each step and such calls stand in the tape itself."""

@@ -108,7 +108,7 @@ def _slides_by_winograd(c: Context, shape: Shape) -> bool:
     )
     window, out = shape["window_w"], shape["out_w"]
     return (
-        not (c.direct or c.exact)
+        not c.direct
         and plain
         and shape["in_h"] == shape["window_h"] == shape["out_h"] == 1
         and 2 <= window <= 5
