@@ -51,6 +51,18 @@ def test_the_bench_for_people_names_the_layers_and_the_missing_peer(capsys, with
     assert "PyTorch is not installed" in said
 
 
+def test_more_threads_than_cores_are_cut_with_a_line(capsys, monkeypatch, without_torch):
+    from beak.ops import kernel
+
+    monkeypatch.setattr(kernel, "default_threads", lambda: 2)
+    typed = ["bench", "linear", "--batch", "2", "--seconds", "0.02", "--json", "--threads"]
+    assert run([*typed, "5000"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["threads"] == 2
+    assert said.err == "note: --threads 5000: there are 2 cores here, so 2 compute\n"
+    assert json.loads(answer(capsys, *typed, "1"))["threads"] == 1
+
+
 def test_exact_leaves_out_the_kernels_that_save_terms(capsys):
     typed = ["summary", "resnet8", "--input", "3,32,32", "--plan", "--json"]
     for more in ([], ["--training"]):

@@ -15,9 +15,23 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="For programs: one JSON object a line, nothing else."
 )
+
+
+def _cores_at_most(context: click.Context, parameter: click.Parameter, given: Any) -> int | None:
+    """As many threads as were asked for, or as there are cores: more would only wait."""
+    from beak.cli.console import how_many, note
+    from beak.ops.kernel import default_threads
+
+    if given is None or given <= (cores := default_threads()):
+        return given
+    note(f"--threads {given}: there are {how_many(cores, 'core')} here, so {cores} compute")
+    return cores
+
+
 threads_option = click.option(
     "--threads",
     type=click.IntRange(min=1),
+    callback=_cores_at_most,
     metavar="N",
     help="How many threads compute (all cores).",
 )
