@@ -71,6 +71,7 @@ def winograd_forward(
         x=x,
         prepared=prepared,
         bias=bias,
+        onto=None,
         y=y,
         **_fields(shape),
         relu=shape["relu"],

@@ -233,7 +233,7 @@ WINOGRAD_FORWARD = {
             f"winograd{m}_forward",
             structure(
                 "WinogradArgs",
-                f"ptr:x ptr:prepared ptr:bias ptr:y {_WINOGRAD_SHAPE} int:relu int:groups",
+                f"ptr:x ptr:prepared ptr:bias ptr:onto ptr:y {_WINOGRAD_SHAPE} int:relu int:groups",
             ),
             scratch=f"winograd{m}_forward_scratch",
         ),
