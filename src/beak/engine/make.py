@@ -22,6 +22,7 @@ def make_engine(
     threads: int | None = None,
     kind: str = "auto",
     exact: bool = False,
+    beside: Engine | None = None,
 ) -> Engine:
     """An engine that holds this network.
 
@@ -29,6 +30,7 @@ def make_engine(
     many as this process may use cores; the reference engine takes one. ``kind``: "auto" (native),
     "native" or "reference"; another raises UsageError. ``exact``: direct sums on weights as they
     are, without Winograd's kernels and folded batch norms, slower; the reference is always so.
+    ``beside``: an engine that never runs while this one does, whose working memory is shared.
     """
     if kind not in KINDS:
         raise UsageError(f"no engine '{kind}'{did_you_mean(kind, KINDS)}")
@@ -38,5 +40,6 @@ def make_engine(
         return ReferenceEngine(network, parameters, seed)
     from beak.engine.native import NativeEngine
 
-    engine: Engine = NativeEngine(network, parameters, seed, threads, exact)
+    before = beside if isinstance(beside, NativeEngine) else None
+    engine: Engine = NativeEngine(network, parameters, seed, threads, exact, before)
     return engine

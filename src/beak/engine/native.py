@@ -20,7 +20,7 @@ from beak.engine.interface import Array, Gradients, Loss, Optimiser, Randomness,
 from beak.engine.lowering.context import orders
 from beak.engine.plan import Plan, Purpose
 from beak.engine.slots import Slot, place_parameters
-from beak.engine.tape import Tensor, contents, make_arena
+from beak.engine.tape import Arena, Tensor, contents
 from beak.engine.update import Buffers, caught_up
 from beak.errors import ShapeError, UsageError
 from beak.network.initial import initial_parameters
@@ -45,8 +45,12 @@ class NativeEngine:
         seed: int = 0,
         threads: int | None = None,
         exact: bool = False,
+        beside: NativeEngine | None = None,
     ) -> None:
-        """``exact``: every number is the sum of its terms (no Winograd, no folded norms)."""
+        """``exact``: every number is the sum of its terms (no Winograd, no folded norms).
+
+        ``beside``: an engine that never runs at the same time, whose working memory is shared.
+        """
         self.network = network
         self.exact = exact
         self.threads = threads or default_threads()
@@ -67,7 +71,7 @@ class NativeEngine:
                 if segment.rows is not None
             },
         )
-        self._arena = make_arena(0)
+        self._arena = beside._arena if beside is not None else Arena()
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
         self._optimiser: Optimiser | None = None
         self._loss = Loss()
@@ -292,19 +296,17 @@ class NativeEngine:
                 optimiser=self._optimiser,
                 exact=self.exact,
             )
-            if plan.bytes > self._arena.size:
-                self._plans.clear()
-                self._arena = make_arena(0)  # let the old one go before the new one comes
-                self._arena = make_arena(plan.bytes)
-            plan.bind(self._arena)
             self._plans[key] = plan
             while len(self._plans) > PLANS:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)
+        plan.bind(self._arena)
         return plan
 
     def _run(self, plan: Plan, inputs: Array) -> None:
-        staging = contents(plan.staging, self._arena, np.int32 if self._words else np.float32)
+        staging = contents(
+            plan.staging, self._arena.memory, np.int32 if self._words else np.float32
+        )
         staging.reshape(inputs.shape)[...] = inputs
         plan.run(self.threads, self._version)
 
@@ -314,7 +316,7 @@ class NativeEngine:
 
     def _out(self, tensor: Tensor, shape: tuple[int, ...]) -> Array:
         """A tensor as a new array (B, *shape), channels first."""
-        values = contents(tensor, self._arena)
+        values = contents(tensor, self._arena.memory)
         if tensor.order is not None:
             channels, height, width = tensor.order
             values = values.reshape(-1, height, width, channels)
@@ -327,5 +329,5 @@ class NativeEngine:
         if tensor.order is not None:
             channels, height, width = tensor.order
         moved = values.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
-        to = contents(tensor, self._arena)
+        to = contents(tensor, self._arena.memory)
         to[...] = moved.reshape(to.shape)

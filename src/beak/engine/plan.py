@@ -10,7 +10,7 @@ from beak.engine.fusion import Fused, Fusions, fuse
 from beak.engine.interface import Loss, Optimiser
 from beak.engine.lowering.context import Context, Lowered, dimensions, split, straight, total
 from beak.engine.lowering.layers import LOWER
-from beak.engine.tape import Tape, Tensor
+from beak.engine.tape import Arena, Tape, Tensor
 from beak.engine.update import Buffers, update
 from beak.network.layers import Activation, Embedding
 from beak.network.network import Network
@@ -88,6 +88,7 @@ class Plan:
         self.table: Table | None = None
         self.preparation: Table | None = None
         self.prepared_for = -1
+        self.generation = -1
 
     def kept(self) -> list[Tensor]:
         """What must stand when the table has run (or be filled before it runs)."""
@@ -95,11 +96,15 @@ class Plan:
         tensors += [t for t in (self.output_gradient, self.input_gradient) if t is not None]
         return tensors + (list(self.outputs.values()) if self.purpose == "activations" else [])
 
-    def bind(self, arena: Array) -> None:
-        """Make the table, with pointers into this arena."""
-        self.table = self.tape.build(arena)
-        if self.context.preparation is not None:
-            self.preparation = self.context.preparation.build(arena)
+    def bind(self, arena: Arena) -> None:
+        """Make the table, with pointers into this arena, unless they hold already."""
+        arena.hold(self.bytes)
+        if self.generation == arena.generation:
+            return
+        self.generation = arena.generation
+        self.table = self.tape.build(arena.memory)
+        if self.context.preparation is not None and self.preparation is None:
+            self.preparation = self.context.preparation.build(arena.memory)
 
     def run(self, threads: int, version: int) -> None:
         """Run the table; ``version`` changes whenever the parameters do."""

@@ -75,7 +75,7 @@ def train_one(
         "threads": session.threads, "kind": session.engine, "exact": recipe.exact,
     }  # fmt: skip
     runner = make_engine(ready.network, seed=recipe.seed, **how)
-    judge = make_engine(ready.network, runner.parameters(), **how)
+    judge = make_engine(ready.network, runner.parameters(), beside=runner, **how)
     if not resume:
         directory.save_recipe(recipe.to_toml())
     if not resume or not directory.machine_path.exists():

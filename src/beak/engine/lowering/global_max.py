@@ -66,7 +66,7 @@ def lower_global_max(
         c.tape.emit(
             convolution.GLOBAL_MAX_WEIGHT_GRADIENT,
             min(32, padded(filters) // 16 * taps * blocks),
-            x=x,
+            x=c.again(x),
             dy=dy,
             winners=winners,
             dweight=c.gradient_of(f"{node.name}.weight"),

@@ -72,7 +72,7 @@ def lower_pooled(c: Context, node: Node, x: Tensor, fused: Fused, bands: int) ->
         c.tape.emit(
             choose(convolution.POOLED_WEIGHT_GRADIENT, kind),
             parts,
-            x=x,
+            x=c.again(x),
             dy=dy,
             winners=winners,
             partials=partials,
