@@ -17,7 +17,9 @@ json_option = click.option(
 )
 
 
-def _cores_at_most(context: click.Context, parameter: click.Parameter, given: Any) -> int | None:
+def _cores_at_most(
+    context: click.Context, parameter: click.Parameter, given: int | None
+) -> int | None:
     """As many threads as were asked for, or as there are cores: more would only wait."""
     from beak.cli.console import how_many, note
     from beak.ops.kernel import default_threads

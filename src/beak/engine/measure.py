@@ -144,11 +144,10 @@ def layer_times(
         engine.train_step(inputs, labels, 1e-4, Randomness(0, 0, np.arange(images)))
     else:
         engine.forward(inputs)
-    assert plan.table is not None
     passes: list[Array] = []
     end = time.perf_counter() + seconds
     while len(passes) < 3 or time.perf_counter() < end:
-        passes.append(plan.table.timed(engine.threads))
+        passes.append(engine.timed(plan, inputs))
     taken = np.median(passes, axis=0)
     rows = [row for row in rows_of(plan) if row.way != "prepare"]
     layers: dict[str, LayerTime] = {}

@@ -71,7 +71,7 @@ class NativeEngine:
                 if segment.rows is not None
             },
         )
-        self._arena = beside._arena if beside is not None else Arena()
+        self._arena: Arena = beside._arena if beside is not None else Arena()
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
         self._optimiser: Optimiser | None = None
         self._loss = Loss()
@@ -278,6 +278,12 @@ class NativeEngine:
         """
         return self._plan(purpose, images, loss=self._loss if purpose == "train" else None)
 
+    def timed(self, plan: Plan, inputs: Array) -> Array:
+        """Run a plan's table on inputs as they come; the seconds that each of its calls took."""
+        assert plan.table is not None
+        self._stage(plan, inputs)
+        return plan.table.timed(self.threads)
+
     def _plan(
         self, purpose: Purpose, images: int, node: str | None = None, loss: Loss | None = None
     ) -> Plan:
@@ -304,11 +310,14 @@ class NativeEngine:
         return plan
 
     def _run(self, plan: Plan, inputs: Array) -> None:
+        self._stage(plan, inputs)
+        plan.run(self.threads, self._version)
+
+    def _stage(self, plan: Plan, inputs: Array) -> None:
         staging = contents(
             plan.staging, self._arena.memory, np.int32 if self._words else np.float32
         )
         staging.reshape(inputs.shape)[...] = inputs
-        plan.run(self.threads, self._version)
 
     def _checked(self, inputs: Array) -> Array:
         check_inputs(self.network, inputs)

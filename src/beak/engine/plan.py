@@ -82,6 +82,7 @@ class Plan:
             touched = {name: own.touched for name, own in self.lowered.items()}
             self.at("update", "update")
             update(self.tape, buffers, optimiser, touched)
+        self.staging.block.first = 0  # filled before the table runs
         for tensor in self.kept():
             self.tape.keep(tensor)
         self.bytes = self.tape.plan_memory()
@@ -91,8 +92,8 @@ class Plan:
         self.generation = -1
 
     def kept(self) -> list[Tensor]:
-        """What must stand when the table has run (or be filled before it runs)."""
-        tensors = [self.staging, self.outputs[self.network.nodes[-1].name], self.logits]
+        """What must stand when the table has run, or be filled before it runs and stay."""
+        tensors = [self.outputs[self.network.nodes[-1].name], self.logits]
         tensors += [t for t in (self.output_gradient, self.input_gradient) if t is not None]
         return tensors + (list(self.outputs.values()) if self.purpose == "activations" else [])
 

@@ -35,6 +35,7 @@ def train_comparison(
     """
     own = session.marked(compare=other.name)
     path = directory.path / "compare"
+    test: dict[str, Any] | None
     if other.recipe.folds:
         path.mkdir(exist_ok=True)
         test = train_folds(other, RunDirectory(path), own, resume=resume).test()
