@@ -91,6 +91,34 @@ def test_pytorchs_rate_is_that_of_the_quicker_setting(monkeypatch):
     assert found["train"] == {"rate": 32.0, "setting": "quick"}
 
 
+def test_more_threads_than_cores_are_cut_with_a_line(capsys, monkeypatch, without_torch):
+    from beak.ops import kernel
+
+    monkeypatch.setattr(kernel, "default_threads", lambda: 2)
+    typed = ["bench", "linear", "--batch", "2", "--seconds", "0.02", "--json", "--threads"]
+    assert run([*typed, "5000"]) == 0
+    said = capsys.readouterr()
+    assert json.loads(said.out)["threads"] == 2
+    assert said.err == "note: --threads 5000: there are 2 cores here, so 2 compute\n"
+    assert json.loads(answer(capsys, *typed, "1"))["threads"] == 1
+
+
+def test_exact_leaves_out_the_kernels_that_save_terms(capsys):
+    typed = ["summary", "resnet8", "--input", "3,32,32", "--plan", "--json"]
+    for more in ([], ["--training"]):
+        kernels = [
+            {
+                json.loads(line)["kernel"]
+                for line in answer(capsys, *typed, *more, *exact).split("\n")
+                if line
+            }
+            for exact in ([], ["--exact"])
+        ]
+        assert any("winograd" in kernel for kernel in kernels[0])
+        assert not any("winograd" in kernel or "fold" in kernel for kernel in kernels[1])
+    assert run(["summary", "resnet8", "--exact"]) == 2
+
+
 def test_pytorch_runs_beside_at_its_better_layout():
     pytest.importorskip("torch")
     found = torch_rates(make_network("lenet5", (1, 12, 12), 3), 2, 1, 0.02)
@@ -134,7 +162,7 @@ def test_the_plans_last_line_has_the_totals(capsys):
 @pytest.mark.parametrize(
     ("typed", "line"),
     [
-        ("summary lecture --batch 4", "--batch and --training go with --plan"),
+        ("summary lecture --batch 4", "--batch, --training and --exact go with --plan"),
         ("bench lectur", "did you mean 'lecture'"),
         ("bench lecture --batch 0", "--batch"),
     ],

@@ -10,6 +10,7 @@ from beak.cli.console import count, how_many, make_console, percent, print_json
 from beak.cli.options import (
     classes_option,
     command,
+    exact_option,
     input_option,
     json_option,
     shape,
@@ -42,6 +43,7 @@ WAYS = {"train": "training", "forward": "answers"}
     help="How long each speed is measured.",
 )
 @threads_option
+@exact_option
 @json_option
 def bench(
     what: str,
@@ -50,6 +52,7 @@ def bench(
     batch: int,
     seconds: float,
     threads: int | None,
+    exact: bool,
     as_json: bool,
 ) -> None:
     """How fast a network runs here: training, answers, each layer.
@@ -68,7 +71,7 @@ def bench(
     threads = threads or default_threads()
     peak = fma_peak(threads)
     speeds = {
-        way: measure(network, batch, way, threads=threads, seconds=seconds)
+        way: measure(network, batch, way, threads=threads, seconds=seconds, exact=exact)
         for way in ("train", "forward")
     }
     peers = torch_rates(network, batch, threads, seconds)

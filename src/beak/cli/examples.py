@@ -34,7 +34,12 @@ class Example:
 
 
 def pick_examples(
-    model: Model, source: str, wanted: int, data_dir: Path | None, threads: int | None
+    model: Model,
+    source: str,
+    wanted: int,
+    data_dir: Path | None,
+    threads: int | None,
+    exact: bool = False,
 ) -> list[Example]:
     """``wanted`` examples, spread evenly over the source's test part.
 
@@ -52,7 +57,7 @@ def pick_examples(
         raise DataError(f"{source}: there is no test part to show examples of")
     places = np.unique(np.linspace(0, len(part) - 1, min(wanted, len(part))).astype(int))
     pixels = np.asarray(part.inputs[places])
-    engine = make_engine(model.network, model.parameters, threads=threads)
+    engine = make_engine(model.network, model.parameters, threads=threads, exact=exact)
     shares = np.exp(log_softmax(engine.logits(model.spec.prepare(pixels))))
     examples = []
     for i, place in enumerate(places):
@@ -72,10 +77,11 @@ def show_examples(
     *,
     data_dir: Path | None = None,
     threads: int | None = None,
+    exact: bool = False,
     as_json: bool = False,
 ) -> None:
     """Draw ``wanted`` examples with the answers, or print the answers for programs."""
-    examples = pick_examples(model, source, wanted, data_dir, threads)
+    examples = pick_examples(model, source, wanted, data_dir, threads, exact)
     if as_json:
         for one in examples:
             print_json(

@@ -24,7 +24,8 @@ def find_learning_rate(source: str | None, options: dict[str, Any], as_json: boo
 
     taken = ("network", "recipe", "kind", "seed", "data_dir", "threads")
     settings = {name: options[name] for name in taken}
-    found = find_lr(source, set=options["settings"], **settings)
+    exact = ["exact=true"] if options["exact"] else []
+    found = find_lr(source, set=[*options["settings"], *exact], **settings)
     if as_json:
         print_json(found.to_json())
         return

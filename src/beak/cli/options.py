@@ -25,11 +25,30 @@ classes_option = click.option(
     metavar="N",
     help="Classes, for a network by name.",
 )
+
+
+def _cores_at_most(
+    context: click.Context, parameter: click.Parameter, given: int | None
+) -> int | None:
+    """As many threads as were asked for, or as there are cores: more would only wait."""
+    from beak.cli.console import how_many, note
+    from beak.ops.kernel import default_threads
+
+    if given is None or given <= (cores := default_threads()):
+        return given
+    note(f"--threads {given}: there are {how_many(cores, 'core')} here, so {cores} compute")
+    return cores
+
+
 threads_option = click.option(
     "--threads",
     type=click.IntRange(min=1),
+    callback=_cores_at_most,
     metavar="N",
     help="How many threads compute (all cores).",
+)
+exact_option = click.option(
+    "--exact", is_flag=True, help="Direct sums: no Winograd, no folded norms; slower."
 )
 data_dir_option = click.option(
     "--data-dir",

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from beak.cli.console import count, make_console, print_json, sizes
-from beak.cli.options import classes_option, command, input_option, json_option, shape
+from beak.cli.options import (
+    classes_option,
+    command,
+    exact_option,
+    input_option,
+    json_option,
+    shape,
+)
 from beak.cli.paths import nearest_path
 from beak.errors import UsageError, did_you_mean
 
@@ -31,6 +38,7 @@ WIDE = 100
     "--batch", type=click.IntRange(min=1), metavar="N", help="With --plan: examples at a time (1)."
 )
 @click.option("--training", is_flag=True, help="With --plan: of a training step.")
+@exact_option
 @json_option
 def summary(
     what: str,
@@ -39,6 +47,7 @@ def summary(
     plan: bool,
     batch: int | None,
     training: bool,
+    exact: bool,
     as_json: bool,
 ) -> None:
     """A network layer by layer: shapes, parameters, work.
@@ -50,13 +59,13 @@ def summary(
     """
     from beak.network.summary import summarise
 
-    if not plan and (batch or training):
-        raise UsageError("--batch and --training go with --plan")
+    if not plan and (batch or training or exact):
+        raise UsageError("--batch, --training and --exact go with --plan")
     network = find_network(what, shape(input_text), classes)
     if plan:
         from beak.cli.plan import show_plan
 
-        show_plan(network, batch or 1, training, as_json)
+        show_plan(network, batch or 1, training, exact, as_json)
         return
     told = summarise(network)
     if as_json:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from beak.cli.options import command, data_dir_option, json_option, threads_option
+from beak.cli.options import command, data_dir_option, exact_option, json_option, threads_option
 from beak.errors import BeakError, RunError, UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ class Folds(click.ParamType[Any]):
 @click.option("--no-baseline", is_flag=True, help="Train no linear baseline beside.")
 @click.option("--strict", is_flag=True, help="Unreadable files are an error.")
 @threads_option
+@exact_option
 @data_dir_option
 @json_option
 def train(source: str | None, as_json: bool, resume: Path | None, **options: Any) -> None:
@@ -132,6 +133,7 @@ def start(
     settings = {name: value for name, value in options.items() if name != "no_baseline"}
     settings["set"] = settings.pop("settings")
     settings["baseline"] = False if options["no_baseline"] else None
+    settings["exact"] = options["exact"] or None  # not given: as the recipe says
     return training.train(source, listen=view.listen, progress=view.progress, **settings)
 
 

@@ -213,9 +213,9 @@ def tested(test: Event | None) -> str:
 
 def title_of(event: Event) -> str:
     """Which of several trainings an event is about; empty for the network itself."""
-    if "fold" in event:
-        return f"fold {event['fold']} of {event['folds']}"
-    return f"beside it: {event['compare']}" if "compare" in event else ""
+    fold = f"fold {event['fold']} of {event['folds']}" if "fold" in event else ""
+    beside = f"beside it: {event['compare']}" if "compare" in event else ""
+    return ", ".join(part for part in (beside, fold) if part)
 
 
 def epoch_heading() -> str:

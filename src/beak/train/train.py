@@ -40,6 +40,7 @@ def train(
     kind: str | None = None,
     set: Iterable[str] | Mapping[str, Any] = (),
     baseline: bool | None = None,
+    exact: bool | None = None,
     listen: Listener | None = print_events,
     data_dir: str | Path | None = None,
     strict: bool = False,
@@ -61,6 +62,7 @@ def train(
         "folds": folds,
         "compare": _named(compare),
         "baseline": baseline,
+        "exact": exact,
         "data.kind": kind,
         "data.directory": None if data_dir is None else str(data_dir),
     }
