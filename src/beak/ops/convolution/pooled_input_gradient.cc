@@ -28,13 +28,9 @@ struct PrepareArgs {
 
 // One block of one row of four filters (or fewer) out of their panel.
 void pack_filters(const float* panel, int64_t filters, int64_t length, int64_t width, float* to) {
-    int64_t j = 0;
-    if (filters == 4)
-        for (; j + 4 <= length; j += 4) transpose_quads(panel + j * PANEL, PANEL, to + j, width);
-    for (; j < length; j++)
-        for (int64_t f = 0; f < filters; f++) to[f * width + j] = panel[j * PANEL + f];
-    for (; j < width; j++)
-        for (int64_t f = 0; f < filters; f++) to[f * width + j] = 0;
+    transpose(panel, length, filters, PANEL, to, width);
+    for (int64_t f = 0; f < filters; f++)
+        for (int64_t j = length; j < width; j++) to[f * width + j] = 0;
 }
 
 }    // namespace

@@ -2,6 +2,7 @@
 //
 // The input gradient is forward run on the output's gradient with the filters turned
 // (WinogradFilterArgs.turned) and 2 - padding zeros around it.
+#include "transpose.h"
 #include "winograd.h"
 
 namespace {
@@ -31,8 +32,7 @@ inline void turn_taps(const WinogradFilterArgs& f, int64_t panel, int64_t first,
     for (int64_t tap = 0; tap < 9; tap++) {
         const float* from = f.weight + (((first / PANEL) * 9 + 8 - tap) * f.channels + panel * PANEL) * PANEL;
         float* to = taps + tap * TERMS * PANEL;
-        for (int64_t lane = 0; lane < lanes; lane++)
-            for (int64_t k = 0; k < last - first; k++) to[k * PANEL + lane] = from[lane * PANEL + k];
+        transpose(from, lanes, last - first, PANEL, to, PANEL);
     }
 }
 
