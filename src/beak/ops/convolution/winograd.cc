@@ -85,20 +85,12 @@ inline void product_tile(const float* a, int64_t panel_step, int64_t terms, cons
         UNROLL for (int v = 0; v < VECTORS; v++) store(y + r * PANEL + v * LANES, sum[r][v]);
 }
 
-template <int R>
-inline void product_rest(int64_t rows, const float* a, int64_t panel_step, int64_t terms, const float* b, float* y) {
-    if constexpr (R > 0) {
-        if (rows == R)
-            product_tile<R>(a, panel_step, terms, b, y);
-        else
-            product_rest<R - 1>(rows, a, panel_step, terms, b, y);
-    }
-}
-
 inline void product(int64_t rows, const float* a, int64_t panel_step, int64_t terms, const float* b, float* y) {
     int64_t r = 0;
     for (; r + ROWS <= rows; r += ROWS) product_tile<ROWS>(a + r * PANEL, panel_step, terms, b, y + r * PANEL);
-    product_rest<ROWS - 1>(rows - r, a + r * PANEL, panel_step, terms, b, y + r * PANEL);
+    as_constant<ROWS - 1>(rows - r, [&](auto left) {
+        product_tile<left.value>(a + r * PANEL, panel_step, terms, b, y + r * PANEL);
+    });
 }
 
 // One vector of a panel back to M x M outputs, of which rows x columns are there.
