@@ -135,6 +135,13 @@ NETWORKS = {
         (32, 12, 12),
         head(Conv2D(32, 3, padding=1, activation="relu"), GlobalMaxPool()),
     ),
+    "one gradient for two": (
+        (3, 8),
+        head(Conv1D(4, 1, name="b"), Conv1D(4, 1, name="a", inputs=("input",)),
+             Add(inputs=("a", "b")), Conv1D(5, 3, activation="relu"), GlobalMaxPool(name="m"),
+             GlobalAvgPool(name="q", inputs=("a",)), Concat(inputs=("m", "q"))),
+    ),
+    "answers in places": ((2, 5, 4), [Conv2D(3, 2), Flatten(), Activation("softmax")]),
     "words": ((13,), head(*words_and_windows())),
     "words twice": (
         (9,),
@@ -343,8 +350,11 @@ def test_the_catalogue_learns_as_the_reference_does(name):
     result, found = native.loss_gradients(x, labels, Loss(), randomness(3))
     wanted, truth = reference.loss_gradients(x, labels, Loss(), randomness(3))
     assert result.loss == pytest.approx(wanted.loss, rel=1e-4)
-    for parameter in truth.parameters:
-        close(found.parameters[parameter], truth.parameters[parameter], parameter, 1e-3)
+    # As a whole, not number by number: in a deep network a unit that is nearly zero may be cut by
+    # the ReLU in float32 and not in float64, which moves a few of its filter's gradients a little.
+    for parameter, wanted_gradient in truth.parameters.items():
+        off = np.linalg.norm(found.parameters[parameter] - wanted_gradient)
+        assert off <= 1e-3 * np.linalg.norm(wanted_gradient) + 1e-6, parameter
 
 
 def trained(threads, steps=8, name="norms", batch=37):
@@ -404,6 +414,16 @@ def test_a_stopped_training_goes_on_to_the_same_bytes():
     assert state["step"] == 8
     for key, value in other.training_state().items():
         np.testing.assert_array_equal(value, state[key])
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_an_answer_is_the_same_bytes_alone_and_in_any_company(name):
+    network = network_of(name)
+    native, _ = pair(network)
+    x = inputs_for(network, 21)
+    whole = native.forward(x)
+    for begin, end in ((0, 1), (20, 21), (3, 12)):
+        np.testing.assert_array_equal(native.forward(x[begin:end]), whole[begin:end])
 
 
 def test_an_answer_does_not_depend_on_the_rest_of_its_batch():
@@ -490,6 +510,24 @@ def test_inputs_of_another_shape_are_refused():
     engine = NativeEngine(network_of("plain"))
     with pytest.raises(ShapeError, match=r"\(2, 9, 9\) came, \(examples, 2, 9, 8\) was wanted"):
         engine.forward(np.zeros((2, 9, 9), np.float32))
+
+
+@pytest.mark.parametrize("make", [NativeEngine, ReferenceEngine])
+def test_what_no_loss_or_gradient_can_be_of_is_refused_in_one_line(make):
+    engine = make(network_of("plain"))
+    maps = make(Network((2, 4, 4), [Conv2D(3, 1)]))
+    x, label = np.zeros((1, 2, 4, 4), np.float32), np.zeros(1, np.int32)
+    with pytest.raises(ShapeError, match=r"answers with \(3, 4, 4\), a class for each"):
+        maps.loss_gradients(x, label, Loss(), randomness(1))
+    with pytest.raises(ShapeError, match=r"gradient of shape \(1, 3\) came, \(1, 3, 4, 4\) was"):
+        maps.gradients(x, np.zeros((1, 3), np.float32))
+    none = inputs_for(engine.network, 0)
+    with pytest.raises(ShapeError, match="a batch of no examples came"):
+        engine.gradients(none, np.zeros((0, CLASSES), np.float32))
+    with pytest.raises(ShapeError, match="a batch of no examples came"):
+        engine.loss_gradients(none, label[:0], Loss(), randomness(0))
+    with pytest.raises(UsageError, match="call start_training first"):
+        engine.train_step(inputs_for(engine.network, 1), label, 0.1, randomness(1))
 
 
 def test_labels_outside_the_classes_are_refused():

@@ -33,12 +33,38 @@ def check_inputs(network: Network, inputs: Array) -> None:
         )
 
 
-def check_labels(labels: Array, examples: int) -> None:
-    """Raise ShapeError unless there is a whole number for each example."""
-    if np.shape(labels) != (examples,) or not np.issubdtype(np.asarray(labels).dtype, np.integer):
+def check_labels(network: Network, labels: Array, examples: int) -> None:
+    """Raise ShapeError unless there is a class of the answers for each of one example or more."""
+    if len(network.output) != 1:
         raise ShapeError(
-            f"labels {np.asarray(labels).dtype}{np.shape(labels)} came for {examples} examples; "
+            f"the network answers with {network.output}, a class for each example wants "
+            "(classes,); end it in Flatten or GlobalAvgPool and Dense"
+        )
+    labels = np.asarray(labels)
+    if labels.shape != (examples,) or not np.issubdtype(labels.dtype, np.integer):
+        raise ShapeError(
+            f"labels {labels.dtype}{labels.shape} came for {examples} examples; "
             f"int32 ({examples},) was wanted"
+        )
+    check_not_empty(examples)
+    least, most, classes = labels.min(), labels.max(), network.output[0]
+    if least < 0 or most >= classes:
+        raise ShapeError(f"labels from {least} to {most} came, 0 to {classes - 1} was wanted")
+
+
+def check_not_empty(examples: int) -> None:
+    """Raise ShapeError for a batch of no examples, of which nothing can be learnt."""
+    if not examples:
+        raise ShapeError("a batch of no examples came; at least one was wanted")
+
+
+def check_output_gradient(gradient: Array, examples: int, output: tuple[int, ...]) -> None:
+    """Raise ShapeError unless the gradient has the shape of the outputs of >= 1 examples."""
+    check_not_empty(examples)
+    if np.shape(gradient) != (examples, *output):
+        raise ShapeError(
+            f"an output gradient of shape {np.shape(gradient)} came, "
+            f"{(examples, *output)} was wanted"
         )
 
 

@@ -12,6 +12,7 @@ from beak.engine.checks import (
     check_inputs,
     check_labels,
     check_names,
+    check_output_gradient,
     check_parameters,
     reads_words,
 )
@@ -153,14 +154,10 @@ class NativeEngine:
         """Gradients of sum(node's output x output_gradient), as in prediction."""
         inputs = self._checked(inputs)
         shape = self.network.output if node is None else self.network.node(node).output
+        check_output_gradient(output_gradient, len(inputs), shape)
         plan = self._plan("gradients", len(inputs), node)
-        given = np.asarray(output_gradient, np.float32)
-        if given.shape != (len(inputs), *shape):
-            raise ShapeError(
-                f"the output gradient has shape {given.shape}; {(len(inputs), *shape)} was wanted"
-            )
         assert plan.output_gradient is not None
-        self._into(plan.output_gradient, given)
+        self._into(plan.output_gradient, np.asarray(output_gradient, np.float32))
         self._buffers.gradient[:] = 0
         self._run(plan, inputs)
         return self._gradients(plan)
@@ -170,6 +167,7 @@ class NativeEngine:
     ) -> tuple[StepResult, Gradients]:
         """One training-mode pass without changing parameters or running statistics."""
         inputs = self._checked(inputs)
+        check_labels(self.network, labels, len(inputs))
         plan = self._plan("loss", len(inputs), loss=loss)
         fixed = self._buffers.fixed.copy()
         self._buffers.gradient[:] = 0
@@ -197,8 +195,9 @@ class NativeEngine:
     ) -> StepResult:
         """Forward, backward and update for one batch; labels are int32 (B,)."""
         if self._optimiser is None:
-            raise RuntimeError("start_training comes before train_step")
+            raise UsageError("training has not begun; call start_training first")
         inputs = self._checked(inputs)
+        check_labels(self.network, labels, len(inputs))
         plan = self._plan("train", len(inputs), loss=self._loss)
         self._step += 1
         self._version += 1
@@ -213,12 +212,6 @@ class NativeEngine:
     def _learn(
         self, plan: Plan, inputs: Array, labels: Array, randomness: Randomness
     ) -> StepResult:
-        classes = plan.logits.count // plan.images
-        check_labels(labels, len(inputs))
-        if labels.min() < 0 or labels.max() >= classes:
-            raise ShapeError(
-                f"labels from {labels.min()} to {labels.max()} came, 0 to {classes - 1} was wanted"
-            )
         plan.labels[:] = labels
         plan.examples[:] = randomness.examples
         plan.stream[:] = randomness.seed % 2**32, randomness.epoch

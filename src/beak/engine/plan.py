@@ -8,7 +8,7 @@ import numpy as np
 
 from beak.engine.fusion import Fused, Fusions, fuse
 from beak.engine.interface import Loss, Optimiser
-from beak.engine.lowering.context import Context, Lowered, dimensions, split, total
+from beak.engine.lowering.context import Context, Lowered, dimensions, split, straight, total
 from beak.engine.lowering.layers import LOWER
 from beak.engine.tape import Tape, Tensor
 from beak.engine.update import Buffers, update
@@ -159,13 +159,14 @@ class Plan:
 
     def _loss(self, loss: Loss) -> Tensor:
         self.at("loss", "forward")
-        rows, classes = self.images, self.logits.count // self.images
+        logits, back = straight(self.context, self.logits)
+        rows, classes = self.images, logits.count // self.images
         self.labels = np.zeros(rows, np.int32)
         self.losses, self.correct = np.zeros(rows), np.zeros(rows, np.uint8)
         self.total = np.ones(1)
         weights = loss.class_weights
         class_weights = None if weights is None else np.asarray(weights, np.float32)
-        gradient = self.tape.like(self.logits)
+        gradient = self.tape.like(logits)
         self.tape.emit(
             loss_kernels.LABEL_WEIGHTS,
             1,
@@ -177,7 +178,7 @@ class Plan:
         self.tape.emit(
             loss_kernels.CROSS_ENTROPY,
             split(rows * classes),
-            logits=self.logits,
+            logits=logits,
             labels=self.labels,
             class_weights=class_weights,
             total=self.total,
@@ -188,7 +189,7 @@ class Plan:
             classes=classes,
             smoothing=loss.label_smoothing,
         )
-        return gradient
+        return back(gradient)
 
     def _backward(self, start: str | None, gradient: Tensor, to_input: bool) -> None:
         """Gradients from a node's output (None: the logits) to parameters, and to the input."""
@@ -203,7 +204,8 @@ class Plan:
             if node.name not in arriving:
                 continue
             self.at(node.name, "backward")
-            dy = total(self.tape, arriving.pop(node.name))
+            here = arriving.pop(node.name)
+            dy = total(self.tape, here, [t for others in arriving.values() for t in others])
             own = self.lowered[node.name]
             if start is None and network.classifies and node is network.nodes[-1]:
                 gradients = self._before_softmax(dy)

@@ -7,7 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from beak.engine.checks import check_inputs, check_labels, check_parameters
+from beak.engine.checks import (
+    check_inputs,
+    check_labels,
+    check_output_gradient,
+    check_parameters,
+)
 from beak.engine.interface import Gradients, Loss, Optimiser, Randomness, StepResult
 from beak.engine.reference_layers import RULES, Call, function_of
 from beak.engine.reference_optimiser import ReferenceOptimiser
@@ -78,17 +83,14 @@ class ReferenceEngine:
         Word numbers have no slope: for a network that reads words the input's gradient is 0.
         """
         wanted = self.network.output if node is None else self._shape(node)
-        if np.shape(output_gradient) != (len(inputs), *wanted):
-            raise ShapeError(
-                f"an output gradient of shape {np.shape(output_gradient)} came, "
-                f"{(len(inputs), *wanted)} was wanted"
-            )
+        check_output_gradient(output_gradient, len(inputs), wanted)
         return self._backward(self._run(inputs), inputs, output_gradient, node)
 
     def loss_gradients(
         self, inputs: Array, labels: Array, loss: Loss, randomness: Randomness
     ) -> tuple[StepResult, Gradients]:
         """One training-mode pass (batch statistics, dropout) without changing parameters."""
+        check_labels(self.network, labels, len(inputs))
         return self._learn(self._run(inputs, randomness), inputs, labels, loss)
 
     def start_training(self, optimiser: Optimiser, loss: Loss) -> None:
@@ -101,6 +103,7 @@ class ReferenceEngine:
     ) -> StepResult:
         """Forward, backward and update for one batch; labels are int32 (B,)."""
         optimiser = self._training()
+        check_labels(self.network, labels, len(inputs))
         tape = self._run(inputs, randomness)
         result, gradients = self._learn(tape, inputs, labels, self._loss)
         touched = {}
@@ -154,7 +157,6 @@ class ReferenceEngine:
     def _learn(
         self, tape: Tape, inputs: Array, labels: Array, loss: Loss
     ) -> tuple[StepResult, Gradients]:
-        check_labels(labels, len(inputs))
         answers = self._answers(tape)
         mean, slope, correct = cross_entropy(
             answers, np.asarray(labels), loss.label_smoothing, loss.class_weights

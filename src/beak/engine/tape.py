@@ -134,9 +134,8 @@ class Tape:
         self.entries.append(Entry(kernel, max(1, parts), values, self.node, self.way))
 
     def keep(self, tensor: Tensor) -> None:
-        """Let a tensor's contents stand until the table's end, from its beginning."""
-        tensor.block.first = 0
-        tensor.block.last = len(self.entries) + 1_000_000
+        """Let a tensor's contents stand from the table's beginning to its end: all is emitted."""
+        tensor.block.first, tensor.block.last = 0, len(self.entries)
 
     def plan_memory(self) -> int:
         """Give every block its offset (first fit, largest first); returns the bytes in all."""

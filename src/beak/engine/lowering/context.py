@@ -7,7 +7,7 @@ are never written twice: one may be shared by several branches.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,14 +167,17 @@ def add(tape: Tape, a: Tensor, b: Tensor, relu: bool = False) -> Tensor:
     return y
 
 
-def total(tape: Tape, gradients: Sequence[Tensor]) -> Tensor:
-    """The sum of gradients that arrive from several readers, each of them made for it alone.
+def total(tape: Tape, gradients: Sequence[Tensor], waiting: Collection[Tensor] = ()) -> Tensor:
+    """The sum of gradients that arrive from several readers.
 
-    A kernel that can add its result onto another's (``onto``) is made to.
+    A kernel that can add its result onto another's (``onto``) is made to, but not where others
+    wait for that result alone: ``waiting``, what is still to be read at other nodes.
     """
+    shared = {id(tensor.block) for tensor in waiting}
     whole = gradients[0]
     for gradient in gradients[1:]:
-        whole = gradient if _lay_onto(tape, whole, gradient) else add(tape, whole, gradient)
+        laid = id(gradient.block) not in shared and _lay_onto(tape, whole, gradient)
+        whole = gradient if laid else add(tape, whole, gradient)
     return whole
 
 
