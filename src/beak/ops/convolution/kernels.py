@@ -52,6 +52,42 @@ FOLD_NORM = (
     ),
 )
 
+# Convolutions whose filters read one channel each (depthwise.cc).
+DEPTHWISE_FORWARD = (
+    Kernel(
+        "depthwise_forward",
+        structure("ConvolutionArgs", _FORWARD),
+        scratch="depthwise_forward_scratch",
+    ),
+)
+DEPTHWISE_WEIGHT_GRADIENT = (
+    Kernel(
+        "depthwise_weight_gradient",
+        structure("WeightGradientArgs", _FORWARD + " ptr:dy ptr:partials int:stride int:bias_at"),
+        scratch="depthwise_weight_gradient_scratch",
+    ),
+)
+DEPTHWISE_PACK = (
+    Kernel(
+        "depthwise_pack",
+        structure(
+            "PackArgs",
+            "ptr:weight ptr:bias ptr:packed ptr:packed_bias int:groups int:each int:window_h "
+            "int:window_w int:first_h int:first_w int:step_h int:step_w int:turned",
+        ),
+    ),
+)
+DEPTHWISE_GRADIENT_FINISH = (
+    Kernel(
+        "depthwise_gradient_finish",
+        structure(
+            "FinishArgs",
+            "ptr:partials ptr:dweight ptr:dbias int:partial_parts int:stride int:groups int:each "
+            "int:taps",
+        ),
+    ),
+)
+
 # Convolution of stride 1 + bias + ReLU + max pooling 2x2 in one (pooled.h). Rows are chosen with
 # ``choose(POOLED_FORWARD, PooledShape(window, channels, filters))``.
 
