@@ -226,7 +226,7 @@ BEAK_EXPORT int64_t depthwise_weight_gradient_scratch(const WeightGradientArgs* 
     return depthwise_forward_scratch(&w->forward);
 }
 
-// A part's sums: [taps][columns], then the bias's [columns]; depthwise_gradient_finish unpacks them.
+// A part's sums: [taps][columns], then the bias's [columns]; depthwise_finish unpacks them.
 BEAK_KERNEL(depthwise_weight_gradient, WeightGradientArgs) {
     const ConvolutionArgs& c = args->forward;
     const Columns all(c);
@@ -293,7 +293,7 @@ BEAK_KERNEL(depthwise_pack, PackArgs) {
 }
 
 // The parts' sums added up, in panels; lanes without a filter become zero. Parts split the taps.
-BEAK_KERNEL(depthwise_gradient_finish, FinishArgs) {
+BEAK_KERNEL(depthwise_finish, FinishArgs) {
     const FinishArgs& a = *args;
     const int64_t columns = a.groups * a.each, panels = (a.each + PANEL - 1) / PANEL;
     const Share share(a.taps + (a.dbias ? 1 : 0), part, parts);

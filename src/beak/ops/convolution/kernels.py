@@ -77,9 +77,9 @@ DEPTHWISE_PACK = (
         ),
     ),
 )
-DEPTHWISE_GRADIENT_FINISH = (
+DEPTHWISE_FINISH = (
     Kernel(
-        "depthwise_gradient_finish",
+        "depthwise_finish",
         structure(
             "FinishArgs",
             "ptr:partials ptr:dweight ptr:dbias int:partial_parts int:stride int:groups int:each "

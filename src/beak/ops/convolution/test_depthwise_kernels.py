@@ -107,13 +107,15 @@ def test_weight_and_bias_gradients_are_the_reference(case, parts, bands):
     )["partials"]  # fmt: skip
     panels, bias = to_panels(w, groups), pad_groups(b, groups)
     done = run(
-        kernels.DEPTHWISE_GRADIENT_FINISH[0], {"dweight": panels.shape, "dbias": bias.shape},
+        kernels.DEPTHWISE_FINISH[0], {"dweight": panels.shape, "dbias": bias.shape},
         parts=3, partials=partials, partial_parts=parts, stride=size + len(w), groups=groups,
         each=len(w) // groups, taps=w.shape[2] * w.shape[3],
     )  # fmt: skip
     truth = conv2d_backward(dy, x, w, **options)
     close = {"rtol": 1e-4, "atol": 2e-4 * max(1, dy[0, 0].size) ** 0.5}
-    np.testing.assert_allclose(from_panels(done["dweight"], w.shape, groups), truth.filters, **close)
+    np.testing.assert_allclose(
+        from_panels(done["dweight"], w.shape, groups), truth.filters, **close
+    )
     np.testing.assert_allclose(unpad_groups(done["dbias"], len(w), groups), truth.bias, **close)
     unused = to_panels(np.ones(w.shape, np.float32), groups) == 0
     assert (done["dweight"][unused] == 0).all(), "lanes without a filter must stay zero"
