@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from beak.ops.kernel import Kernel, structure
+from beak.ops.convolution.choices import choices
+from beak.ops.kernel import Kernel, instruction_set, structure
 from beak.ops.panels import padded
 
 _FORWARD = (
@@ -156,7 +157,9 @@ POOLED_WEIGHT_GRADIENT = (
     Kernel(
         "pooled_weight_gradient_few",
         _GRADIENT_ARGS,
-        takes=lambda shape: pooled_takes(shape) and shape.channels <= 5,
+        takes=lambda shape: (
+            pooled_takes(shape) and shape.channels <= choices(instruction_set()).few_channels
+        ),
         scratch="pooled_weight_gradient_few_scratch",
     ),
     Kernel(
