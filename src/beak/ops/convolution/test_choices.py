@@ -27,7 +27,7 @@ def test_the_table_has_a_row_for_every_instruction_set():
         assert set(row.transform) == {"forward", "weights"}
         assert all(0 < cost < 50 for costs in row.transform.values() for cost in costs)
         assert 0 <= row.few_channels <= 16
-        assert 0.3 <= row.slide_work <= 2
+        assert 0.3 <= row.slide_work <= 1
 
 
 def test_the_examples_in_the_docstrings_hold():
