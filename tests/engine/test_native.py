@@ -13,6 +13,7 @@ import pytest
 from beak.engine.interface import Loss, Optimiser, Randomness
 from beak.engine.native import NativeEngine
 from beak.engine.reference import ReferenceEngine
+from beak.engine.rows import plan_rows
 from beak.errors import ShapeError, UsageError
 from beak.network.catalogue import make_network
 from beak.network.initial import initial_parameters
@@ -120,6 +121,17 @@ NETWORKS = {
         (4, 13, 11),
         head(Conv2D(6, 3, stride=2, padding=1), Conv2D(6, (2, 3), stride=(3, 2), padding=(1, 0),
              groups=2), Conv2D(5, 1, stride=2), Conv2D(3, 2, stride=3, padding=1), Flatten()),
+    ),
+    "depthwise": (
+        (6, 13, 12),
+        head(Conv2D(6, 3, padding=1, groups=6, bias=False), BatchNorm(), Activation("relu"),
+             Conv2D(12, (5, 4), stride=2, padding=2, groups=6, activation="relu"),
+             Conv2D(12, 3, padding="same", groups=12), BatchNorm(),
+             Conv2D(36, (2, 3), stride=(2, 1), dilation=(1, 2), groups=12), Flatten()),
+    ),
+    "depthwise sequence": (
+        (19, 17),
+        head(Conv1D(19, 4, stride=3, padding=3, groups=19), Conv1D(38, 3, groups=19), Flatten()),
     ),
     "sentence": (
         (20, 13),
@@ -561,3 +573,21 @@ def test_labels_outside_the_classes_are_refused():
         engine.loss_gradients(
             inputs_for(network), np.full(BATCH, 4, np.int32), Loss(), randomness()
         )
+
+
+def test_filters_of_one_channel_run_by_the_depthwise_row():
+    def kernels_of(network, purpose):
+        return [row.kernel for row in plan_rows(network, 8, purpose) if "conv" in row.layer]
+
+    forward = kernels_of(network_of("depthwise"), "forward")
+    assert forward.count("depthwise_forward") == 4
+    assert "convolution_forward" not in forward
+    train = kernels_of(network_of("depthwise"), "train")
+    assert train.count("depthwise_weight_gradient") == train.count("depthwise_finish") == 4
+    assert train.count("depthwise_forward") == 4 + 1 + 2 * 2 + 1, (
+        "input gradients of a stride by grids"
+    )
+    grouped = Network((4, 5, 5), head(Conv2D(4, 3, groups=2), Flatten()))
+    assert "depthwise_forward" not in kernels_of(grouped, "forward")
+    one = Network((1, 5, 5), head(Conv2D(4, 3), Flatten()))
+    assert "depthwise_forward" not in kernels_of(one, "forward")

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from beak.ops.kernel import Kernel, structure
+from beak.ops.convolution.choices import choices
+from beak.ops.kernel import Kernel, instruction_set, structure
 from beak.ops.panels import padded
 
 _FORWARD = (
@@ -48,6 +49,42 @@ FOLD_NORM = (
             "FoldArgs",
             "ptr:weight ptr:bias ptr:folded ptr:folded_bias ptr:mean ptr:variance ptr:gamma "
             "ptr:beta int:groups int:terms int:filters real:epsilon",
+        ),
+    ),
+)
+
+# Convolutions whose filters read one channel each (depthwise.cc).
+DEPTHWISE_FORWARD = (
+    Kernel(
+        "depthwise_forward",
+        structure("ConvolutionArgs", _FORWARD),
+        scratch="depthwise_forward_scratch",
+    ),
+)
+DEPTHWISE_WEIGHT_GRADIENT = (
+    Kernel(
+        "depthwise_weight_gradient",
+        structure("WeightGradientArgs", _FORWARD + " ptr:dy ptr:partials int:stride int:bias_at"),
+        scratch="depthwise_weight_gradient_scratch",
+    ),
+)
+DEPTHWISE_PACK = (
+    Kernel(
+        "depthwise_pack",
+        structure(
+            "PackArgs",
+            "ptr:weight ptr:bias ptr:packed ptr:packed_bias int:groups int:each int:window_h "
+            "int:window_w int:first_h int:first_w int:step_h int:step_w int:turned",
+        ),
+    ),
+)
+DEPTHWISE_FINISH = (
+    Kernel(
+        "depthwise_finish",
+        structure(
+            "FinishArgs",
+            "ptr:partials ptr:dweight ptr:dbias int:partial_parts int:stride int:groups int:each "
+            "int:taps",
         ),
     ),
 )
@@ -123,7 +160,9 @@ POOLED_WEIGHT_GRADIENT = (
     Kernel(
         "pooled_weight_gradient_few",
         _GRADIENT_ARGS,
-        takes=lambda shape: pooled_takes(shape) and shape.channels <= 5,
+        takes=lambda shape: (
+            pooled_takes(shape) and shape.channels <= choices(instruction_set()).few_channels
+        ),
         scratch="pooled_weight_gradient_few_scratch",
     ),
     Kernel(

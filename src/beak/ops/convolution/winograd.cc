@@ -2,6 +2,7 @@
 //
 // The input gradient is forward run on the output's gradient with the filters turned
 // (WinogradFilterArgs.turned) and 2 - padding zeros around it.
+#include "transpose.h"
 #include "winograd.h"
 
 namespace {
@@ -31,8 +32,7 @@ inline void turn_taps(const WinogradFilterArgs& f, int64_t panel, int64_t first,
     for (int64_t tap = 0; tap < 9; tap++) {
         const float* from = f.weight + (((first / PANEL) * 9 + 8 - tap) * f.channels + panel * PANEL) * PANEL;
         float* to = taps + tap * TERMS * PANEL;
-        for (int64_t lane = 0; lane < lanes; lane++)
-            for (int64_t k = 0; k < last - first; k++) to[k * PANEL + lane] = from[lane * PANEL + k];
+        transpose(from, lanes, last - first, PANEL, to, PANEL);
     }
 }
 
@@ -86,20 +86,12 @@ inline void product_tile(const float* a, int64_t panel_step, int64_t terms, cons
         UNROLL for (int v = 0; v < VECTORS; v++) store(y + r * PANEL + v * LANES, sum[r][v]);
 }
 
-template <int R>
-inline void product_rest(int64_t rows, const float* a, int64_t panel_step, int64_t terms, const float* b, float* y) {
-    if constexpr (R > 0) {
-        if (rows == R)
-            product_tile<R>(a, panel_step, terms, b, y);
-        else
-            product_rest<R - 1>(rows, a, panel_step, terms, b, y);
-    }
-}
-
 inline void product(int64_t rows, const float* a, int64_t panel_step, int64_t terms, const float* b, float* y) {
     int64_t r = 0;
     for (; r + ROWS <= rows; r += ROWS) product_tile<ROWS>(a + r * PANEL, panel_step, terms, b, y + r * PANEL);
-    product_rest<ROWS - 1>(rows - r, a + r * PANEL, panel_step, terms, b, y + r * PANEL);
+    as_constant<ROWS - 1>(rows - r, [&](auto left) {
+        product_tile<left.value>(a + r * PANEL, panel_step, terms, b, y + r * PANEL);
+    });
 }
 
 // One vector of a panel back to M x M outputs, of which rows x columns are there.
