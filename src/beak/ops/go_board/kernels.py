@@ -41,3 +41,37 @@ OWNERS = (
         scratch="go_owners_scratch",
     ),
 )
+PLANES_OF_GAMES = (
+    Kernel(
+        "go_planes_of_games",
+        structure(
+            "GamesArgs",
+            "ptr:moves ptr:starts ptr:setup ptr:setup_starts ptr:positions ptr:symmetry ptr:first "
+            "ptr:out ptr:refused ptr:undecided int:count int:size int:ko_rule int:suicide "
+            "int:capacity int:planes int:board_only int:ladders int:ladder_limit int:bytes",
+        ),
+        scratch="go_planes_of_games_scratch",
+    ),
+)
+PLANES_OF_BOARDS = (
+    Kernel(
+        "go_planes_of_boards",
+        structure(
+            "PlanesArgs",
+            "ptr:boards ptr:symmetry ptr:first ptr:out ptr:undecided int:count int:board_bytes "
+            "int:planes int:board_only int:ladders int:ladder_limit int:bytes",
+        ),
+        scratch="go_planes_of_boards_scratch",
+    ),
+)
+CHECK = (
+    Kernel(
+        "go_check",
+        structure(
+            "CheckArgs",
+            "ptr:moves ptr:starts ptr:setup ptr:setup_starts ptr:legal ptr:refused int:games "
+            "int:size int:ko_rule int:suicide int:capacity",
+        ),
+        scratch="go_check_scratch",
+    ),
+)

@@ -155,14 +155,15 @@ class Board:
         """Whether a move may be played; the pass always may."""
         return self.refusal(point, colour) == LEGAL
 
-    def play(self, point: int, colour: int | None = None) -> int:
+    def play(self, point: int, colour: int | None = None, strict: bool = True) -> int:
         """Play a move, of the player to move unless ``colour`` says otherwise.
 
-        Returns how many stones it removed; raises UsageError when it is not legal.
+        Returns how many stones it removed; raises UsageError when it is not legal. Not ``strict``:
+        only if the point is occupied or off the board; records of other rules need that.
         """
         colour = self.now.to_play if colour is None else colour
         refused = self.refusal(point, colour)
-        if refused:
+        if refused in (OFF_BOARD, OCCUPIED) or (strict and refused):
             raise UsageError(f"move {self.moves + 1} at {point}: {REASONS[refused]}")
         if point == self.pass_move:
             self._append(self.now.colours, -colour, None, self.now.placed, set(), colour)

@@ -19,26 +19,7 @@ from beak.ops.go_board.rules import (
     Rules,
     handicap_points,
 )
-
-
-def drawn(diagram, rules=None, to_play=BLACK):
-    """A board set up as drawn."""
-    rows = diagram.split()
-    signs = {"X": BLACK, "O": WHITE}
-    size = len(rows)
-    stones = [
-        (r * size + c, signs[sign])
-        for r, line in enumerate(rows)
-        for c, sign in enumerate(line)
-        if sign in signs
-    ]
-    return Board(size, rules, stones, to_play)
-
-
-def picture(board):
-    signs = {0: ".", BLACK: "X", WHITE: "O"}
-    lines = np.array([signs[c] for c in board.now.colours]).reshape(board.size, -1)
-    return " ".join("".join(line) for line in lines)
+from beak.ops.go_board.test_support import drawn, picture
 
 
 def test_a_chain_without_liberties_is_taken_whole():
