@@ -15,7 +15,7 @@ from beak.ops.go_board.planes import PLANE, PLANE_SETS, PLANES
 from beak.ops.go_board.reference import Board
 from beak.ops.go_board.rules import BAD_SETUP, BLACK, KO, KO_RULES, OCCUPIED, WHITE, Rules, encode
 from beak.ops.go_board.symmetry import turn_planes
-from beak.ops.go_board.test_support import PATTERNS, Game, built
+from beak.ops.go_board.test_support import PATTERNS, Game, built, picture
 
 pytestmark = pytest.mark.usefixtures("every_instruction_set")
 
@@ -27,7 +27,7 @@ def same(found, wanted, board):
     """Both planes are equal; else the error names the plane and the points."""
     for name, ours, theirs in zip(PLANES, found, wanted, strict=False):
         places = np.flatnonzero(ours.ravel() != theirs.ravel()).tolist()
-        assert not places, f"{name} at {places}\n{board.now}"
+        assert not places, f"{name} at {places}\n{picture(board)}"
 
 
 def check_games_end(game, generator):
@@ -35,8 +35,7 @@ def check_games_end(game, generator):
     symmetry = int(generator.integers(8))
     last = [[0, len(game.record)]]
     found = game.games.planes(last, "alphago-value", rules=game.board.rules, symmetry=symmetry)[0]
-    colour = (WHITE if game.setup else BLACK) if not game.record else game.board.now.to_play
-    wanted = reference_planes.planes(game.board, colour=colour)
+    wanted = reference_planes.planes(game.board)
     same(found, turn_planes(wanted, symmetry), game.board)
     return found
 

@@ -35,9 +35,9 @@ class Game:
     """A reference board and beside it the record of what is played on it."""
 
     def __init__(self, size, rules=None, setup=()):
-        self.board = Board(size, rules, setup)
         self.record = []
         self.setup = [encode(point, colour) for point, colour in setup]
+        self.board = Board(size, rules, setup, WHITE if self.setup else BLACK)
 
     def play(self, point, colour=None):
         colour = self.board.now.to_play if colour is None else colour
@@ -72,6 +72,7 @@ PATTERNS = {
     "snapback": "OXXX. OO.XO XXOXO ...OO .....",
     "ko": ".XO. XO.O .XO. ....",
     "ko of many": ".XXO.. XOO.O. .XXO.. ..OO.. ...... ......",
+    "many": "......... .XXXXX... XOOOOOX.. XOOOOO.X. .XXXXX...",
     "merge": ".X.X. X.X.X .X.X. O.O.O .....",
     "merge round a point": "XXX.. X.X.. X.X.. OOO.. .....",
     "suicide": ".XO.. XXO.. OO... ..... .....",
