@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import tarfile
+
 import numpy as np
 
 from beak.errors import UsageError
@@ -107,3 +110,29 @@ def built(generator, size, rules=None, name=None):
         for _ in range(int(generator.integers(0, 8))):
             game.play_at_random(generator, near=0.8)
         return game
+
+
+def games_of_archive(path, count):
+    """The first games on 19x19 of an archive of SGF files without variations, as records."""
+    moves, setup = [], []
+    with tarfile.open(path) as archive:
+        for member in archive:
+            if len(moves) == count:
+                break
+            if not member.name.endswith(".sgf"):
+                continue
+            text = archive.extractfile(member).read().decode("utf-8", "replace")
+            if "SZ[19]" not in text or "(" in text.split("AB[")[-1]:
+                continue
+            stones = re.search(r"AB((?:\[[a-s]{2}\]\s*)+)", text)
+            found = re.findall(r"[a-s]{2}", stones[1]) if stones else []
+            setup.append([point_of(place) for place in found])
+            played = re.findall(r"[;\]]\s*([BW])\[((?:[a-s]{2})?|tt)\]", text)
+            moves.append([encode(point_of(p), BLACK if c == "B" else WHITE) for c, p in played])
+    return Games.of(moves, setup)
+
+
+def point_of(place):
+    """The point of two letters, column first; "" and "tt" are passes."""
+    column, row = (ord(letter) - ord("a") for letter in place or "tt")
+    return row * 19 + column if row < 19 else 361
