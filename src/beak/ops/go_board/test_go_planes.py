@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import doctest
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from beak.errors import UsageError
-from beak.ops.go_board.planes import FEATURES, FIRST, PLANE, PLANE_SETS, PLANES, planes_in
+from beak.ops.go_board import games, reference, rules, symmetry
+from beak.ops.go_board.planes import (
+    FEATURES,
+    FIRST,
+    LADDER_LIMIT,
+    PLANE,
+    PLANE_SETS,
+    PLANES,
+    planes_in,
+    table,
+)
 from beak.ops.go_board.reference import Board
 from beak.ops.go_board.reference_planes import planes
 from beak.ops.go_board.rules import BLACK, WHITE, Rules
@@ -49,6 +62,19 @@ def test_the_planes_stand_where_the_paper_prints_them():
     assert PLANE_SETS["alphago-4"] == FIRST["turns since"]
     with pytest.raises(UsageError, match="did you mean 'alphago-"):
         planes_in("alphago-21")
+
+
+def test_the_page_prints_the_table_from_which_the_code_is_made():
+    page = (Path(__file__).parents[4] / "docs" / "go-planes.md").read_text()
+    assert table() in page
+    assert f"Reading stops at {LADDER_LIMIT} positions" in page
+    for name in PLANE_SETS:
+        assert f"`{name}`" in page
+
+
+@pytest.mark.parametrize("module", [games, reference, rules, symmetry])
+def test_examples_in_docstrings(module):
+    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize("feature", EIGHTS, ids=lambda feature: feature.name)

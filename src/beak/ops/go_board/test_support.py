@@ -122,7 +122,7 @@ def games_of_archive(path, count):
             if not member.name.endswith(".sgf"):
                 continue
             text = archive.extractfile(member).read().decode("utf-8", "replace")
-            if "SZ[19]" not in text or "(" in text.split("AB[")[-1]:
+            if "SZ[19]" not in text or text.count("(;") != 1 or "AW[" in text:
                 continue
             stones = re.search(r"AB((?:\[[a-s]{2}\]\s*)+)", text)
             found = re.findall(r"[a-s]{2}", stones[1]) if stones else []
