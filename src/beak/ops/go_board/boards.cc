@@ -1,5 +1,5 @@
 // Many boards in one call: begin, play, take back, look, and who owns the empty points.
-#include "go_board/board.h"
+#include "go_board/rules.h"
 
 namespace {
 

@@ -1,6 +1,6 @@
 // Ladders, read to their end on the board itself, every move taken back: see reference_ladder.py.
 #pragma once
-#include "go_board/board.h"
+#include "go_board/rules.h"
 
 namespace {
 
