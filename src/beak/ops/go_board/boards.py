@@ -125,7 +125,7 @@ class Boards:
 
     def undo(self, moves: Array | int = 1) -> None:
         """Take back so many moves (of each board its own number, or all the same)."""
-        counts = np.ascontiguousarray(np.broadcast_to(moves, len(self)), np.int64)
+        counts = np.array(np.broadcast_to(moves, len(self)), np.int64)
         if (counts < 0).any() or (counts > self.look().moves).any():
             raise UsageError("no move to take back")
         call_kernel(

@@ -14,6 +14,7 @@ from beak.ops.go_board.rules import (
     BLACK,
     EMPTY,
     FULL,
+    KO,
     KO_RULES,
     LEGAL,
     OFF_BOARD,
@@ -128,6 +129,14 @@ def test_taking_back_is_as_if_never_played(size, rules, seed, back):
         np.testing.assert_array_equal(found, getattr(fewer.look(), name), name)
     boards.play(kept[None, len(kept) - back :])
     assert boards.look().moves[0] == len(kept)
+
+
+def test_a_ko_forbids_nothing_to_the_one_who_made_it():
+    stones = [(1, BLACK), (4, BLACK), (9, BLACK), (2, WHITE), (7, WHITE), (10, WHITE), (5, WHITE)]
+    boards = Boards(2, 4, setup=stones)
+    boards.play(np.array([6, 6]))
+    again = np.array([encode(5, WHITE), encode(5, BLACK)])
+    assert boards.play(again).tolist() == [KO, LEGAL]
 
 
 def test_no_more_moves_are_taken_back_than_were_played():
