@@ -204,3 +204,20 @@ def test_a_value_that_is_not_finite_reaches_just_its_channel_and_the_windows_tha
     touched[4, 1:4, 1:4] = True
     np.testing.assert_array_equal(y[touched], value)
     np.testing.assert_array_equal(y[~touched], 0)
+
+
+def test_outputs_may_be_a_grid_within_a_larger_picture():
+    generator = np.random.default_rng(3)
+    x = generator.normal(size=(2, 5, 4, 11)).astype(np.float32)
+    w = generator.normal(size=(5, 1, 3, 3)).astype(np.float32)
+    options = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 5}
+    grid = {"y_step": 3, "y_row": 2 * 33, "y_image": 8 * 33}
+    y = run(
+        kernels.DEPTHWISE_FORWARD[0], {"y": np.full((2, 8, 33, 5), 7, np.float32)}, parts=2,
+        x=last(x), weight=packed(w, None, 5)["packed"], bias=None,
+        **{**fields(x, w, **options), **grid},
+    )["y"]  # fmt: skip
+    whole = last(forward(x, w, None, options))
+    np.testing.assert_array_equal(y[:, ::2, ::3], whole)
+    y[:, ::2, ::3] = 7
+    assert (y == 7).all(), "nothing beside the grid is written"
