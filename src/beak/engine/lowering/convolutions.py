@@ -88,7 +88,7 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused
         through = partial(relu_gradient, c, y)
 
     def linear(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
-        _weight_gradient(c, node, shape, x, dy, layer.bias)
+        _weight_gradient(c, node, shape, c.again(x), dy, layer.bias)
         return [input_gradient(c, node, shape, x, dy) if wanted[0] else None]
 
     def backward(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:

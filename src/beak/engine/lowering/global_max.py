@@ -69,7 +69,7 @@ def lower_global_max(
         c.tape.emit(
             convolution.GLOBAL_MAX_WEIGHT_GRADIENT,
             min(32, padded(filters) // 16 * taps * blocks),
-            x=x,
+            x=c.again(x),
             dy=dy,
             winners=winners,
             dweight=c.gradient_of(f"{node.name}.weight"),
@@ -111,7 +111,7 @@ def _slides_by_winograd(c: Context, shape: Shape) -> bool:
     )
     window, out = shape["window_w"], shape["out_w"]
     return (
-        not (c.direct or c.exact)
+        not c.direct
         and plain
         and shape["in_h"] == shape["window_h"] == shape["out_h"] == 1
         and 2 <= window <= 5

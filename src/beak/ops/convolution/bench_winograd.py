@@ -111,7 +111,7 @@ def forward_rows(images: int, layer: Layer, turned: bool) -> Iterator[tuple[str,
             f"F{m}",
             table(
                 WINOGRAD_FORWARD[m][0], 1, x=x, prepared=prepared, bias=None if turned else bias,
-                y=y, **shape_fields(images, layer), relu=0, groups=1,
+                onto=None, y=y, **shape_fields(images, layer), relu=0, groups=1,
             ),
         )  # fmt: skip
 

@@ -109,6 +109,8 @@ class PackedKernel(Kernel):
     """Run once a step, in any number of parts; None: the row reads the panels themselves."""
     packed: Callable[[PooledShape], int] = lambda shape: 0
     """How many floats the packed weights take, on any instruction set."""
+    direct: bool = True
+    """Each output is the sum of its terms, as a plain loop has it."""
 
 
 _POOLED = (
@@ -140,6 +142,7 @@ def _winograd(isa: set[str], channels: int) -> PackedKernel:
         scratch="pooled_winograd_forward_scratch",
         prepare=Kernel("pooled_winograd_prepare", structure("PrepareArgs", _PREPARE)),
         packed=lambda shape: 16 * shape.channels * padded(shape.filters),
+        direct=False,
     )
 
 
@@ -269,7 +272,7 @@ WINOGRAD_FORWARD = {
             f"winograd{m}_forward",
             structure(
                 "WinogradArgs",
-                f"ptr:x ptr:prepared ptr:bias ptr:y {_WINOGRAD_SHAPE} int:relu int:groups",
+                f"ptr:x ptr:prepared ptr:bias ptr:onto ptr:y {_WINOGRAD_SHAPE} int:relu int:groups",
             ),
             scratch=f"winograd{m}_forward_scratch",
         ),

@@ -58,6 +58,7 @@ struct WinogradArgs {
     const float* x;
     const float* prepared;
     const float* bias;    // in panels, or null
+    const float* onto;    // added to the outputs, before the ReLU; laid out like y; or null
     float* y;
     int64_t images, in_h, in_w, in_channels, out_h, out_w, out_channels, pad_top, pad_left, relu;
     int64_t groups;    // the panels of filters are cut into so many: blocks of TILES tiles x groups are the units
@@ -95,13 +96,17 @@ inline void product(int64_t rows, const float* a, int64_t panel_step, int64_t te
 
 // One vector of a panel back to M x M outputs, of which rows x columns are there.
 template <class W, bool WHOLE>
-INLINE void write_tile(const float* products, vec bias, bool relu, float* y, int64_t row, int64_t step,
-                       int64_t rows, int64_t columns, int64_t lanes) {
+INLINE void write_tile(const float* products, vec bias, bool relu, const float* onto, float* y, int64_t row,
+                       int64_t step, int64_t rows, int64_t columns, int64_t lanes) {
     const int64_t down = opaque(row), right = opaque(step);
     both_axes<W::output, W::N, W::M>(
         [&](int i, int j) INLINE_LAMBDA { return load(products + (i * W::N + j) * STRIDE); },
         [&](int i, int j, vec v) INLINE_LAMBDA {
             v += bias;
+            if (onto && WHOLE)
+                v += load(onto + i * down + j * right);
+            else if (onto && i < rows && j < columns)
+                v += load_some(onto + i * down + j * right, lanes);
             if (relu) v = v < vec{} ? vec{} : v;    // NaN passes, as in PyTorch
             if (WHOLE)
                 store(y + i * down + j * right, v);
@@ -118,15 +123,18 @@ void write_block(const WinogradArgs& w, const Grid& grid, int64_t begin, int64_t
     for (int64_t tile = begin; tile < end; tile++, products += PANEL, place.next(grid)) {
         const int64_t top = place.row * W::M, left = place.column * W::M;
         const int64_t rows = w.out_h - top, columns = w.out_w - left;
-        float* y = w.y + (place.image * w.out_h + top) * row + left * w.out_channels + panel * PANEL;
+        const int64_t at = (place.image * w.out_h + top) * row + left * w.out_channels + panel * PANEL;
+        float* y = w.y + at;
+        const float* onto = w.onto ? w.onto + at : nullptr;
         for (int64_t lane = 0; lane < lanes; lane += LANES) {
             const vec bias = w.bias ? load(w.bias + panel * PANEL + lane) : vec{};
+            const float* under = onto ? onto + lane : nullptr;
             if (rows >= W::M && columns >= W::M && lane + LANES <= lanes)
-                write_tile<W, true>(products + lane, bias, w.relu != 0, y + lane, row, w.out_channels, rows, columns,
-                                    LANES);
+                write_tile<W, true>(products + lane, bias, w.relu != 0, under, y + lane, row, w.out_channels, rows,
+                                    columns, LANES);
             else
-                write_tile<W, false>(products + lane, bias, w.relu != 0, y + lane, row, w.out_channels, rows, columns,
-                                     lanes - lane);
+                write_tile<W, false>(products + lane, bias, w.relu != 0, under, y + lane, row, w.out_channels, rows,
+                                     columns, lanes - lane);
         }
     }
 }

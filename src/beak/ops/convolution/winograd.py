@@ -59,12 +59,11 @@ def f4_is_exact_enough(terms: int) -> bool:
     return terms <= F4_CHANNELS
 
 
-def choose_side(layer: Layer, isa: str, purpose: str = "forward", *, exact: bool = False) -> int:
+def choose_side(layer: Layer, isa: str, purpose: str = "forward") -> int:
     """The tile's side that wins on this instruction set: 2, 4, or 0 for the direct kernel.
 
     ``purpose`` is "forward" or "weights" (the weight gradient); for the input gradient ask as for
-    forward with the channels exchanged and the input's height and width. ``exact`` turns
-    F(4x4,3x3) off.
+    forward with the channels exchanged and the input's height and width.
 
     >>> choose_side(Layer(64, 64, 19, 19), "v3"), choose_side(Layer(1, 16, 28, 28), "v3")
     (4, 0)
@@ -81,9 +80,7 @@ def cheapest_side(
     channels, filters = padded(layer.in_channels), padded(layer.out_channels)
     costs = {0: 9.0 * layer.in_channels * filters * layer.out_h * layer.out_w}
     for m, transform in zip(SIDES, transforms, strict=True):
-        if m == 4 and (
-            exact or (purpose == "forward" and not f4_is_exact_enough(layer.in_channels))
-        ):
+        if m == 4 and purpose == "forward" and not f4_is_exact_enough(layer.in_channels):
             continue
         terms = channels if purpose == "weights" else layer.in_channels
         costs[m] = (
