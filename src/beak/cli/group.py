@@ -20,6 +20,7 @@ COMMANDS = {
     "predict": "What a trained network sees in pictures.",
     "evaluate": "How good a trained network is on labelled pictures.",
     "summary": "A network layer by layer: shapes, parameters, work.",
+    "play": "Play Go against a trained network, or let other programs play it.",
     "bench": "How fast a network runs on this machine.",
     "networks": "The catalogue of networks.",
     "data": "The built-in sets of examples, and where they are.",
