@@ -74,7 +74,6 @@ def persons_turn(console: Console, player: Player, game: Game, person: int) -> b
                 return True
             elif typed:
                 game.play(point_of(typed, game.size), person)
-                draw(console, game)
                 return True
         except UsageError as error:
             console.print(f"{error} (? for help)", style="bad")
@@ -134,8 +133,7 @@ def picture(game: Game, coloured: bool, marks: dict[int, str]) -> list[Text]:
     head = Text("   " + " ".join(COLUMNS[:size]), style="dim")
     lines = [Text(""), head]
     for row in range(size):
-        line = Text(f"{size - row:2}", style="dim")
-        line.stylize("default", 0)
+        line = Text.assemble((f"{size - row:2}", "dim"))
         for point in range(row * size, (row + 1) * size):
             bracket = "(" if point == game.last else ")" if before(point, game) else " "
             line.append(bracket, f"{RED} {WOOD}" if coloured else "")

@@ -16,8 +16,10 @@ from beak.ops.go_board.rules import WHITE, WHITE_BIT
 Array = np.ndarray[Any, Any]
 
 PLAYOUTS = 64
-SETTLED = 0.25
+SETTLED = 0.1
 """What a region's owner must own of it on average, -1 to 1, for the region to be settled."""
+FILLED = 5
+"""Nothing is settled before stones stand on one of so many points."""
 
 
 def own_eyes(colours: Array, to_play: Array, size: int) -> Array:
@@ -104,10 +106,12 @@ def settled(boards: Boards, seed: int = 0) -> bool:
     the end of most random games too: an empty board is nobody's.
     """
     open_ = sensible(boards)[0]
+    colours = boards.look().colours[:1].copy()
     if not open_.any():
         return True
+    if FILLED * np.count_nonzero(colours) < boards.points:
+        return False
     owned = ownership(boards, seed=seed)
-    colours = boards.look().colours.copy()
     colours[0, _dead(boards, owned)] = 0
     whose = owners(colours, boards.size)[0]
     for region in connected(colours[0], boards.size):

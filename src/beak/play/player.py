@@ -133,10 +133,8 @@ class Player:
 
 
 def surrounded(board: Boards, point: int) -> bool:
-    """Whether over empty points only one colour can be reached from here, on a board not empty."""
-    colours = board.look().colours[:1]
-    filled = 4 * np.count_nonzero(colours) > board.points
-    return bool(filled and owners(colours, board.size)[0, point])
+    """Whether over empty points only one colour can be reached from here."""
+    return bool(owners(board.look().colours[:1], board.size)[0, point])
 
 
 def draws(seed: int, games: Array, moves: Array) -> Array:
