@@ -99,6 +99,12 @@ def engine(start):
 
 
 @pytest.fixture
+def engine_command():
+    """The command that ``engine`` starts."""
+    return [sys.executable, "-c", ENGINE, "0"]
+
+
+@pytest.fixture
 def gnugo(start):
     """Starts GNU Go."""
     found = shutil.which("gnugo") or "/usr/games/gnugo"

@@ -22,9 +22,13 @@ RESIGN = -1
 class Policy(Protocol):
     """How likely each move is, for the player to move."""
 
-    name: str
-    size: int | None
-    """Lines of the boards that it reads; None: any."""
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def size(self) -> int | None:
+        """Lines of the boards that it reads; None: any."""
 
     def __call__(self, boards: Boards) -> Array:
         """Float (N, points + 1), the pass last (0 where the policy knows none)."""
@@ -33,7 +37,8 @@ class Policy(Protocol):
 class Evenly:
     """A policy that knows nothing: every point is as likely as any other."""
 
-    name, size = "random", None
+    name = "random"
+    size: int | None = None
 
     def __call__(self, boards: Boards) -> Array:
         """Ones, and no pass."""

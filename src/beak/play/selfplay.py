@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from beak.ops.go_board.boards import Boards
+from beak.ops.go_board.games import Games, planes_of_boards
 from beak.ops.go_board.planes import PLANE
 from beak.ops.go_board.rules import LEGAL, WHITE, WHITE_BIT, Rules
-from beak.ops.go_board.games import Games, planes_of_boards
 from beak.play.player import Player
 
 Array = np.ndarray[Any, Any]
