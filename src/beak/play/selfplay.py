@@ -47,21 +47,23 @@ def self_play(
     rules: Rules | None = None,
     limit: int | None = None,
     eyes_every: int = 1,
+    first: int = 0,
 ) -> Tally:
     """Play so many games, ``at_once`` side by side; each ends with two passes.
 
     ``limit``: moves after which a game is cut (4 x points). ``eyes_every``: at which steps moves
-    are compared with the plane "sensible"; 0 for none.
+    are compared with the plane "sensible"; 0 for none. ``first``: the first game's number, under
+    which its random numbers are looked up.
     """
     rules = rules or Rules("positional")
     points, slots = size * size, min(at_once, games)
     limit = limit or 4 * points
     fresh = Boards(1, size, rules, capacity=limit)
     boards = Boards(slots, size, rules, capacity=limit)
-    numbers, begun = np.arange(slots), slots
+    numbers, begun, end = np.arange(slots) + first, first + slots, first + games
     passes, written = np.zeros(slots, np.int64), np.zeros((slots, limit), np.uint16)
     tally, step = Tally(), 0
-    while (active := numbers < games).any():
+    while (active := numbers < end).any():
         look = boards.look()
         chosen = player.moves(boards, numbers)
         if eyes_every and step % eyes_every == 0:
