@@ -31,6 +31,13 @@ WEIGHT_GRADIENT = (
         scratch="convolution_weight_gradient_scratch",
     ),
 )
+SCATTER = (
+    Kernel(
+        "convolution_scatter",
+        structure("ScatterArgs", _FORWARD + " ptr:dy ptr:dx"),
+        scratch="convolution_scatter_scratch",
+    ),
+)
 TURN_FILTERS = (
     Kernel(
         "convolution_turn_filters",

@@ -134,13 +134,6 @@ inline int64_t filter_stride(int64_t terms) { return (terms | 1) * PANEL; }
 
 inline int64_t panels_of(int64_t channels) { return (channels + PANEL - 1) / PANEL; }
 
-// The compiler knows nothing about the result. It would otherwise compute dozens of addresses
-// before a loop of one or two turns, and keep them in memory.
-inline int64_t opaque(int64_t x) {
-    asm("" : "+r"(x));
-    return x;
-}
-
 // The tiles of a batch, numbered image by image, row by row.
 struct Grid {
     int64_t rows, columns;
