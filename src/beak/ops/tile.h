@@ -32,7 +32,7 @@ struct Segments {
 };
 
 // A tile's height by the panels that it is wide: as many sums as registers hold beside their factors.
-constexpr int rows_at(int panels) { return panels == 1 ? ROWS : panels == 2 ? 12 : panels == 3 ? 8 : 6; }
+constexpr int rows_at(int panels) { return panels == 1 ? ROWS : panels < 4 ? 8 : 6; }
 
 // `piece(size)` as a template's number: body(integer<size>) for 1 <= size <= MOST.
 template <int N>

@@ -5,6 +5,7 @@
 // by the stride (spread_h, spread_w) and padded. Filters lie in panels per group:
 // [groups][filters per group / 16][window_h * window_w * channels per group][16].
 #include "convolution.h"
+#include "transpose.h"
 
 namespace {
 
@@ -222,10 +223,11 @@ BEAK_KERNEL(convolution_turn_filters, TurnArgs) {
         const int64_t row = t.first_h + t.step_h * (taps_h - 1 - tap / taps_w);
         const int64_t column = t.first_w + t.step_w * (taps_w - 1 - tap % taps_w);
         const int64_t place = row * t.window_w + column;
-        for (int64_t f = 0; f < t.filters; f++) {
+        if (lanes < PANEL) memset(to, 0, static_cast<size_t>(t.filters * PANEL) * 4);
+        for (int64_t f = 0; f < t.filters; f += PANEL) {    // filters of a panel with channels, exchanged
             const float* from = t.weight + (((g * from_panels + f / PANEL) * t.window_h * t.window_w + place) *
-                                                t.channels + panel * PANEL) * PANEL + f % PANEL;
-            for (int64_t lane = 0; lane < PANEL; lane++) to[f * PANEL + lane] = lane < lanes ? from[lane * PANEL] : 0;
+                                                t.channels + panel * PANEL) * PANEL;
+            transpose(from, lanes, least(PANEL, t.filters - f), PANEL, to + f * PANEL, PANEL);
         }
     }
 }

@@ -20,10 +20,18 @@ inline ivec load_winners(const uint16_t* from, int64_t count) {
         memcpy(&v, from, sizeof v);
     else
         for (int64_t i = 0; i < count; i++) v[i] = from[i];
+#if defined(__AVX512F__)    // g++ 12 takes __builtin_convertvector apart, number by number
+    return (ivec)_mm512_maskz_cvtepu16_epi32(0xffff, (__m256i)v);
+#else
     return __builtin_convertvector(v, ivec);
+#endif
 }
 inline void store_winners(uint16_t* to, ivec which, int64_t count) {
+#if defined(__AVX512F__)
+    const hvec v = (hvec)_mm512_maskz_cvtepi32_epi16(0xffff, (__m512i)which);
+#else
     const hvec v = __builtin_convertvector(which, hvec);
+#endif
     if (count >= LANES)
         memcpy(to, &v, sizeof v);
     else
