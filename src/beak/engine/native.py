@@ -43,7 +43,9 @@ def answered_at_once(network: Network) -> int:
     >>> answered_at_once(make_network("lecture", (1, 28, 28), 10))
     128
     """
-    floats = [sum(map(math.prod, node.input_shapes)) + math.prod(node.output) for node in network.nodes]
+    floats = [
+        sum(map(math.prod, node.input_shapes)) + math.prod(node.output) for node in network.nodes
+    ]
     fits = CACHE // (4 * max(floats))
     return min(LARGEST_BATCH, max(8, 1 << (fits.bit_length() - 1))) if fits else 8
 

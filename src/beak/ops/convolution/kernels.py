@@ -215,7 +215,7 @@ GLOBAL_MAX_INPUT_GRADIENT = (
 )
 
 
-# Winograd's rows by the filters' side, then by the tiles'; winograd.py says which of them takes a shape.
+# Winograd's rows by the filters' side, then by the tiles'; winograd.py says which takes a shape.
 _WINOGRAD_SHAPE = (
     "int:images int:in_h int:in_w int:in_channels int:out_h int:out_w int:out_channels "
     "int:pad_top int:pad_left "

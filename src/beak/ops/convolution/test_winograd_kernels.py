@@ -80,7 +80,8 @@ def prepare(form, w, turned=False, parts=1):
     filters, channels = w.shape[:2]
     size = prepared_floats(m, *((filters, channels) if turned else (channels, filters)), window)
     return run(
-        WINOGRAD_PREPARE[window][m][0], {"prepared": np.zeros(size, np.float32)}, parts=parts, threads=2,
+        WINOGRAD_PREPARE[window][m][0], {"prepared": np.zeros(size, np.float32)},
+        parts=parts, threads=2,
         weight=to_panels(w), channels=channels, filters=filters, turned=int(turned),
     )["prepared"]  # fmt: skip
 
@@ -97,7 +98,8 @@ def forward(
     prepared = prepare(form, w, turned)
     f = fields(x, w.shape[1] if turned else w.shape[0], padding, form)
     y = run(
-        WINOGRAD_FORWARD[window][m][0], {"y": (f["images"], f["out_h"], f["out_w"], f["out_channels"])},
+        WINOGRAD_FORWARD[window][m][0],
+        {"y": (f["images"], f["out_h"], f["out_w"], f["out_channels"])},
         parts=parts, threads=threads, x=last(x), prepared=prepared,
         bias=None if b is None else pad_groups(b), **f, relu=relu,
         blocks=-(-tiles_of(x, form, padding) // TILES) + more, groups=groups,
@@ -161,9 +163,7 @@ def test_weight_and_bias_gradients_are_the_reference(form, case, splits, blocks)
 
 
 @sides
-@given(
-    case=cases(), parts=st.integers(1, 7), groups=st.integers(1, 3), more=st.integers(0, 2)
-)
+@given(case=cases(), parts=st.integers(1, 7), groups=st.integers(1, 3), more=st.integers(0, 2))
 @settings(max_examples=40)
 def test_parts_threads_and_cuts_do_not_change_a_bit(form, case, parts, groups, more):
     x, w, b, padding = of(case, form)
@@ -171,7 +171,9 @@ def test_parts_threads_and_cuts_do_not_change_a_bit(form, case, parts, groups, m
     cut = forward(form, x, w, b, padding, parts=parts, threads=3, groups=groups, more=more)
     np.testing.assert_array_equal(cut, whole)
     for turned in (False, True):
-        np.testing.assert_array_equal(prepare(form, w, turned, parts=parts), prepare(form, w, turned))
+        np.testing.assert_array_equal(
+            prepare(form, w, turned, parts=parts), prepare(form, w, turned)
+        )
 
 
 @sides

@@ -108,7 +108,7 @@ def tiles_in(out_h: int, out_w: int, m: int) -> int:
 
 
 def prepared_floats(m: int, terms: int, outputs: int, window: int = 3) -> int:
-    """Floats that the preparation for tiles of this side writes for ``outputs`` filters of ``terms`` channels.
+    """Floats of ``outputs`` prepared filters of ``terms`` channels, for tiles of this side.
 
     For the input gradient (``turned``) the terms are the filters and the outputs the channels.
     """
