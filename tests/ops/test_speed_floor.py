@@ -118,8 +118,9 @@ class Work:
             WINOGRAD_PREPARE[3][4][0], weight=to_panels(self.w), prepared=prepared,
             channels=self.channels, filters=self.filters, turned=0,
         )  # fmt: skip
+        given = {"prepared": prepared, "onto": None}
         return self.call(
-            WINOGRAD_FORWARD[3][4][0], prepared=prepared, **self.sizes(), blocks=2, groups=1
+            WINOGRAD_FORWARD[3][4][0], **given, **self.sizes(), blocks=2, groups=1
         )
 
     def pooled_row(self, row, weight) -> Table:

@@ -34,28 +34,13 @@ struct Segments {
 // A tile's height by the panels that it is wide: as many sums as registers hold beside their factors.
 constexpr int rows_at(int panels) { return panels == 1 ? ROWS : panels < 4 ? 8 : 6; }
 
-// `piece(size)` as a template's number: body(integer<size>) for 1 <= size <= MOST.
-template <int N>
-struct Number {
-    static constexpr int value = N;
-};
-template <int MOST, class Body>
-inline void by_number(int64_t size, Body body) {
-    if constexpr (MOST > 0) {
-        if (size == MOST)
-            body(Number<MOST>{});
-        else
-            by_number<MOST - 1>(size, body);
-    }
-}
-
-// `panels` panels in groups of at most WIDE, as equal as can be: body(Number<P>, first panel of P).
+// `panels` panels in groups of at most WIDE, as equal as can be: body(Constant<P>, first panel of P).
 template <class Body>
 inline void by_panels(int64_t panels, Body body) {
     const int64_t groups = (panels + WIDE - 1) / WIDE;
     for (int64_t group = 0; group < groups; group++) {
         const Share share(panels, group, groups);
-        by_number<WIDE>(share.end - share.begin, [&](auto wide) { body(wide, share.begin); });
+        as_constant<WIDE>(share.end - share.begin, [&](auto wide) { body(wide, share.begin); });
     }
 }
 
@@ -64,6 +49,28 @@ inline void by_panels(int64_t panels, Body body) {
 inline int64_t opaque(int64_t x) {
     asm("" : "+r"(x));
     return x;
+}
+
+// R rows of A times V vectors of panels that lie `step` apart, added to the sums.
+template <int R, int V>
+inline __attribute__((always_inline)) void sum_rows(const float* a, const int64_t* offsets, const Segments& k,
+                                                    const float* b, int64_t step, vec (&sum)[R][V]) {
+    const float* row[R];
+    UNROLL for (int r = 0; r < R; r++) row[r] = a + opaque(offsets[r]);
+    for (int64_t o = 0; o < k.outer; o++)
+        for (int64_t i = 0; i < k.inner; i++) {
+            const int64_t begin = o * k.outer_step + i * k.inner_step;
+            for (int64_t j = begin; j < begin + k.length; j++, b += PANEL) {
+                const int64_t here = opaque(j);
+                vec column[V];
+                UNROLL for (int v = 0; v < V; v++)
+                    column[v] = load(b + v / VECTORS * step + v % VECTORS * LANES);
+                UNROLL for (int r = 0; r < R; r++) {
+                    const vec x = broadcast(row[r][here]);
+                    UNROLL for (int v = 0; v < V; v++) sum[r][v] += x * column[v];
+                }
+            }
+        }
 }
 
 // R rows of A times P panels that lie `step` apart. With `resume` the sums go on from what y holds;
@@ -82,22 +89,7 @@ __attribute__((noinline)) void tile(const float* a, const int64_t* offsets, cons
         UNROLL for (int r = 0; r < R; r++)
             UNROLL for (int v = 0; v < P * VECTORS; v++) sum[r][v] = bias ? load(bias + v * LANES) : vec{};
     }
-    const float* row[R];
-    UNROLL for (int r = 0; r < R; r++) row[r] = a + opaque(offsets[r]);
-    for (int64_t o = 0; o < k.outer; o++)
-        for (int64_t i = 0; i < k.inner; i++) {
-            const int64_t begin = o * k.outer_step + i * k.inner_step;
-            for (int64_t j = begin; j < begin + k.length; j++, b += PANEL) {
-                const int64_t here = opaque(j);
-                vec column[P * VECTORS];
-                UNROLL for (int v = 0; v < P * VECTORS; v++)
-                    column[v] = load(b + v / VECTORS * step + v % VECTORS * LANES);
-                UNROLL for (int r = 0; r < R; r++) {
-                    const vec x = broadcast(row[r][here]);
-                    UNROLL for (int v = 0; v < P * VECTORS; v++) sum[r][v] += x * column[v];
-                }
-            }
-        }
+    sum_rows(a, offsets, k, b, step, sum);
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int v = 0; v < P * VECTORS; v++) {
             vec out = sum[r][v];
@@ -119,8 +111,8 @@ inline void times_panels(int64_t rows, const float* a, const int64_t* offsets, c
     const int64_t tiles = (rows + HIGH - 1) / HIGH;
     for (int64_t t = 0; t < tiles; t++) {
         const Share share(rows, t, tiles);
-        by_number<HIGH>(share.end - share.begin, [&](auto high) {
-            tile<decltype(high)::value, P>(a, offsets + share.begin, k, b, step, bias, resume, relu,
+        as_constant<HIGH>(share.end - share.begin, [&](auto high) {
+            tile<high.value, P>(a, offsets + share.begin, k, b, step, bias, resume, relu,
                                            y + share.begin * y_step, y_step, columns);
         });
     }
@@ -196,8 +188,8 @@ inline void outer_product(int64_t rows, int64_t terms, const float* a, const int
     const int64_t tiles = (rows + HIGH - 1) / HIGH;
     for (int64_t t = 0; t < tiles; t++) {
         const Share share(rows, t, tiles);
-        by_number<HIGH>(share.end - share.begin, [&](auto high) {
-            outer_tile<decltype(high)::value, P>(terms, a + share.begin, offsets, d, out + share.begin * PANEL, step);
+        as_constant<HIGH>(share.end - share.begin, [&](auto high) {
+            outer_tile<high.value, P>(terms, a + share.begin, offsets, d, out + share.begin * PANEL, step);
         });
     }
 }

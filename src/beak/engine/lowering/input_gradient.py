@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beak.engine.lowering.context import Context, split
+from beak.engine.lowering.depthwise import is_depthwise, pack
 from beak.engine.lowering.weights import Weights
 from beak.engine.lowering.winograd import side_for, winograd_forward
 from beak.engine.tape import Tensor
@@ -51,7 +52,7 @@ def input_gradient(c: Context, node: Node, shape: Shape, x: Tensor, dy: Tensor) 
     dx = c.tape.like(x)
     strides = shape["stride_h"], shape["stride_w"]
     back = _whole(shape, x)
-    if not side_for(c, back) and scatters(shape):
+    if not is_depthwise(shape) and not side_for(c, back) and scatters(shape):
         _scatter(c, node, shape, dy, dx)
         return dx
     if strides == (1, 1) or (shape["dilation_h"], shape["dilation_w"]) != (1, 1):
@@ -168,9 +169,16 @@ def _emit(
     if side:
         winograd_forward(c, side, call, dy, weight, None, dx, turned=True)
         return
-    turned = _turn_filters(c, weight, shape, call["window_h"] * call["window_w"], first, step)
+    taps = call["window_h"] * call["window_w"]
+    turned: Weights
+    if is_depthwise(shape):
+        row = convolution.DEPTHWISE_FORWARD
+        turned, _ = pack(c, shape, weight, turned=True, taps=taps, first=first, step=step)
+    else:
+        row = convolution.FORWARD
+        turned = _turn_filters(c, weight, shape, taps, first, step)
     c.tape.emit(
-        convolution.FORWARD,
+        row,
         dx.images * call["bands"],
         x=dy,
         weight=turned,

@@ -54,7 +54,8 @@ def lower_pooled(c: Context, node: Node, x: Tensor, fused: Fused, bands: int) ->
     if c.goes_back:
         winners = c.tape.tensor(x.images, pooled_h, pooled_w, padded(filters), itemsize=1)
     weight, bias = weights_of(c, node, fused)
-    forward = choose(convolution.POOLED_FORWARD, kind)
+    rows = convolution.POOLED_FORWARD
+    forward = choose([row for row in rows if row.direct or not c.direct], kind)
     c.tape.emit(
         forward,
         min(PARTS, x.images * bands),
@@ -74,7 +75,7 @@ def lower_pooled(c: Context, node: Node, x: Tensor, fused: Fused, bands: int) ->
         c.tape.emit(
             choose(convolution.POOLED_WEIGHT_GRADIENT, kind),
             parts,
-            x=x,
+            x=c.again(x),
             dy=dy,
             winners=winners,
             partials=partials,

@@ -135,8 +135,8 @@ inline void products(int64_t tiles, const float* a, const float* b, int64_t chan
     const int64_t pieces = (tiles + R - 1) / R;
     for (int64_t i = 0; i < pieces; i++) {
         const Share share(tiles, i, pieces);
-        by_number<R>(share.end - share.begin, [&](auto high) {
-            product<decltype(high)::value, V>(a + share.begin * channels, b, channels, bias, out + share.begin * PANEL);
+        as_constant<R>(share.end - share.begin, [&](auto high) {
+            product<high.value, V>(a + share.begin * channels, b, channels, bias, out + share.begin * PANEL);
         });
     }
 }
@@ -220,9 +220,9 @@ void finish_group(const PooledForwardArgs& args, Group& group, const float* tran
     for (int64_t end = s.lanes() / PANEL; end > 0;) {    // the last filters first: store_pooled
         const int64_t wide = end % SIDE_BY_SIDE ? 1 : SIDE_BY_SIDE, panel = end -= wide;
         const int64_t vectors = least(wide * VECTORS, s.vectors() - panel * VECTORS);
-        by_number<SIDE_BY_SIDE>(wide, [&](auto number) {
+        as_constant<SIDE_BY_SIDE>(wide, [&](auto number) {
             for (int64_t f = 0; f < FREQUENCIES; f++)
-                times_frequency<decltype(number)::value>(
+                times_frequency<number.value>(
                     vectors, group.count, transformed + f * transformed_step(s.channels), offsets,
                     args.weight + (panel * FREQUENCIES + f) * s.channels * PANEL, s.channels,
                     f == BIAS_FREQUENCY && args.bias ? args.bias + panel * PANEL : nullptr,

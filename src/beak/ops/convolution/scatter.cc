@@ -4,7 +4,8 @@
 // The other way, a convolution of the padded gradient with turned filters (convolution.cc), computes
 // every pixel from as many taps as the window has; near the border most of these meet only padding.
 // With windows as large as the picture that is most of its work, and none of it here.
-#include "convolution.h"
+#include "tile.h"
+#include "view.h"
 
 namespace {
 
@@ -14,16 +15,10 @@ struct ScatterArgs {
     float* dx;    // overwritten
 };
 
-int64_t seen(int64_t outputs, int64_t stride, int64_t dilation, int64_t window) {
-    return (outputs - 1) * stride + dilation * (window - 1) + 1;
-}
-
 // What the windows see: [height][width][channels] of a padded picture.
 struct Seen {
     int64_t height, width;
-    explicit Seen(const ConvolutionArgs& c)
-        : height(seen(c.out_h, c.stride_h, c.dilation_h, c.window_h)),
-          width(seen(c.out_w, c.stride_w, c.dilation_w, c.window_w)) {}
+    explicit Seen(const ConvolutionArgs& c) : height(span_h(c, c.out_h)), width(span_w(c)) {}
     bool inside(const ConvolutionArgs& c) const {
         return c.pad_top == 0 && c.pad_left == 0 && height <= c.in_h && width <= c.in_w;
     }
@@ -53,7 +48,7 @@ void add_image(const ConvolutionArgs& c, const float* dy, const int64_t* offsets
                 const float* weight = c.weight + (g * panels + p) * panel + (taps - 1 - tap) * filters * PANEL;
                 const int64_t down = tap / c.window_w * c.dilation_h, right = tap % c.window_w * c.dilation_w;
                 for (int64_t row = 0; row < c.out_h; row++)
-                    times_panels<decltype(wide)::value>(
+                    times_panels<wide.value>(
                         c.out_w, dy + row * c.out_w * c.out_channels + g * filters, offsets, k, weight, panel, nullptr,
                         true, false,
                         pixels + ((row * c.stride_h + down) * width + right) * c.in_channels + g * channels + p * PANEL,

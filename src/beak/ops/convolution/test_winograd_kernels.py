@@ -92,7 +92,8 @@ def tiles_of(x, form, padding):
 
 
 def forward(
-    form, x, w, b, padding, *, relu=0, more=0, groups=1, parts=1, threads=1, turned=False
+    form, x, w, b, padding, *, onto=None, relu=0, more=0, groups=1, parts=1, threads=1,
+    turned=False,
 ):  # fmt: skip
     m, window = form
     prepared = prepare(form, w, turned)
@@ -101,8 +102,8 @@ def forward(
         WINOGRAD_FORWARD[window][m][0],
         {"y": (f["images"], f["out_h"], f["out_w"], f["out_channels"])},
         parts=parts, threads=threads, x=last(x), prepared=prepared,
-        bias=None if b is None else pad_groups(b), **f, relu=relu,
-        blocks=-(-tiles_of(x, form, padding) // TILES) + more, groups=groups,
+        bias=None if b is None else pad_groups(b), onto=None if onto is None else last(onto),
+        **f, relu=relu, blocks=-(-tiles_of(x, form, padding) // TILES) + more, groups=groups,
     )["y"]  # fmt: skip
     return y.transpose(0, 3, 1, 2)
 
@@ -132,6 +133,18 @@ def test_forward_is_the_reference(form, case):
     x, w, b, padding = of(case, form)
     truth = conv2d(x, w, b, 1, padding)
     np.testing.assert_allclose(forward(form, x, w, b, padding), truth, rtol=1e-5, atol=2e-5)
+
+
+@sides
+@given(case=cases(), relu=st.booleans())
+@settings(max_examples=40)
+def test_what_it_is_laid_onto_is_added_to_every_output(form, case, relu):
+    x, w, b, padding = of(case, form)
+    plain = forward(form, x, w, b, padding)
+    onto = np.random.default_rng(1).normal(size=plain.shape).astype(np.float32)
+    found = forward(form, x, w, b, padding, onto=onto, relu=int(relu))
+    whole = plain + onto
+    np.testing.assert_array_equal(found, np.maximum(whole, 0) if relu else whole)
 
 
 @sides

@@ -2,6 +2,7 @@
 //
 // The input gradient is forward run on the output's gradient with the filters turned
 // (WinogradFilterArgs.turned) and R - 1 - padding zeros around it.
+#include "transpose.h"
 #include "winograd.h"
 
 namespace {
@@ -33,8 +34,7 @@ inline void turn_taps(const WinogradFilterArgs& f, int64_t panel, int64_t first,
     for (int64_t tap = 0; tap < TAPS; tap++) {
         const float* from = f.weight + (((first / PANEL + 1) * TAPS - 1 - tap) * f.channels + panel * PANEL) * PANEL;
         float* to = taps + tap * TERMS * PANEL;
-        for (int64_t lane = 0; lane < lanes; lane++)
-            for (int64_t k = 0; k < last - first; k++) to[k * PANEL + lane] = from[lane * PANEL + k];
+        transpose(from, lanes, last - first, PANEL, to, PANEL);
     }
 }
 
@@ -60,6 +60,7 @@ struct WinogradArgs {
     const float* x;
     const float* prepared;
     const float* bias;    // in panels, or null
+    const float* onto;    // added to the outputs, before the ReLU; laid out like y; or null
     float* y;
     int64_t images, in_h, in_w, in_channels, out_h, out_w, out_channels, pad_top, pad_left, relu;
     // The batch's tiles are cut into so many blocks of at most TILES, the panels of filters into so
@@ -109,8 +110,8 @@ inline void product(int64_t rows, const float* a, int64_t panel_step, int64_t te
     const int64_t tiles = (rows + HIGH - 1) / HIGH;
     for (int64_t t = 0; t < tiles; t++) {
         const Share share(rows, t, tiles);
-        by_number<HIGH>(share.end - share.begin, [&](auto high) {
-            constexpr auto SUMS = P == 1 ? product_sums<decltype(high)::value, P> : product_tile<decltype(high)::value, P>;
+        as_constant<HIGH>(share.end - share.begin, [&](auto high) {
+            constexpr auto SUMS = P == 1 ? product_sums<high.value, P> : product_tile<high.value, P>;
             SUMS(a + share.begin * PANEL, panel_step, terms, b, b_step, y + share.begin * PANEL, y_step);
         });
     }
@@ -118,13 +119,17 @@ inline void product(int64_t rows, const float* a, int64_t panel_step, int64_t te
 
 // One vector of a panel back to M x M outputs, of which rows x columns are there.
 template <class W, bool WHOLE>
-INLINE void write_tile(const float* products, vec bias, bool relu, float* y, int64_t row, int64_t step,
-                       int64_t rows, int64_t columns, int64_t lanes) {
+INLINE void write_tile(const float* products, vec bias, bool relu, const float* onto, float* y, int64_t row,
+                       int64_t step, int64_t rows, int64_t columns, int64_t lanes) {
     const int64_t down = opaque(row), right = opaque(step);
     both_axes<W::output, W::N, W::M>(
         [&](int i, int j) INLINE_LAMBDA { return load(products + (i * W::N + j) * STRIDE); },
         [&](int i, int j, vec v) INLINE_LAMBDA {
             v += bias;
+            if (onto && WHOLE)
+                v += load(onto + i * down + j * right);
+            else if (onto && i < rows && j < columns)
+                v += load_some(onto + i * down + j * right, lanes);
             if (relu) v = v < vec{} ? vec{} : v;    // NaN passes, as in PyTorch
             if (WHOLE)
                 store(y + i * down + j * right, v);
@@ -141,15 +146,18 @@ void write_block(const WinogradArgs& w, const Grid& grid, int64_t begin, int64_t
     for (int64_t tile = begin; tile < end; tile++, products += PANEL, place.next(grid)) {
         const int64_t top = place.row * W::M, left = place.column * W::M;
         const int64_t rows = w.out_h - top, columns = w.out_w - left;
-        float* y = w.y + (place.image * w.out_h + top) * row + left * w.out_channels + panel * PANEL;
+        const int64_t at = (place.image * w.out_h + top) * row + left * w.out_channels + panel * PANEL;
+        float* y = w.y + at;
+        const float* onto = w.onto ? w.onto + at : nullptr;
         for (int64_t lane = 0; lane < lanes; lane += LANES) {
             const vec bias = w.bias ? load(w.bias + panel * PANEL + lane) : vec{};
+            const float* under = onto ? onto + lane : nullptr;
             if (rows >= W::M && columns >= W::M && lane + LANES <= lanes)
-                write_tile<W, true>(products + lane, bias, w.relu != 0, y + lane, row, w.out_channels, rows, columns,
-                                    LANES);
+                write_tile<W, true>(products + lane, bias, w.relu != 0, under, y + lane, row, w.out_channels, rows,
+                                    columns, LANES);
             else
-                write_tile<W, false>(products + lane, bias, w.relu != 0, y + lane, row, w.out_channels, rows, columns,
-                                     lanes - lane);
+                write_tile<W, false>(products + lane, bias, w.relu != 0, under, y + lane, row, w.out_channels, rows,
+                                     columns, lanes - lane);
         }
     }
 }
@@ -178,8 +186,8 @@ void forward(const WinogradArgs& w, int64_t part, int64_t parts, char* scratch) 
         transformed = block;
         const Share panels(panels_of(w.out_channels), unit % w.groups, w.groups);
         for (int64_t panel = panels.begin; panel < panels.end; panel += SIDE_BY_SIDE)
-            by_number<SIDE_BY_SIDE>(least(SIDE_BY_SIDE, panels.end - panel), [&](auto wide) {
-                constexpr int P = decltype(wide)::value;
+            as_constant<SIDE_BY_SIDE>(least(SIDE_BY_SIDE, panels.end - panel), [&](auto wide) {
+                constexpr int P = wide.value;
                 for (int64_t f = 0; f < W::N * W::N; f++)
                     product<P>(end - begin, inputs + f * STRIDE, PANEL_STEP, w.in_channels,
                                w.prepared + (panel * W::N * W::N + f) * stride, W::N * W::N * stride,

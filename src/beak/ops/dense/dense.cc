@@ -21,11 +21,11 @@ inline int64_t groups_of(int64_t outputs) {
     return (panels + WIDE - 1) / WIDE;
 }
 
-// The panels of a unit: body(Number<P>, first panel).
+// The panels of a unit: body(Constant<P>, first panel).
 template <class Body>
 inline void unit_panels(int64_t outputs, int64_t group, Body body) {
     const Share share((outputs + PANEL - 1) / PANEL, group, groups_of(outputs));
-    by_number<WIDE>(share.end - share.begin, [&](auto wide) { body(wide, share.begin); });
+    as_constant<WIDE>(share.end - share.begin, [&](auto wide) { body(wide, share.begin); });
 }
 
 }    // namespace
@@ -41,7 +41,7 @@ BEAK_KERNEL(dense_forward, DenseArgs) {
     for (int64_t unit = units.begin; unit < units.end; unit++)
         unit_panels(d.outputs, unit % groups, [&](auto wide, int64_t p) {
             const Share rows(d.rows, unit / groups, blocks);
-            times_panels_in_pieces<decltype(wide)::value>(
+            times_panels_in_pieces<wide.value>(
                 rows.end - rows.begin, d.x + rows.begin * d.inputs, offsets, k, d.weight + p * d.inputs * PANEL,
                 d.inputs * PANEL, d.bias ? d.bias + p * PANEL : nullptr, d.relu != 0,
                 d.y + rows.begin * d.outputs + p * PANEL, d.outputs, d.outputs - p * PANEL);
@@ -77,7 +77,7 @@ BEAK_KERNEL(dense_weight_gradient, DenseGradientArgs) {
     int64_t packed_group = -1;
     for (int64_t unit = units.begin; unit < units.end; unit++)
         unit_panels(d.outputs, unit / strips, [&](auto wide, int64_t p) {
-            constexpr int P = decltype(wide)::value;
+            constexpr int P = wide.value;
             const int64_t first = unit % strips * STRIP, count = least(STRIP, d.inputs - first);
             if (unit / strips != packed_group)
                 pack_panels<P>(d.dy + p * PANEL, d.rows, d.outputs, d.outputs - p * PANEL, packed);
