@@ -119,9 +119,7 @@ class Work:
             channels=self.channels, filters=self.filters, turned=0,
         )  # fmt: skip
         given = {"prepared": prepared, "onto": None}
-        return self.call(
-            WINOGRAD_FORWARD[3][4][0], **given, **self.sizes(), blocks=2, groups=1
-        )
+        return self.call(WINOGRAD_FORWARD[3][4][0], **given, **self.sizes(), blocks=2, groups=1)
 
     def pooled_row(self, row, weight) -> Table:
         half = self.out // 2

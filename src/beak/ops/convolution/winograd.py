@@ -76,9 +76,7 @@ def choose_side(layer: Layer, isa: str, purpose: str = "forward") -> int:
     return cheapest_side(layer, choices(isa).transform[purpose], purpose)
 
 
-def cheapest_side(
-    layer: Layer, transforms: tuple[float, float], purpose: str = "forward"
-) -> int:
+def cheapest_side(layer: Layer, transforms: tuple[float, float], purpose: str = "forward") -> int:
     """The same for given costs of the transforms, at 4 points an axis and at 6."""
     if not takes(layer):
         return 0
