@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from beak.errors import RunError, UsageError
-from beak.ops.go_board.boards import Boards, owners
+from beak.ops.go_board.boards import Boards, Look, owners
 from beak.ops.kernel import call_kernel, choose
 from beak.ops.random.kernels import PHILOX_WORDS
 from beak.play.ending import own_eyes, ownership, settled
@@ -83,13 +83,15 @@ class Player:
 
         They add up to 1; the pass takes all where no move is sensible. Raises RunError on NaN.
         """
+        return self._shares(boards, boards.look())
+
+    def _shares(self, boards: Boards, look: Look) -> Array:
         found = np.asarray(self.policy(boards), np.float64)
         if not np.isfinite(found).all():
             raise RunError(
                 f"{self.policy.name} answers NaN: its weights have diverged or are damaged; "
                 "train again with a smaller learning rate"
             )
-        look = boards.look()
         open_ = look.legal & ~own_eyes(look.colours, look.to_play, boards.size)
         found = found * np.pad(open_, ((0, 0), (0, 1)), constant_values=True)
         lost = found[:, :-1].sum(axis=1) < 1e-30  # whatever is sensible is as good as the rest
@@ -103,7 +105,8 @@ class Player:
         ``games``: int64 (N,), numbers under which the random numbers are looked up. It passes where
         no move is sensible, and where the policy's likeliest move is the pass.
         """
-        shares = self.shares(boards)
+        look = boards.look()
+        shares = self._shares(boards, look)
         best: Array = shares.argmax(axis=1)
         if not self.habits.sampled:
             return best
@@ -112,7 +115,7 @@ class Player:
             weights = np.log(shares[:, :-1]) / self.habits.temperature
         weights = np.exp(weights - weights.max(axis=1, keepdims=True, initial=-1e300))
         sums = weights.cumsum(axis=1)
-        thrown = draws(self.habits.seed, games, boards.look().moves) * sums[:, -1]
+        thrown = draws(self.habits.seed, games, look.moves) * sums[:, -1]
         drawn = (sums > thrown[:, None]).argmax(axis=1)
         return np.asarray(np.where(best == boards.points, best, drawn))
 

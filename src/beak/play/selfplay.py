@@ -11,7 +11,7 @@ import numpy as np
 from beak.ops.go_board.boards import Boards
 from beak.ops.go_board.games import Games, planes_of_boards
 from beak.ops.go_board.planes import PLANE
-from beak.ops.go_board.rules import LEGAL, WHITE, WHITE_BIT, Rules
+from beak.ops.go_board.rules import LEGAL, WHITE_BIT, Rules
 from beak.play.player import Player
 
 Array = np.ndarray[Any, Any]
@@ -61,25 +61,26 @@ def self_play(
     fresh = Boards(1, size, rules, capacity=limit)
     boards = Boards(slots, size, rules, capacity=limit)
     numbers, begun, end = np.arange(slots) + first, first + slots, first + games
-    passes, written = np.zeros(slots, np.int64), np.zeros((slots, limit), np.uint16)
+    made, passes = np.zeros(slots, np.int64), np.zeros(slots, np.int64)
+    written = np.zeros((slots, limit), np.uint16)
     tally, step = Tally(), 0
     while (active := numbers < end).any():
-        look = boards.look()
         chosen = player.moves(boards, numbers)
         if eyes_every and step % eyes_every == 0:
             _check_eyes(tally, boards, chosen, active)
-        moves = (chosen | np.where(look.to_play == WHITE, WHITE_BIT, 0)).astype(np.uint16)
+        moves = (chosen | np.where(made % 2, WHITE_BIT, 0)).astype(np.uint16)
         refused = boards.play(moves)
         tally.illegal += int((refused[active] != LEGAL).sum())
         tally.moves += int(active.sum())
-        written[np.arange(slots), look.moves] = moves
+        written[np.arange(slots), made] = moves
+        made += 1
         passes = np.where(chosen == points, passes + 1, 0)
-        for slot in np.flatnonzero((passes > 1) | (look.moves + 1 >= limit) | (refused != LEGAL)):
+        for slot in np.flatnonzero((passes > 1) | (made >= limit) | (refused != LEGAL)):
             if active[slot]:
-                record = written[slot, : look.moves[slot] + 1].copy()
+                record = written[slot, : made[slot]].copy()
                 _count(tally, boards, int(slot), record, cut=passes[slot] < 2)
             boards.state[slot] = fresh.state[0]
-            passes[slot], numbers[slot], begun = 0, begun, begun + 1
+            made[slot], passes[slot], numbers[slot], begun = 0, 0, begun, begun + 1
         step += 1
     return tally
 
