@@ -20,6 +20,11 @@ NAMES = {
     "allconv",
     "resnet8",
     "resnet20",
+    "keyword",
+    "cnn-trad-fpool3",
+    "cnn-one-fpool3",
+    "cnn-one-fstride4",
+    "spectrogram-frequency",
 }
 
 

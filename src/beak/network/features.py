@@ -169,6 +169,7 @@ class Embedding(Layer):
     """
 
     prefix: ClassVar[str] = "embedding"
+    opens: ClassVar[bool] = True
 
     words: int
     dimensions: int
