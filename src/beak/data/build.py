@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from beak.data.assemble import channel_sums
-from beak.data.decode import Decoded, decode_file
+from beak.data.decode import DAMAGED_NOTES, Decoded, decode_file
+from beak.data.download import Progress
 from beak.data.found import Found
 from beak.data.manifest import NOTHING, Manifest
+from beak.data.picture_assemble import channel_sums
+from beak.data.picture_spec import PictureSpec
 from beak.data.pictures import fit
-from beak.data.spec import InputSpec
 from beak.data.store import DamagedStoreError, StoreWriter, open_store
 from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int], None]
-"""Called with how many pictures are done and how many there are."""
 
 CHUNK = 256
-SEE_THROUGH, GREY, FRAMES, TURNED = 1, 2, 4, 8
+SEE_THROUGH, GREY, FRAMES, TURNED, UNSURE = 1, 2, 4, 8, 16
 
 
 def build_store(
     path: Path,
     found: Found,
     manifest: Manifest,
-    spec: InputSpec,
+    spec: PictureSpec,
     cache: Path,
     threads: int,
     progress: Progress | None,
@@ -77,7 +76,7 @@ def build_store(
     last = manifest.info.get("store")
     if isinstance(last, str) and last != path.name and "/" not in last:
         with contextlib.suppress(OSError):
-            (cache / "pictures" / last).unlink()
+            (path.parent / last).unlink()
 
 
 GONE = b"gone"
@@ -89,7 +88,7 @@ def decoded_chunks(
     found: Found,
     keys: Array,
     todo: list[int],
-    spec: InputSpec,
+    spec: PictureSpec,
     old: dict[bytes, Made],
     threads: int,
 ) -> Iterator[list[Made]]:
@@ -120,18 +119,19 @@ def _flags(picture: Decoded) -> int:
         GREY: picture.pixels.shape[2] == 1,
         FRAMES: "frames" in told,
         TURNED: "upright" in told,
+        UNSURE: DAMAGED_NOTES in picture.notes,
     }
     return sum(bit for bit, there in seen.items() if there)
 
 
-def _old_rows(cache: Path, manifest: Manifest, spec: InputSpec) -> dict[bytes, Made]:
+def _old_rows(cache: Path, manifest: Manifest, spec: PictureSpec) -> dict[bytes, Made]:
     """What the source's last store holds, if it was made with the same spec."""
     last = manifest.info.get("store")
     if not isinstance(last, str) or "/" in last:
         return {}
     try:
         store = open_store(cache / "pictures" / last)
-        told = InputSpec.from_json(store.info["input"])
+        told = PictureSpec.from_json(store.info["input"])
         a = store.arrays
         if (told.shape, told.fit, told.background) != (spec.shape, spec.fit, spec.background):
             return {}

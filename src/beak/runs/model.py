@@ -7,10 +7,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
 
+from beak.data.kinds import read_spec
 from beak.data.spec import InputSpec
 from beak.errors import RunError
 from beak.network.network import Network
@@ -108,7 +110,9 @@ def find_model(path: str | Path) -> Path:
         return found / MODEL
     name = one_line(found, 300)
     if (found / CHECKPOINT).exists():
-        raise RunError(f"{name} is not trained to its end; go on: beak train --resume {name}")
+        raise RunError(
+            f"{name} is not trained to its end; go on: beak train --resume {quote(name)}"
+        )
     raise RunError(f"{name} holds no {MODEL}; give a run directory or a weights file")
 
 
@@ -134,7 +138,7 @@ def _read_metadata(
     if not isinstance(info, dict):
         raise RunError(f"{name}: its info is no JSON object; {AGAIN}")
     network = _made(Network.from_json, said["network"], f"{name}: its network")
-    spec = _made(InputSpec.from_json, said["input"], f"{name}: its input")
+    spec = _made(read_spec, said["input"], f"{name}: its input")
     return network, spec, tuple(labels), info
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from beak.data.pictures import load_raw
+from beak.data.kinds import kind_of
 from beak.engine.interface import Engine
 from beak.engine.make import make_engine
 from beak.errors import BeakError, DataError, RunError
@@ -38,15 +38,23 @@ class Prediction:
 
 
 class Predictor:
-    """Answers for raw inputs: paths, bytes, arrays or PIL images."""
+    """Answers for raw inputs of the network's kind, such as paths, bytes, arrays or PIL images."""
 
     engine: Engine
 
-    def __init__(self, model: Model, threads: int | None = None, engine: str = "auto") -> None:
-        """``engine``: its kind, as for ``make_engine``. RunError where memory is short."""
+    def __init__(
+        self,
+        model: Model,
+        threads: int | None = None,
+        engine: str = "auto",
+        exact: bool = False,
+    ) -> None:
+        """``engine``: its kind; it and ``exact`` as for ``make_engine``. RunError: memory short."""
         self.model = model
         try:
-            self.engine = make_engine(model.network, model.parameters, threads=threads, kind=engine)
+            self.engine = make_engine(
+                model.network, model.parameters, threads=threads, kind=engine, exact=exact
+            )
         except MemoryError:
             raise RunError(f"{model.name} does not fit into memory; use a bigger machine") from None
 
@@ -70,10 +78,11 @@ class Predictor:
         yield from self._answer(waiting)
 
     def _load(self, raw: Any) -> tuple[Array, tuple[str, ...]] | BeakError:
-        """Pixels and notes, or what is wrong with this input."""
+        """The stored row and notes, or what is wrong with this input."""
         try:
-            pixels, notes = load_raw(raw, self.model.spec)
-            return pixels, tuple(notes)
+            spec = self.model.spec
+            kind = kind_of(spec.kind)
+            return kind.load_raw(raw, spec, kind.one)
         except BeakError as error:
             return error
         except OSError as error:

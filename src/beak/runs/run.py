@@ -27,12 +27,22 @@ if TYPE_CHECKING:
 class Run:
     """A run directory or weights file, opened and checked."""
 
-    def __init__(self, path: str | Path, threads: int | None = None, engine: str = "auto") -> None:
-        """Open a trained network. UsageError: no such path; RunError: no network there."""
+    def __init__(
+        self,
+        path: str | Path,
+        threads: int | None = None,
+        engine: str = "auto",
+        exact: bool = False,
+    ) -> None:
+        """Open a trained network. UsageError: no such path; RunError: no network there.
+
+        ``exact``: direct sums, without Winograd's kernels and folded batch norms; slower.
+        """
         self.model: Model = load_model(path)
         """The weights and all that prediction needs."""
         self.threads = threads
         self.engine = engine
+        self.exact = exact
         self._directory = RunDirectory((self.model.path or Path(path)).parent)
 
     @property
@@ -78,7 +88,7 @@ class Run:
         """What answers; made at first use."""
         from beak.runs.predictor import Predictor
 
-        return Predictor(self.model, self.threads, self.engine)
+        return Predictor(self.model, self.threads, self.engine, self.exact)
 
     def predict(self, raw: Any) -> Any:
         """The Prediction for one input; a list of them for a list, tuple or stack of arrays.
@@ -164,19 +174,15 @@ class Run:
         return replace(part, labels=numbers[np.asarray(part.labels)])
 
     def _other_preparation(self, dataset: Dataset) -> tuple[str, ...]:
-        """A note where the loaded pictures were filled or fitted otherwise than in training."""
+        """A note where the loaded inputs were prepared otherwise than in training."""
         mine, its = self.spec, dataset.spec
         if mine.shape != its.shape:
             raise RunError(
                 f"{one_line(dataset.name)} is prepared as {list(its.shape)}, the network reads "
                 f"{list(mine.shape)}; load it with that size"
             )
-        if (mine.fit, mine.background) == (its.fit, its.background):
-            return ()
-        return (
-            f"pictures are prepared as '{its.fit}' on {its.background} here, as '{mine.fit}' on "
-            f"{mine.background} in training: the accuracy may suffer from that",
-        )
+        told = mine.difference(its)
+        return (told,) if told else ()
 
 
 def _chosen(dataset: Dataset, part: str) -> tuple[Part, tuple[str, ...]]:
@@ -191,6 +197,6 @@ def _chosen(dataset: Dataset, part: str) -> tuple[Part, tuple[str, ...]]:
     return chosen, (f"{len(chosen):,} of {whole:,} examples are counted: the {part} part",)
 
 
-def load(path: str | Path, threads: int | None = None) -> Run:
-    """A trained network from a run directory or a model.safetensors."""
-    return Run(path, threads)
+def load(path: str | Path, threads: int | None = None, exact: bool = False) -> Run:
+    """A trained network from a run directory or a model.safetensors; ``exact`` as in ``Run``."""
+    return Run(path, threads, exact=exact)

@@ -158,5 +158,11 @@ def find_lr(
     directory = None if data_dir is None else str(data_dir)
     values = gather(recipe, set, {"data.kind": kind, "seed": seed, "data.directory": directory})
     ready = prepare(source, values, network, threads=threads)
-    runner = make_engine(ready.network, seed=ready.recipe.seed, threads=threads, kind=engine)
+    runner = make_engine(
+        ready.network,
+        seed=ready.recipe.seed,
+        threads=threads,
+        kind=engine,
+        exact=ready.recipe.exact,
+    )
     return range_test(runner, ready.dataset, ready.recipe)
