@@ -28,7 +28,11 @@ from beak.errors import DataError, did_you_mean
 
 Array = np.ndarray[Any, Any]
 
-MODULES = {"pictures": "beak.data.picture_kind", "numbers": "beak.data.picture_kind"}
+MODULES = {
+    "pictures": "beak.data.picture_kind",
+    "numbers": "beak.data.picture_kind",
+    "sounds": "beak.data.sound_kind",
+}
 """Where each kind's ``KIND`` is."""
 CHOICES = tuple(name for name in MODULES if name != "numbers")
 """What a user can ask for; numbers are arrays, never files."""

@@ -59,7 +59,7 @@ def f4_is_exact_enough(terms: int) -> bool:
     return terms <= F4_CHANNELS
 
 
-def choose_side(layer: Layer, isa: str, purpose: str = "forward") -> int:
+def choose_side(layer: Layer, isa: str, purpose: str = "forward", *, exact: bool = False) -> int:
     """The tile's side that wins on this instruction set: 2, 4, or 0 for the direct kernel.
 
     ``purpose`` is "forward" or "weights" (the weight gradient); for the input gradient ask as for
