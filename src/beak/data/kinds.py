@@ -67,6 +67,10 @@ class Kind(ABC):
     def built_in(self, name: str, wishes: Wishes) -> Dataset:
         """A built-in set of this kind."""
 
+    def sound(self, row: Array, spec: InputSpec) -> bytes | None:
+        """A stored row as a wav file, for people to hear; None where it is no sound."""
+        return None
+
     def augmented(
         self,
         inputs: Pixels,

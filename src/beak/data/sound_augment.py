@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from beak.data.augment import Augmentation
-from beak.data.rows import Pixels, as_rows
+from beak.data.rows import Pixels, Rows, as_rows
 from beak.data.sound_spec import FULL, SoundSpec, loudness
 from beak.data.streams import uniforms
 
@@ -61,7 +61,7 @@ def augmented(
     """
     rows = as_rows(inputs)
     draws = uniforms(seed, "augment", epoch, chosen, DRAWS)
-    noise = getattr(rows.base, "noise", None)
+    noise = getattr(inputs.base if isinstance(inputs, Rows) else inputs, "noise", None)
     if noise is None:
         noise = made_noise(spec.samples)
     values = np.asarray(rows.base[rows.index[chosen]], np.float32) / np.float32(FULL)

@@ -31,6 +31,12 @@ class Sounds(Kind):
         """One recording as int16 (samples,); see `beak.data.sounds.load_raw`."""
         return load_raw(raw, cast(SoundSpec, spec), name)
 
+    def sound(self, row: Array, spec: InputSpec) -> bytes | None:
+        """A 16-bit wav file of what the network heard."""
+        from beak.data.sounds import wav
+
+        return wav(row, cast(SoundSpec, spec).rate)
+
     def augmented(
         self,
         inputs: Pixels,

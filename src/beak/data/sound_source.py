@@ -91,7 +91,7 @@ def _made(name: str, source: Path, sounds: FoundSounds, wishes: Wishes) -> Datas
     known = wishes.labels
     if known is None or SILENCE in known:
         labels, examples = with_silence(labels, examples)
-    words = tuple(wishes.options.get("words", ()))
+    words = tuple(wishes.options.get("only", ()))
     if known is not None and OTHERS in known and OTHERS not in labels:
         words = tuple(label for label in known if label not in (OTHERS, SILENCE))
     if words:
@@ -194,7 +194,7 @@ def only_words(
     """Only these labels; of all others as many as of the largest of them, as one class, unknown."""
     for word in words:
         if word not in labels:
-            raise UsageError(f"data.words: no label {word!r}{did_you_mean(word, labels)}")
+            raise UsageError(f"data.only: no label {word!r}{did_you_mean(word, labels)}")
     kept = {*words, SILENCE, OTHERS}
     named = np.array([label if label in kept else OTHERS for label in labels], object)
     mine = named[examples.classes]

@@ -198,3 +198,13 @@ def recording_of(raw: Any, rate: int, name: str = "sound") -> Recording:
     if not FEWEST_HERTZ <= rate <= MOST_HERTZ:
         raise DataError(f"{name}: {rate} samples a second cannot be a sound's rate")
     return Recording(np.ascontiguousarray(samples), rate)
+
+
+def wav(row: Array, rate: int) -> bytes:
+    """A stored row int16 (n,) as a wav file: 44 bytes of head, then the samples."""
+    data = np.ascontiguousarray(row, "<i2").tobytes()
+    form = struct.pack("<HHIIHH", 1, 1, rate, 2 * rate, 2, 16)
+    head = (
+        b"WAVEfmt " + struct.pack("<I", len(form)) + form + b"data" + struct.pack("<I", len(data))
+    )
+    return b"RIFF" + struct.pack("<I", len(head) + len(data)) + head + data

@@ -93,8 +93,8 @@ RULES: dict[str, Rule] = {"pictures": _rule, "numbers": _rule, "sounds": lambda 
 def _sound(shape: Shape, classes: int, examples: int) -> tuple[str, dict[str, Any], str]:
     if len(shape) != 3 or min(shape[1:]) < 8:
         return "dense", {}, f"{shape_text(shape)} is no spectrogram for windows to slide over"
-    text = shape_text(shape[1:])
-    return "keyword", {}, f"spectrograms of {text} (frames x bands): residual, few parameters"
+    why = f"spectrograms of {shape_text(shape[1:])} (frames x bands): residual, few parameters"
+    return "keyword", {} if examples >= MANY_EXAMPLES else {"width": 16}, why
 
 
 def _photograph(

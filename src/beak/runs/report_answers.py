@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from beak.data.kinds import kind_of
 from beak.runs.charts import percent, text
 from beak.runs.evaluate import ClassScore, Evaluation
 from beak.runs.png import data_uri, thumbnail
 
 if TYPE_CHECKING:
     from beak.data.dataset import Part
+    from beak.data.spec import InputSpec
+
+
+def sound_uri(wav: bytes) -> str:
+    """A sound file as the source of an <audio> element."""
+    return f"data:audio/wav;base64,{base64.b64encode(wav).decode()}"
+
 
 MATRIX_LIMIT = 24
 """Classes up to which the whole matrix is shown with numbers."""
@@ -145,8 +154,10 @@ def _share(share: float | None) -> str:
     return f'<td class="n">{percent(share)}{bar}</td>'
 
 
-def mistakes_section(evaluation: Evaluation, part: Part | None, part_name: str) -> str:
-    """The surest wrong answers, each with its picture where it is one."""
+def mistakes_section(
+    evaluation: Evaluation, part: Part | None, part_name: str, spec: InputSpec | None = None
+) -> str:
+    """The surest wrong answers, each with its picture or its sound where it is one."""
     if not evaluation.mistakes:
         said = f"Every one of the {evaluation.examples:,} {text(part_name)} examples was right."
         return f'<section><h2>Worst mistakes</h2><p class="why">{said}</p></section>'
@@ -155,7 +166,9 @@ def mistakes_section(evaluation: Evaluation, part: Part | None, part_name: str) 
         picture = ""
         if part is not None:
             pixels = np.asarray(part.inputs[mistake.index])
-            if pixels.ndim == 3 and pixels.dtype == np.uint8:
+            if spec is not None and (sound := kind_of(spec.kind).sound(pixels, spec)):
+                picture = f'<audio controls preload="none" src="{sound_uri(sound)}"></audio>'
+            elif pixels.ndim == 3 and pixels.dtype == np.uint8:
                 small = ' class="small"' if max(pixels.shape[1:]) < PIXELATED_BELOW else ""
                 image = f'<img alt="" loading="lazy" src="{data_uri(thumbnail(pixels))}">'
                 picture = f"<div{small}>{image}</div>"

@@ -53,7 +53,7 @@ class DataRecipe:
         "auto", "loudness: kept as recorded, or even",
         choices=("auto", "kept", "even"), kind="sounds",
     )  # fmt: skip
-    words: tuple[str, ...] = setting(
+    only: tuple[str, ...] = setting(
         (), "labels to tell apart; all others become one, unknown; []: all", kind="sounds"
     )
 
