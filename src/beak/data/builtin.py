@@ -147,12 +147,19 @@ BUILTIN = {
         ),
     )
 }  # fmt: skip
+FSDD_COMMIT = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
+FSDD_ARCHIVE = (
+    f"https://codeload.github.com/Jakobovski/free-spoken-digit-dataset/tar.gz/{FSDD_COMMIT}"
+)
+FSDD_SUM = "a2e8a660492f28d9eed6270b290d26cbc5c81d6077ce87d3c0ad5adf4d4ee696"
+"""SHA-256 over each recording's name, a zero byte and the SHA-256 of its content, by name: archives
+of a commit are packed anew now and then, their contents stay."""
 FSDD = BuiltIn(
     "fsdd",
     "3,000 spoken digits, 6 speakers, 8 kHz (Free Spoken Digit Dataset)",
     "CC BY-SA 4.0 (Z. Jackson and others)",
     "https://github.com/Jakobovski/free-spoken-digit-dataset",
-    (RemoteFile("recordings", 17_000_000, "", ()),),
+    (RemoteFile(FSDD_COMMIT, 21_239_440, FSDD_SUM, (FSDD_ARCHIVE,)),),
     kind="sounds",
     folders=("recordings", "fsdd/recordings", "free-spoken-digit-dataset/recordings"),
     mark="0_jackson_0.wav",

@@ -12,17 +12,10 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from beak.data.builtin import BuiltIn, home_of, local_files
+from beak.data.builtin import FSDD_ARCHIVE, FSDD_SUM, BuiltIn, home_of, local_files
 from beak.data.download import Progress, download
 from beak.errors import DataError, UsageError
 
-FSDD_COMMIT = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
-FSDD_ARCHIVE = (
-    f"https://codeload.github.com/Jakobovski/free-spoken-digit-dataset/tar.gz/{FSDD_COMMIT}"
-)
-FSDD_SUM = "a2e8a660492f28d9eed6270b290d26cbc5c81d6077ce87d3c0ad5adf4d4ee696"
-"""SHA-256 over each recording's name, a zero byte and the SHA-256 of its content, by name: archives
-of a commit are packed anew now and then, their contents stay."""
 MOST_BYTES = 200_000_000
 
 

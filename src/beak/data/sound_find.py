@@ -47,7 +47,9 @@ def find(source: Path, progress: Progress | None = None) -> FoundSounds:
     """The recordings of a folder or table. Raises DataError or UsageError."""
     if not source.is_dir():
         if source.suffix.lower() not in ENDINGS:
-            raise UsageError(f"{source}: a folder, CSV or TSV of sounds is wanted")
+            raise UsageError(
+                f"{source}: a folder, CSV or TSV of sounds is wanted, not a {source.suffix} file"
+            )
         return _table({UNKNOWN: source})
     tables = find_tables(source)
     if tables:
