@@ -89,7 +89,7 @@ def test_the_part_that_is_counted_is_the_one_asked_for(part, monkeypatch, capsys
     asked = []
 
     class Asked:
-        def __init__(self, path, threads=None):
+        def __init__(self, path, threads=None, exact=False):
             asked.append(str(path))
 
         def evaluate(self, source, part, data_dir):

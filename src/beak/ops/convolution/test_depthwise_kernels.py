@@ -93,24 +93,29 @@ def test_relu_is_done_on_the_way_out(case):
     np.testing.assert_array_equal(forward(x, w, None, options, relu=1), np.maximum(plain, 0))
 
 
-@given(cases(), st.integers(1, 4), st.integers(1, 3))
-@settings(max_examples=100)
-def test_weight_and_bias_gradients_are_the_reference(case, parts, bands):
-    x, w, b, options = case
+def weight_gradients(x, w, dy, options, parts=1, bands=1):
+    """Panels of the weights' and the bias's gradients."""
     f, groups = fields(x, w, **options, bands=bands), options["groups"]
-    dy = gradient_like(f)
     size = w.size
     partials = run(
         kernels.DEPTHWISE_WEIGHT_GRADIENT[0], {"partials": (parts, size + len(w))}, parts=parts,
         threads=2, x=last(x), weight=None, bias=None, y=None, dy=last(dy), **f,
         stride=size + len(w), bias_at=size,
     )["partials"]  # fmt: skip
-    panels, bias = to_panels(w, groups), pad_groups(b, groups)
-    done = run(
-        kernels.DEPTHWISE_FINISH[0], {"dweight": panels.shape, "dbias": bias.shape},
-        parts=3, partials=partials, partial_parts=parts, stride=size + len(w), groups=groups,
+    panels, bias = to_panels(w, groups), pad_groups(w[:, 0, 0, 0], groups)
+    return run(
+        kernels.DEPTHWISE_FINISH[0], {"dweight": panels.shape, "dbias": bias.shape}, parts=3,
+        partials=partials, partial_parts=parts, stride=size + len(w), groups=groups,
         each=len(w) // groups, taps=w.shape[2] * w.shape[3],
     )  # fmt: skip
+
+
+@given(cases(), st.integers(1, 4), st.integers(1, 3))
+@settings(max_examples=100)
+def test_weight_and_bias_gradients_are_the_reference(case, parts, bands):
+    x, w, b, options = case
+    groups, dy = options["groups"], gradient_like(fields(x, w, **options))
+    done = weight_gradients(x, w, dy, options, parts, bands)
     truth = conv2d_backward(dy, x, w, **options)
     close = {"rtol": 1e-4, "atol": 2e-4 * max(1, dy[0, 0].size) ** 0.5}
     np.testing.assert_allclose(
@@ -120,6 +125,30 @@ def test_weight_and_bias_gradients_are_the_reference(case, parts, bands):
     unused = to_panels(np.ones(w.shape, np.float32), groups) == 0
     assert (done["dweight"][unused] == 0).all(), "lanes without a filter must stay zero"
     assert (done["dbias"][pad_groups(np.ones_like(b), groups) == 0] == 0).all()
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize(
+    ("channels", "each", "height", "width"), [(300, 1, 9, 90), (70, 2, 23, 41)]
+)
+def test_large_pictures_are_done_in_blocks_of_columns_and_rows(
+    channels, each, height, width, stride
+):
+    generator = np.random.default_rng(stride)
+    x = generator.normal(size=(1, channels, height, width)).astype(np.float32)
+    w = generator.normal(size=(channels * each, 1, 3, 3)).astype(np.float32)
+    options = {"stride": (stride,) * 2, "padding": (1, 1), "dilation": (1, 1), "groups": channels}
+    b = w[:, 0, 1, 1]
+    for bands in (1, 2):
+        np.testing.assert_array_equal(
+            forward(x, w, b, options, bands=bands), grouped_forward(x, w, b, options)
+        )
+    dy = gradient_like(fields(x, w, **options))
+    done, truth = weight_gradients(x, w, dy, options), conv2d_backward(dy, x, w, **options)
+    found = from_panels(done["dweight"], w.shape, channels)
+    np.testing.assert_allclose(found, truth.filters, rtol=1e-4, atol=5e-3)
+    found = unpad_groups(done["dbias"], len(w), channels)
+    np.testing.assert_allclose(found, truth.bias, rtol=1e-4, atol=5e-3)
 
 
 @given(cases())
@@ -175,3 +204,20 @@ def test_a_value_that_is_not_finite_reaches_just_its_channel_and_the_windows_tha
     touched[4, 1:4, 1:4] = True
     np.testing.assert_array_equal(y[touched], value)
     np.testing.assert_array_equal(y[~touched], 0)
+
+
+def test_outputs_may_be_a_grid_within_a_larger_picture():
+    generator = np.random.default_rng(3)
+    x = generator.normal(size=(2, 5, 4, 11)).astype(np.float32)
+    w = generator.normal(size=(5, 1, 3, 3)).astype(np.float32)
+    options = {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 5}
+    grid = {"y_step": 3, "y_row": 2 * 33, "y_image": 8 * 33}
+    y = run(
+        kernels.DEPTHWISE_FORWARD[0], {"y": np.full((2, 8, 33, 5), 7, np.float32)}, parts=2,
+        x=last(x), weight=packed(w, None, 5)["packed"], bias=None,
+        **{**fields(x, w, **options), **grid},
+    )["y"]  # fmt: skip
+    whole = last(forward(x, w, None, options))
+    np.testing.assert_array_equal(y[:, ::2, ::3], whole)
+    y[:, ::2, ::3] = 7
+    assert (y == 7).all(), "nothing beside the grid is written"

@@ -68,12 +68,10 @@ def choose_side(layer: Layer, isa: str, purpose: str = "forward", *, exact: bool
     >>> choose_side(Layer(64, 64, 19, 19), "v3"), choose_side(Layer(1, 16, 28, 28), "v3")
     (4, 0)
     """
-    return cheapest_side(layer, choices(isa).transform[purpose], purpose, exact=exact)
+    return cheapest_side(layer, choices(isa).transform[purpose], purpose)
 
 
-def cheapest_side(
-    layer: Layer, transforms: tuple[float, float], purpose: str = "forward", *, exact: bool = False
-) -> int:
+def cheapest_side(layer: Layer, transforms: tuple[float, float], purpose: str = "forward") -> int:
     """The same for given costs of the transforms, by side of the tile."""
     if not takes(layer):
         return 0

@@ -124,8 +124,8 @@ def max_pool1d(sequences: Array, *options: Any) -> Array:
 
 def max_pool1d_backward(gradient: Array, sequences: Array, *options: Any) -> Array:
     """The gradient of `max_pool1d` by the sequences."""
-    pictures = _as_picture(gradient), _as_picture(sequences)
-    return max_pool2d_backward(*pictures, *_flat(*options))[:, :, 0]
+    gradient, pictures = _as_picture(gradient), _as_picture(sequences)
+    return max_pool2d_backward(gradient, pictures, *_flat(*options))[:, :, 0]
 
 
 def avg_pool1d(sequences: Array, *options: Any) -> Array:
@@ -135,8 +135,8 @@ def avg_pool1d(sequences: Array, *options: Any) -> Array:
 
 def avg_pool1d_backward(gradient: Array, sequences: Array, *options: Any) -> Array:
     """The gradient of `avg_pool1d` by the sequences."""
-    pictures = _as_picture(gradient), _as_picture(sequences)
-    return avg_pool2d_backward(*pictures, *_flat(*options))[:, :, 0]
+    gradient, pictures = _as_picture(gradient), _as_picture(sequences)
+    return avg_pool2d_backward(gradient, pictures, *_flat(*options))[:, :, 0]
 
 
 def _as_picture(sequences: Array) -> Array:
