@@ -11,13 +11,28 @@ from beak.data.augment import Augmentation
 from beak.data.batches import batches
 from beak.data.dataset import Part
 from beak.data.kinds import kind_of
-from beak.data.sound_augment import augmented, made_noise, moved, with_noise
+from beak.data.sound_augment import (
+    augmented,
+    made_noise,
+    moved,
+    toned,
+    warped,
+    with_noise,
+)
 from beak.data.sound_spec import SoundSpec, loudness
+from beak.ops.spectrogram.reference import band_centres
 from tests.data.sound_files import tone
 
 SPEC = SoundSpec.made(8000, 0.4, bands=20)
 EVERYTHING = Augmentation(
-    time_shift=0.2, gain=6.0, speed=0.2, noise=0.5, mask_time=0.3, mask_bands=0.3
+    time_shift=0.2,
+    gain=6.0,
+    speed=0.2,
+    warp=0.2,
+    tone=6.0,
+    noise=0.5,
+    mask_time=0.3,
+    mask_bands=0.3,
 )
 
 
@@ -128,3 +143,30 @@ def test_a_row_can_be_heard_by_people():
     assert made[:4] == b"RIFF"
     assert len(made) == 44 + 2 * SPEC.samples
     assert kind_of("pictures").sound(row, SPEC) is None
+
+
+def test_a_longer_throat_moves_a_tone_along_the_bands_and_keeps_its_pace():
+    values = np.resize(tone(800, 0.4), (2, SPEC.samples)).astype(np.float32)
+    wide = SoundSpec.made(8000, 0.4, bands=60)
+    made = wide.spectrogram(np.resize(values, (2, wide.samples)))
+    draws = np.full((2, 16), 0.5)
+    draws[1, 11] = 1.0
+    centres = band_centres(wide.mel)
+    same, moved_up = warped(made, centres, draws, Augmentation(warp=0.25))
+    np.testing.assert_allclose(same, made[0], atol=1e-5)
+    assert centres[made[1].mean(axis=0).argmax()] == pytest.approx(800, rel=0.05)
+    assert centres[moved_up.mean(axis=0).argmax()] == pytest.approx(800 / 1.25, rel=0.05)
+
+
+def test_another_microphone_changes_bands_within_its_decibels_and_leaves_silence_alone():
+    rows = np.repeat(recordings(1), 99, axis=0)
+    made = SPEC.spectrogram(rows)
+    draws = np.random.default_rng(0).random((99, 16))
+    changed = toned(made, draws, Augmentation(tone=12.0))
+    loud = made > np.log(1e-6) + 8
+    decibels = (changed - made)[loud] / np.log(10) * 10
+    assert 6 < np.abs(decibels).max() <= 12.1
+    np.testing.assert_array_less(made.min() - 0.01, changed)
+    empty = np.full_like(made, np.log(1e-6))
+    np.testing.assert_allclose(toned(empty, draws, Augmentation(tone=12.0)), empty, atol=1e-5)
+    assert np.ptp(changed - made, axis=1)[:, loud[0].all(axis=0)].max(initial=0) < 0.01

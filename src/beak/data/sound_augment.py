@@ -12,6 +12,7 @@ from beak.data.augment import Augmentation
 from beak.data.rows import Pixels, Rows, as_rows
 from beak.data.sound_spec import FULL, SoundSpec, loudness
 from beak.data.streams import uniforms
+from beak.ops.spectrogram.reference import FLOOR, band_centres
 
 Array = np.ndarray[Any, Any]
 
@@ -71,9 +72,15 @@ def augmented(
     if augmentation.gain:
         decibels = augmentation.gain * (2 * draws[:, 3] - 1)
         values *= np.power(10.0, decibels / 20).astype(np.float32)[:, None]
-    made = spec.prepare(values)
-    if spec.features == "log-mel":
-        mask(made, draws, augmentation)
+    if spec.features != "log-mel":
+        return spec.prepare(values)
+    made = spec.spectrogram(values)
+    if augmentation.warp:
+        made = warped(made, band_centres(spec.mel), draws, augmentation)
+    if augmentation.tone:
+        made = toned(made, draws, augmentation)
+    made = spec.scaled(made)
+    mask(made, draws, augmentation)
     return made
 
 
@@ -113,6 +120,32 @@ def noisy(values: Array, draws: Array, a: Augmentation, noise: Array, hop: int) 
     share = a.noise * np.power(10.0, -2 * draws[:, 6])
     gain = share * np.maximum(loudness(values, hop), 1e-3) / loud
     return np.asarray(values + backs * gain.astype(np.float32)[:, None])
+
+
+def warped(made: Array, centres: Array, draws: Array, a: Augmentation) -> Array:
+    """As from a longer or shorter throat (Jaitly and Hinton 2013): what was at some frequency
+    stands at up to 1 + ``warp`` times of it. (B, frames, bands); ``centres`` (bands,) in Hz.
+    """
+    factor = np.power(1.0 + a.warp, 2 * draws[:, 11] - 1)
+    bands = np.arange(len(centres), dtype=np.float64)
+    places = np.interp(np.outer(factor, centres), centres, bands)
+    first = np.minimum(places.astype(np.int64), len(centres) - 2)
+    part = (places - first).astype(np.float32)[:, None]
+    below = np.take_along_axis(made, first[:, None], axis=2)
+    above = np.take_along_axis(made, first[:, None] + 1, axis=2)
+    return np.asarray(below + (above - below) * part)
+
+
+def toned(made: Array, draws: Array, a: Augmentation) -> Array:
+    """As by another microphone in another room: each band (B, frames, bands) louder or quieter by
+    a slope and two slow waves, together within ``tone`` decibels. Silence stays silence.
+    """
+    along = np.linspace(-1, 1, made.shape[2])
+    waves = np.stack([along, np.cos(np.pi * along), np.sin(np.pi * along)])
+    gain = np.exp((2 * draws[:, 12:15] - 1) @ waves * (a.tone / 3 * np.log(10) / 10))
+    floor = np.float32(FLOOR)
+    power = np.maximum(np.exp(made) - floor, 0)
+    return np.asarray(np.log(power * gain.astype(np.float32)[:, None] + floor))
 
 
 def mask(made: Array, draws: Array, a: Augmentation) -> None:

@@ -149,7 +149,14 @@ class SoundSpec(InputSpec):
         if self.features == "samples":
             scaled = (values - np.float32(self.mean[0])) / np.float32(self.std[0])
             return np.asarray(scaled[:, None])
-        made = log_mel(values, self.mel)
+        return self.scaled(log_mel(values, self.mel))
+
+    def spectrogram(self, stored: Array) -> Array:
+        """Rows (N, samples) as log-mel spectrograms float32 (N, frames, bands), not scaled yet."""
+        return log_mel(self.heard(stored), self.mel)
+
+    def scaled(self, made: Array) -> Array:
+        """Spectrograms as the network reads them, (N, 1, frames, bands); changes ``made``."""
         made -= np.asarray(self.mean, np.float32)
         made /= np.asarray(self.std, np.float32)
         return made[:, None]

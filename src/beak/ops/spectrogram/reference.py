@@ -70,13 +70,26 @@ def window_of(settings: MelSettings) -> Array:
 
 def mel_map(settings: MelSettings) -> Array:
     """The fixed dense map from power to mel bands: (bands, bins), triangles of equal area."""
-    low, high = (_to_mel(f, settings.scale) for f in (settings.fmin, settings.highest))
-    corners = _to_hertz(np.linspace(low, high, settings.bands + 2), settings.scale)
+    corners = _corners(settings)
     bins = np.linspace(0.0, settings.rate / 2, settings.bins)
     left, middle, right = (corners[i : i + settings.bands, None] for i in range(3))
     rising, falling = (bins - left) / (middle - left), (right - bins) / (right - middle)
     triangles = np.maximum(0.0, np.minimum(rising, falling))
     return np.asarray(triangles * (2.0 / (right - left)))
+
+
+def band_centres(settings: MelSettings) -> Array:
+    """The frequency in Hz at which each band is most open, (bands,).
+
+    >>> band_centres(MelSettings(8000, 256, 80, 3)).round().tolist()
+    [586.0, 1194.0, 2186.0]
+    """
+    return _corners(settings)[1:-1]
+
+
+def _corners(settings: MelSettings) -> Array:
+    low, high = (_to_mel(f, settings.scale) for f in (settings.fmin, settings.highest))
+    return _to_hertz(np.linspace(low, high, settings.bands + 2), settings.scale)
 
 
 def fixed_filters(settings: MelSettings) -> tuple[Array, Array]:
