@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import queue
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from beak.cli.console import make_console, note, on_terminal, percent, plain, print_json
-from beak.errors import BeakError, UsageError
+from beak.errors import UsageError
 
 if TYPE_CHECKING:
     from beak.runs.hearing import Heard
     from beak.runs.model import Model
+    from beak.runs.predictor import Predictor
 
 LONG = 2.0
 """A recording so many times as long as an input gets a time line."""
@@ -68,36 +68,21 @@ def say(heard: Heard, as_json: bool, more: dict[str, Any]) -> None:
         print(f"{heard.begin:.2f}", f"{heard.end:.2f}", plain(heard.label), sure, sep="\t")
 
 
-def listen(predictor: Any, as_json: bool) -> None:
+def listen(predictor: Predictor, as_json: bool) -> None:
     """Say what the microphone hears until Ctrl-C."""
+    from beak.cli.microphone import microphone
     from beak.runs.hearing import Listener
 
-    try:
-        import sounddevice
-    except ImportError:
-        raise BeakError("--microphone needs the extra 'sound': pip install 'beak[sound]'") from None
-    except OSError as error:
-        raise BeakError(f"--microphone needs the library PortAudio: {error}") from None
     listener = Listener(predictor)
-    blocks: queue.Queue[Any] = queue.Queue()
-
-    def take(block: Any, frames: int, time: Any, status: Any) -> None:
-        blocks.put(block[:, 0].copy())
-
+    last = ""
     try:
-        with sounddevice.InputStream(
-            samplerate=listener.spec.rate, channels=1, dtype="float32", callback=take
-        ):
-            if not as_json:
+        for i, block in enumerate(microphone(listener.spec.rate)):
+            if not i and not as_json:
                 note("listening; Ctrl-C stops")
-            last = ""
-            while True:
-                for heard in listener.feed(blocks.get()):
-                    new = heard.label != last and heard.probability >= SURE
-                    if as_json or new:
-                        say(heard, as_json, {})
-                    last = heard.label if heard.probability >= SURE else ""
-    except sounddevice.PortAudioError as error:
-        raise BeakError(f"the microphone cannot be heard: {' '.join(str(error).split())}") from None
+            for heard in listener.feed(block):
+                sure = heard.probability >= SURE
+                if as_json or (sure and heard.label != last):
+                    say(heard, as_json, {})
+                last = heard.label if sure else ""
     except KeyboardInterrupt:
         return

@@ -13,7 +13,7 @@ import numpy as np
 
 from beak.data.plain import open_plain
 from beak.data.sound_spec import FULL, SoundSpec
-from beak.errors import BeakError, DataError
+from beak.errors import BeakError, DataError, MissingExtraError
 
 Array = np.ndarray[Any, Any]
 
@@ -62,7 +62,7 @@ def reader() -> Any:
     try:
         import soundfile
     except ImportError:
-        raise BeakError("sounds need the extra 'sound': pip install 'beak[sound]'") from None
+        raise MissingExtraError("reading sounds", "sound") from None
     except OSError as error:
         raise BeakError(f"sounds need the library libsndfile: {error}") from None
     return soundfile
@@ -126,11 +126,32 @@ def at_rate(samples: Array, rate: int, wanted: int) -> Array:
     """Samples at another rate, float32."""
     if rate == wanted:
         return samples
+    return np.asarray(_soxr().resample(samples, rate, wanted, quality="HQ"), np.float32)
+
+
+class Resampler:
+    """Samples that come in blocks, brought to another rate: together as `at_rate` of all of them,
+    but that the last milliseconds wait for what follows.
+    """
+
+    def __init__(self, rate: int, wanted: int) -> None:
+        same = rate == wanted
+        self._stream = None if same else _soxr().ResampleStream(rate, wanted, 1, quality="HQ")
+
+    def feed(self, samples: Array) -> Array:
+        """What is known after these samples (n,): float32, perhaps nothing yet."""
+        samples = np.asarray(samples, np.float32)
+        if self._stream is None:
+            return samples
+        return np.asarray(self._stream.resample_chunk(samples), np.float32)
+
+
+def _soxr() -> Any:
     try:
         import soxr
     except ImportError:
-        raise BeakError("sounds need the extra 'sound': pip install 'beak[sound]'") from None
-    return np.asarray(soxr.resample(samples, rate, wanted, quality="HQ"), np.float32)
+        raise MissingExtraError("reading sounds", "sound") from None
+    return soxr
 
 
 def fit(samples: Array, spec: SoundSpec) -> Array:
