@@ -30,7 +30,8 @@ Array = np.ndarray[Any, Any]
 
 DEFINITION = 1
 """Raised whenever the same file would become other samples, so that old caches are not used."""
-CHUNK = 256
+CHUNK = 32
+"""Files that a thread decodes before it asks for more."""
 MIXED = 1
 """Flag: several channels became one."""
 MOST_NOISE = 400
@@ -149,14 +150,17 @@ def _build(
         writer.start("rows", "<i2", (spec.samples,))
         done = 0
         for chunk in _decoded_chunks(sounds.found, manifest.keys, todo, spec, threads):
+            rows = []
             for key, made, content, flag in chunk:
                 if isinstance(made, str):
                     problems[key.hex()] = made
                     continue
-                writer.append(made[None])
+                rows.append(made)
                 keys.append(key)
                 hashes.append(content)
                 flags.append(flag)
+            if rows:
+                writer.append(np.stack(rows))
             done += len(chunk)
             if progress:
                 progress(done, len(todo))
@@ -187,9 +191,10 @@ def _decoded_chunks(
         several = any("channels" in note for note in heard.notes)
         return key, fit(samples, spec), heard.content_hash(), MIXED * several
 
+    chunks = [todo[first : first + CHUNK] for first in range(0, len(todo), CHUNK)]
     with ThreadPoolExecutor(threads, thread_name_prefix="beak-decode") as pool:
-        for first in range(0, len(todo), CHUNK):
-            yield list(pool.map(make, todo[first : first + CHUNK]))
+        for first in range(0, len(chunks), threads):
+            yield from pool.map(lambda c: [make(i) for i in c], chunks[first : first + threads])
 
 
 def _noise(sounds: FoundSounds, spec: SoundSpec) -> Array:

@@ -23,7 +23,7 @@ from beak.data.sound_builtin import folder_of
 from beak.data.sound_cache import decoded_sounds, examples_of
 from beak.data.sound_find import FoundSounds, find
 from beak.data.sound_spec import SoundSpec
-from beak.data.sounds import reader
+from beak.data.sounds import rate_and_seconds, reader
 from beak.data.spec import InputSpec
 from beak.data.split import TEST, TRAIN, UNKNOWN, numbers
 from beak.data.wishes import Wishes
@@ -33,6 +33,7 @@ Array = np.ndarray[Any, Any]
 
 SAMPLE = 500
 """Files whose headers are read to choose the input."""
+PIECE = 50
 USUAL_RATE = 16_000
 LONGEST_INPUT = 4.0
 """Seconds of an input that are chosen at most."""
@@ -111,21 +112,12 @@ def _made(name: str, source: Path, sounds: FoundSounds, wishes: Wishes) -> Datas
 
 def survey_of(found: Found, manifest: Manifest, threads: int) -> Survey:
     """What the headers say, of a sample that the files' contents choose."""
-    soundfile = reader()
-
-    def look(i: int) -> tuple[int, float] | None:
-        try:
-            info = soundfile.info(str(found.path(i)))
-            if info.samplerate > 0 and info.frames > 0:
-                return int(info.samplerate), info.frames / info.samplerate
-        except (OSError, RuntimeError, ValueError, TypeError):
-            pass
-        return None
-
     order = np.lexsort(manifest.keys.T[::-1])
     chosen = order[manifest.keys[order].any(axis=1)][:SAMPLE].tolist()
+    pieces = [chosen[first : first + PIECE] for first in range(0, len(chosen), PIECE)]
     with ThreadPoolExecutor(threads) as pool:
-        seen = [told for told in pool.map(look, chosen) if told]
+        looks = pool.map(lambda piece: [rate_and_seconds(found.path(i)) for i in piece], pieces)
+        seen = [told for looked in looks for told in looked if told]
     if not seen:
         raise DataError(
             f"none of the {len(found.names)} sounds can be read, such as {found.names[0]}"

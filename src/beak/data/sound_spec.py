@@ -29,7 +29,7 @@ FEATURES = {"log-mel": "a log-mel spectrogram", "samples": "its samples"}
 QUIET = 1e-4
 """A recording whose loudest tenth is below this is taken for silence and not made louder."""
 LOUDNESS = 0.1
-LEARNT_FROM = 4000
+LEARNT_FROM = 1000
 """Recordings of the training part that the scale is taken from, at most."""
 PIECE = 256
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 
 from beak.data.plain import open_plain
 from beak.data.sound_spec import FULL, SoundSpec
+from beak.data.wav import plain_samples, wav_head
 from beak.errors import BeakError, DataError, MissingExtraError
 
 Array = np.ndarray[Any, Any]
@@ -21,6 +23,9 @@ SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", 
 LONGEST = 3600.0
 """Seconds of a recording that are read at most."""
 BLOCK = 1 << 18
+HEAD = 1 << 12
+SMALL = 1 << 22
+"""Bytes of a file that are read at once."""
 FEWEST_HERTZ, MOST_HERTZ = 100, 1_000_000
 
 
@@ -45,9 +50,18 @@ def decode(source: Path | bytes, name: str) -> Recording:
     soundfile = reader()
     try:
         with _opened(source) as file:
-            promised = _promised(file)
+            start = file.read(SMALL)
+            plain = plain_samples(start) if len(start) < SMALL else None
+            if (
+                plain is not None
+                and plain[1] >= FEWEST_HERTZ
+                and len(plain[0]) < LONGEST * plain[1]
+            ):
+                return _checked(name, _mean(plain[0]), plain[1], plain[0].shape[1])
+            head = wav_head(start)
+            file.seek(0)
             with soundfile.SoundFile(file) as sound:
-                return _read(sound, name, promised)
+                return _read(sound, name, head and head.promised)
     except soundfile.LibsndfileError as error:
         why = " ".join(str(error.error_string).split()).rstrip(".")
         raise DataError(f"{name}: no sound file that can be read ({why})") from None
@@ -55,6 +69,22 @@ def decode(source: Path | bytes, name: str) -> Recording:
         raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
     except (RuntimeError, ValueError, TypeError) as error:
         raise DataError(f"{name}: no sound file that can be read ({error})") from None
+
+
+def rate_and_seconds(path: Path) -> tuple[int, float] | None:
+    """What a file's header says; None where it cannot be read or says nothing."""
+    try:
+        with open_plain(path) as file:
+            head = wav_head(file.read(HEAD))
+            if head and head.promised and 0 < head.rate <= MOST_HERTZ:
+                there = min(head.size, os.fstat(file.fileno()).st_size - head.begin)
+                return head.rate, there // head.frame / head.rate
+            file.seek(0)
+            info = reader().info(file)
+    except (OSError, RuntimeError, ValueError, TypeError):
+        return None
+    known = info.samplerate > 0 and info.frames > 0
+    return (int(info.samplerate), info.frames / info.samplerate) if known else None
 
 
 def reader() -> Any:
@@ -81,7 +111,7 @@ def _read(sound: Any, name: str, promised: int | None) -> Recording:
         block = sound.read(min(max(1, BLOCK // channels), left), "float32", always_2d=True)
         if not len(block):
             break
-        pieces.append(block.mean(axis=1) if channels > 1 else block[:, 0])
+        pieces.append(_mean(block))
         left -= len(block)
     samples = np.concatenate(pieces) if pieces else np.zeros(0, np.float32)
     if not len(samples):
@@ -91,35 +121,21 @@ def _read(sound: Any, name: str, promised: int | None) -> Recording:
             f"{name}: its header promises {promised:,} samples, {len(samples):,} are there; it was "
             "cut short"
         )
-    wrong = ~np.isfinite(samples)
-    if wrong.any():
-        at = int(wrong.argmax()) / rate
+    return _checked(name, samples, rate, channels, cut=left <= 0)
+
+
+def _mean(channels: Array) -> Array:
+    return np.asarray(channels[:, 0] if channels.shape[1] == 1 else channels.mean(axis=1))
+
+
+def _checked(name: str, samples: Array, rate: int, channels: int, cut: bool = False) -> Recording:
+    if not np.isfinite(samples).all():
+        at = int((~np.isfinite(samples)).argmax()) / rate
         raise DataError(f"{name}: it holds NaN or infinity, first at {at:.3f} s")
     notes = [] if channels == 1 else [f"{channels} channels: their mean is used"]
-    if left <= 0:
+    if cut:
         notes.append(f"longer than {LONGEST / 60:.0f} minutes: the rest is left out")
-    return Recording(samples.astype(np.float32), rate, tuple(notes))
-
-
-def _promised(file: IO[bytes]) -> int | None:
-    """How many samples a RIFF header says there are; None where it is no RIFF file or streamed."""
-    head = file.read(12)
-    found: int | None = None
-    if len(head) == 12 and head[:4] == b"RIFF" and head[8:] == b"WAVE":
-        frame = 0
-        while len(chunk := file.read(8)) == 8:
-            kind, size = struct.unpack("<4sI", chunk)
-            if kind == b"data":
-                known = frame and 0 < size < 0xFFFFFF00
-                found = size // frame if known else None
-                break
-            start = file.read(min(size, 16))
-            if kind == b"fmt " and len(start) >= 16:
-                code, _, _, _, frame, _ = struct.unpack("<HHIIHH", start[:16])
-                frame = frame if code in (1, 3, 0xFFFE) else 0  # of packed codes nothing is known
-            file.seek(size + size % 2 - len(start), 1)
-    file.seek(0)
-    return found
+    return Recording(samples.astype(np.float32, copy=False), rate, tuple(notes))
 
 
 def at_rate(samples: Array, rate: int, wanted: int) -> Array:
