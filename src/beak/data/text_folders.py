@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from beak.data.found import is_junk
 from beak.data.folders import PART_NAMES
+from beak.data.found import is_junk
 from beak.data.report import NOTE
 from beak.data.split import TRAIN, UNKNOWN
 from beak.data.tables import STEMS
@@ -18,10 +18,11 @@ from beak.errors import DataError
 
 MOST_LABELS = 200
 """More different first words than this are no labels."""
-NO_TEXTS = frozenset(
-    ".jpg .jpeg .png .gif .bmp .webp .tif .tiff .wav .flac .ogg .mp3 .npz .npy .gz .zip .tar .sgf "
-    ".json .toml .py .safetensors .bin .pdf .doc .docx .xls .xlsx .html .htm .xml .md".split()
-)
+NO_TEXTS = frozenset((
+    ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".wav", ".flac", ".ogg",
+    ".mp3", ".npz", ".npy", ".gz", ".zip", ".tar", ".sgf", ".json", ".toml", ".py", ".bin", ".pdf",
+    ".safetensors", ".doc", ".docx", ".xls", ".xlsx", ".html", ".htm", ".xml", ".md",
+))  # fmt: skip
 """Endings of files that are no plain text with labels."""
 
 

@@ -55,9 +55,9 @@ def encoding_of(path: Path, given: str = "auto") -> tuple[str, list[Finding]]:
 
 
 def lines_of(path: Path, encoding: str) -> Iterator[tuple[int, str | None]]:
-    """Number (from 1) and text of each line without its end; None for one that is far too long.
+    r"""Number (from 1) and text of each line without its end; None for one that is far too long.
 
-    Only ``\\n`` and ``\\r\\n`` end a line: Latin-1 files hold other characters that Unicode counts
+    Only ``\n`` and ``\r\n`` end a line: Latin-1 files hold other characters that Unicode counts
     as line ends. Memory stays bounded whatever the file. DataError names file and line where the
     bytes are not in that encoding.
     """

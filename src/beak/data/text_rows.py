@@ -1,4 +1,4 @@
-"""Labelled texts as columns of one table: bytes end to end, so that a million of them stay small."""
+"""Labelled texts as columns of one table, end to end, so that a million of them stay small."""
 
 from __future__ import annotations
 
@@ -138,9 +138,9 @@ class TextRows:
 
 
 def content_hash(text: str) -> bytes:
-    """16 bytes that stand for a text, whatever its spaces and capital letters.
+    r"""16 bytes that stand for a text, whatever its spaces and capital letters.
 
-    >>> content_hash("A  fine film\\n") == content_hash("a fine film")
+    >>> content_hash("A  fine film\n") == content_hash("a fine film")
     True
     """
     same = " ".join(text.split()).casefold()

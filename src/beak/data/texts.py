@@ -30,9 +30,10 @@ from beak.data.text_rows import TextRows
 from beak.data.text_tables import JSON_ENDINGS, TABLE_ENDINGS, read_table
 from beak.errors import BeakError, DataError
 
-OTHER_FILES = frozenset(
-    ".jpg .jpeg .png .gif .bmp .webp .tif .tiff .ppm .pgm .wav .flac .ogg .oga .mp3 .sgf".split()
-)
+OTHER_FILES = frozenset((
+    ".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".wav",
+    ".flac", ".ogg", ".oga", ".mp3", ".sgf",
+))  # fmt: skip
 """A table whose cells end so is one of pictures, sounds or games, not of texts."""
 
 
@@ -46,7 +47,7 @@ class Reading:
     encoding: str = "auto"
 
 
-def read_texts(source: Path, how: Reading = Reading()) -> TextRows:  # noqa: B008
+def read_texts(source: Path, how: Reading = Reading()) -> TextRows:
     """All usable texts of a source, in its order. Raises DataError, UsageError.
 
     ``source``: a .csv, .tsv or .jsonl; a folder with train and test tables; a file of ``label
