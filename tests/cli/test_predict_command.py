@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from beak.cli.group import run
-from beak.data.spec import InputSpec
+from beak.data.picture_spec import PictureSpec
 from beak.network.catalogue import make_network
 from beak.network.initial import initial_parameters
 from beak.runs.model import Model, save_model
@@ -23,7 +23,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     network = make_network("linear", (1, 8, 8), 3)
     model = Model(
-        network, InputSpec("pictures", (1, 8, 8)), ("ash", "birch", "cedar"),
+        network, PictureSpec("pictures", (1, 8, 8)), ("ash", "birch", "cedar"),
         initial_parameters(network, 1),
     )  # fmt: skip
     save_model(tmp_path / "model.safetensors", model)

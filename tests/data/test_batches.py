@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from beak.data.augment import DRAWINGS, FEW_PHOTOGRAPHS, Augmentation, augmented, suitable
+from beak.data.augment import Augmentation
 from beak.data.batches import batches
 from beak.data.dataset import Part
+from beak.data.picture_augment import DRAWINGS, FEW_PHOTOGRAPHS, augmented, suitable
+from beak.data.picture_spec import PictureSpec
 from beak.data.rows import Rows
-from beak.data.spec import InputSpec
 from beak.errors import RecipeError, UsageError
 
-SPEC = InputSpec("pictures", (3, 16, 12), mean=(0.4,) * 3, std=(0.3,) * 3)
+SPEC = PictureSpec("pictures", (3, 16, 12), mean=(0.4,) * 3, std=(0.3,) * 3)
 
 
 def part(count=50):
@@ -113,7 +114,7 @@ def changed(spec=SPEC, picture=None, count=400, **fields):
     return augmented(pixels, np.arange(count), spec, Augmentation(**fields), seed=0, epoch=0)
 
 
-BYTES = InputSpec("pictures", (1, 21, 21), mean=(0.0,), std=(1.0,))
+BYTES = PictureSpec("pictures", (1, 21, 21), mean=(0.0,), std=(1.0,))
 
 
 def dot(count=400):
@@ -165,13 +166,13 @@ def test_flip_mirrors_every_second_picture():
 
 
 def test_crop_never_shows_anything_outside():
-    spec = InputSpec("pictures", (1, 21, 21), background=255, mean=(0.0,), std=(1.0,))
+    spec = PictureSpec("pictures", (1, 21, 21), background=255, mean=(0.0,), std=(1.0,))
     assert changed(spec, np.zeros((400, 1, 21, 21), np.uint8), crop=0.5).max() < 1e-5
 
 
 def test_colours_change_within_their_bounds():
     grey = np.full((400, 3, 16, 12), 100, np.uint8)
-    plain = InputSpec("pictures", (3, 16, 12), mean=(0.0,) * 3, std=(1.0,) * 3)
+    plain = PictureSpec("pictures", (3, 16, 12), mean=(0.0,) * 3, std=(1.0,) * 3)
     levels = changed(plain, grey, brightness=0.1)[:, :, 0, 0] * 255
     assert 74 < levels.min() < 78
     assert 122 < levels.max() < 126
@@ -189,8 +190,8 @@ def test_erase_blanks_a_rectangle_every_second_time():
 
 
 def test_what_suits_which_pictures():
-    digits = InputSpec("pictures", (1, 28, 28), mean=(0.1,), std=(0.3,))
-    photos = InputSpec("pictures", (3, 64, 64), mean=(0.5,) * 3, std=(0.3,) * 3)
+    digits = PictureSpec("pictures", (1, 28, 28), mean=(0.1,), std=(0.3,))
+    photos = PictureSpec("pictures", (3, 64, 64), mean=(0.5,) * 3, std=(0.3,) * 3)
     assert suitable(digits, "0123456789", 60_000, True) == DRAWINGS
     assert suitable(digits, "0123456789", 60_000, False) == DRAWINGS
     assert not suitable(digits, ("a", "b"), 99, True).flip
@@ -198,7 +199,7 @@ def test_what_suits_which_pictures():
     assert suitable(photos, ("cat", "dog"), 50_000, False).flip
     assert not suitable(photos, ("turn left", "turn-right"), 50_000, False).flip
     assert not suitable(photos, ("0", "1", "42"), 50_000, False).flip
-    assert suitable(InputSpec("numbers", (1, 1, 4)), ("a", "b"), 9, False).none
+    assert suitable(PictureSpec("numbers", (1, 1, 4)), ("a", "b"), 9, False).none
 
 
 def test_augmentation_there_and_back_and_refusals():

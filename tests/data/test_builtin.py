@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from beak.data import builtin as builtin_room
 from beak.data.arrays import idx_member, npz_parts
-from beak.data.augment import DRAWINGS
 from beak.data.builtin import BUILTIN, CIFAR_BATCHES
 from beak.data.load import load_dataset
+from beak.data.picture_augment import DRAWINGS
 from beak.errors import DataError, UsageError
 
 

@@ -9,13 +9,13 @@ from PIL import Image
 
 from beak.data import decode
 from beak.data.decode import to_bytes
+from beak.data.picture_spec import PictureSpec
 from beak.data.pictures import load, load_raw
-from beak.data.spec import InputSpec
 from beak.errors import DataError
 
 
 def spec(channels=3, height=8, width=8, fit="stretch", background=0):
-    return InputSpec(
+    return PictureSpec(
         "pictures", (channels, height, width), fit, background, (0.5,) * channels, (0.5,) * channels
     )
 

@@ -4,14 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from beak.data.spec import FITS, InputSpec
+from beak.data.kinds import read_spec
+from beak.data.picture_spec import FITS, PictureSpec
 from beak.errors import DataError
 
-SPEC = InputSpec("pictures", (3, 4, 6), "crop", 9, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
+SPEC = PictureSpec("pictures", (3, 4, 6), "crop", 9, (0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
 
 
 def test_json_there_and_back():
-    assert InputSpec.from_json(SPEC.to_json()) == SPEC
+    assert read_spec(SPEC.to_json()) == SPEC
 
 
 def test_prepare_is_value_over_255_minus_mean_over_std():
@@ -23,7 +24,7 @@ def test_prepare_is_value_over_255_minus_mean_over_std():
 
 
 def test_numbers_are_standardised():
-    spec = InputSpec("numbers", (1, 1, 3), mean=(2.0,), std=(4.0,))
+    spec = PictureSpec("numbers", (1, 1, 3), mean=(2.0,), std=(4.0,))
     assert spec.prepare(np.array([[[[2, 6, -2]]]], np.float32)).ravel().tolist() == [0, 1, -1]
 
 
@@ -45,14 +46,14 @@ def test_numbers_are_standardised():
 )
 def test_what_is_wrong_is_said(change, said):
     with pytest.raises(DataError, match=said):
-        InputSpec.from_json(SPEC.to_json() | change)
+        read_spec(SPEC.to_json() | change)
 
 
 def test_a_missing_field_is_named():
     data = SPEC.to_json()
     del data["std"]
     with pytest.raises(DataError, match="'std' is missing"):
-        InputSpec.from_json(data)
+        read_spec(data)
 
 
 anything = st.recursive(
@@ -67,13 +68,13 @@ anything = st.recursive(
 def test_hostile_json_is_a_data_error(data):
     merged = SPEC.to_json() | data if isinstance(data, dict) else data
     try:
-        InputSpec.from_json(merged)
+        read_spec(merged)
     except DataError as error:
         text = str(error)
         assert "\n" not in text
 
 
 def test_describe_says_what_happens_to_other_shapes():
-    assert all(FITS[fit] in InputSpec("pictures", (1, 8, 8), fit).describe() for fit in FITS)
+    assert all(FITS[fit] in PictureSpec("pictures", (1, 8, 8), fit).describe() for fit in FITS)
     with pytest.raises(DataError, match="made for"):
         SPEC.prepare(np.zeros((1, 3, 6, 4), np.uint8))

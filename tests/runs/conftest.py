@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from beak.data.spec import InputSpec
+from beak.data.picture_spec import PictureSpec
 from beak.network.initial import initial_parameters
 from beak.network.layers import Conv2D, Dense, Flatten, MaxPool2D
 from beak.network.network import Network
 from beak.runs.model import Model, save_model
 
-SPEC = InputSpec("pictures", (1, 8, 8), "pad", 0, (0.3,), (0.4,))
+SPEC = PictureSpec("pictures", (1, 8, 8), "pad", 0, (0.3,), (0.4,))
 LABELS = ("cat", "dog", "bird")
 
 

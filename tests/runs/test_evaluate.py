@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beak.data.spec import InputSpec
+from beak.data.picture_spec import PictureSpec
 from beak.errors import DataError
 from beak.runs.evaluate import class_scores, evaluate, log_softmax, strongest, wilson
 
 LABELS = ("a", "b", "c")
-PLAIN = InputSpec("pictures", (3, 1, 1), "pad", 0, (0.0,) * 3, (1 / 255,) * 3)
+PLAIN = PictureSpec("pictures", (3, 1, 1), "pad", 0, (0.0,) * 3, (1 / 255,) * 3)
 
 
 @dataclass

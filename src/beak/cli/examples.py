@@ -10,7 +10,7 @@ import numpy as np
 
 from beak.cli.console import make_console, percent, plain, print_json
 from beak.cli.drawing import GAP, SIDE, draw_row
-from beak.errors import DataError
+from beak.errors import DataError, UsageError
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -44,15 +44,9 @@ def pick_examples(
     from beak.engine.make import make_engine
     from beak.runs.evaluate import log_softmax
 
-    channels, height, width = model.spec.shape
-    dataset = load_dataset(
-        source,
-        data_dir=data_dir,
-        size=(height, width),
-        channels=channels,
-        fit=model.spec.fit,
-        threads=threads,
-    )
+    if model.spec.kind != "pictures":
+        raise UsageError(f"--show draws pictures; {model.name} was trained on {model.spec.kind}")
+    dataset = load_dataset(source, data_dir=data_dir, spec=model.spec, threads=threads)
     part = dataset.parts["test"]
     if len(part) == 0:
         raise DataError(f"{source}: there is no test part to show examples of")

@@ -21,6 +21,23 @@ if TYPE_CHECKING:
     from beak.runs.run import Run
 
 
+class Folds(click.ParamType[Any]):
+    """A whole number from 2, or the word for what the examples are grouped by."""
+
+    name = "folds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | str:
+        """The number or the word."""
+        text = str(value).strip()
+        if not text.lstrip("+-").isdigit():
+            return text
+        if int(text) < 2:
+            self.fail(f"{text} is not at least 2", param, ctx)
+        return int(text)
+
+
 @command
 @click.argument("source", metavar="[SOURCE]", required=False)
 @click.option("--network", metavar="NAME|FILE.json", help="The network; left out: chosen to fit.")
@@ -36,7 +53,12 @@ if TYPE_CHECKING:
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Times through the data.")
 @click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Pictures in a step.")
 @click.option("--seed", type=int, metavar="S", help="Where all random numbers come from.")
-@click.option("--folds", type=click.IntRange(min=2), metavar="N", help="Cross-validate in N folds.")
+@click.option(
+    "--folds",
+    type=Folds(),
+    metavar="N|WORD",
+    help="Cross-validate in N folds, or leave out one speaker at a time: --folds speaker.",
+)
 @click.option("--compare", metavar="NETWORK", help="Train another one beside, such as dense.")
 @click.option("--kind", type=click.Choice(["auto", "pictures"]), default="auto", help="Of data.")
 @click.option(

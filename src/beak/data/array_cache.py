@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from beak.data.arrays import ArrayPart
-from beak.data.assemble import Examples, channel_sums
+from beak.data.assemble import Examples
 from beak.data.cache import DEFINITION
 from beak.data.found import in_order, numbered
 from beak.data.manifest import Manifest, file_key
 from beak.data.memory import channels_first, fitted, label_words, row_hashes
+from beak.data.picture_assemble import channel_sums
+from beak.data.picture_spec import PictureSpec
 from beak.data.report import NOTE, Finding
-from beak.data.spec import InputSpec
 from beak.data.split import PARTS, UNKNOWN
 from beak.data.store import DamagedStoreError, Store, StoreWriter, open_store
 from beak.data.survey import SAMPLE, Survey, look_at
@@ -71,7 +72,7 @@ def survey_arrays(read: Read, manifest: Manifest) -> Survey:
 
 
 def array_examples(
-    read: Read, manifest: Manifest, spec: InputSpec, cache: Path, names: Sequence[str] | None
+    read: Read, manifest: Manifest, spec: PictureSpec, cache: Path, names: Sequence[str] | None
 ) -> tuple[tuple[str, ...], Examples]:
     """Labels and examples of an array source, from the cache or prepared into it.
 
@@ -94,7 +95,7 @@ def array_examples(
     return labels, examples
 
 
-def _from_store(store: Store, spec: InputSpec) -> tuple[tuple[str, ...], Examples]:
+def _from_store(store: Store, spec: PictureSpec) -> tuple[tuple[str, ...], Examples]:
     a, labels = store.arrays, tuple(store.info["labels"])
     given = np.asarray(a["given"])
     if a["pixels"].shape[1:] != spec.shape or not all(isinstance(w, str) for w in labels):
@@ -118,7 +119,7 @@ def _runs(given: Array) -> list[tuple[int, int]]:
 
 
 def _build(
-    path: Path, parts: list[ArrayPart], spec: InputSpec, names: Sequence[str] | None
+    path: Path, parts: list[ArrayPart], spec: PictureSpec, names: Sequence[str] | None
 ) -> tuple[tuple[str, ...], Examples]:
     words: list[str] = []
     for part in parts:

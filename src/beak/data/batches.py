@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from beak.data.augment import Augmentation, augmented
+from beak.data.augment import Augmentation
 from beak.data.dataset import Part
+from beak.data.kinds import kind_of
 from beak.data.spec import InputSpec
 from beak.data.streams import shuffled
 from beak.errors import UsageError
@@ -27,7 +28,7 @@ class Batch:
     """Some examples of a part, ready for the network."""
 
     inputs: Array
-    """float32 (B, C, H, W)."""
+    """float32 (B, *spec.shape)."""
     labels: Array
     """int32 (B,)."""
     examples: Array
@@ -64,10 +65,10 @@ def batches(
     def prepared() -> Iterator[Batch]:
         for first in range(start * batch_size, len(order), batch_size):
             chosen = np.asarray(order[first : first + batch_size], np.int64)
-            if augmentation is None or augmentation.none or spec.kind != "pictures":
+            if augmentation is None or augmentation.none:
                 inputs = spec.prepare(part.inputs[chosen])
             else:
-                inputs = augmented(
+                inputs = kind_of(spec.kind).augmented(
                     part.inputs, chosen, spec, augmentation, seed=seed, epoch=epoch, threads=threads
                 )
             yield Batch(inputs, part.labels[chosen], chosen)

@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from beak.data.assemble import channel_sums
 from beak.data.decode import Decoded, decode_file
+from beak.data.download import Progress
 from beak.data.found import Found
 from beak.data.manifest import NOTHING, Manifest
+from beak.data.picture_assemble import channel_sums
+from beak.data.picture_spec import PictureSpec
 from beak.data.pictures import fit
-from beak.data.spec import InputSpec
 from beak.data.store import DamagedStoreError, StoreWriter, open_store
 from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]
-Progress = Callable[[int, int], None]
-"""Called with how many pictures are done and how many there are."""
 
 CHUNK = 256
 SEE_THROUGH, GREY, FRAMES, TURNED = 1, 2, 4, 8
@@ -32,7 +31,7 @@ def build_store(
     path: Path,
     found: Found,
     manifest: Manifest,
-    spec: InputSpec,
+    spec: PictureSpec,
     cache: Path,
     threads: int,
     progress: Progress | None,
@@ -89,7 +88,7 @@ def decoded_chunks(
     found: Found,
     keys: Array,
     todo: list[int],
-    spec: InputSpec,
+    spec: PictureSpec,
     old: dict[bytes, Made],
     threads: int,
 ) -> Iterator[list[Made]]:
@@ -124,14 +123,14 @@ def _flags(picture: Decoded) -> int:
     return sum(bit for bit, there in seen.items() if there)
 
 
-def _old_rows(cache: Path, manifest: Manifest, spec: InputSpec) -> dict[bytes, Made]:
+def _old_rows(cache: Path, manifest: Manifest, spec: PictureSpec) -> dict[bytes, Made]:
     """What the source's last store holds, if it was made with the same spec."""
     last = manifest.info.get("store")
     if not isinstance(last, str) or "/" in last:
         return {}
     try:
         store = open_store(cache / "pictures" / last)
-        told = InputSpec.from_json(store.info["input"])
+        told = PictureSpec.from_json(store.info["input"])
         a = store.arrays
         if (told.shape, told.fit, told.background) != (spec.shape, spec.fit, spec.background):
             return {}

@@ -36,6 +36,8 @@ class BuiltIn:
     """None: it comes with beak."""
     labels: tuple[str, ...] | None = None
     """What the label numbers mean; None: the numbers are the labels."""
+    kind: str = "pictures"
+    """What it is a set of, as `beak.data.kinds` names it."""
 
 
 def _idx_files(places: tuple[str, ...], *told: tuple[str, int, str]) -> tuple[RemoteFile, ...]:

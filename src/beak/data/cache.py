@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from beak.data.assemble import Examples
-from beak.data.build import FRAMES, GREY, SEE_THROUGH, TURNED, Progress, build_store
+from beak.data.build import FRAMES, GREY, SEE_THROUGH, TURNED, build_store
 from beak.data.decode import Decoded, decode_file
+from beak.data.download import Progress
 from beak.data.found import Found
 from beak.data.manifest import Manifest, file_key
+from beak.data.picture_spec import PictureSpec
 from beak.data.report import NOTE, WARNING, Finding
-from beak.data.spec import InputSpec
 from beak.data.store import DamagedStoreError, Store, open_store
 from beak.data.survey import SAMPLE, Survey, look_at
 from beak.errors import DataError
@@ -62,7 +63,7 @@ def _decoded(found: Found, i: int) -> Decoded | DataError:
 def decoded_files(
     found: Found,
     manifest: Manifest,
-    spec: InputSpec,
+    spec: PictureSpec,
     cache: Path,
     threads: int,
     progress: Progress | None,
@@ -114,7 +115,7 @@ def _shown(name: str) -> str:
     )
 
 
-def _store_name(manifest: Manifest, spec: InputSpec) -> str:
+def _store_name(manifest: Manifest, spec: PictureSpec) -> str:
     told = json.dumps([DEFINITION, manifest.content(), spec.shape, spec.fit, spec.background])
     return hashlib.blake2b(told.encode(), digest_size=16).hexdigest()
 
@@ -154,7 +155,7 @@ def unreadable(
     return told
 
 
-def _flag_findings(flags: Array, rows: Array, spec: InputSpec) -> list[Finding]:
+def _flag_findings(flags: Array, rows: Array, spec: PictureSpec) -> list[Finding]:
     mine = np.asarray(flags)[rows]
     told = {SEE_THROUGH: f"have see-through places, filled with {spec.background}"}
     told[FRAMES] = "have several frames: the first is taken"

@@ -13,7 +13,7 @@ from beak.data.augment import Augmentation
 from beak.data.report import NOTE, Finding, Report
 from beak.data.rows import Pixels, as_rows
 from beak.data.spec import InputSpec
-from beak.data.split import PARTS, TEST, TRAIN, VALIDATION, fold_numbers
+from beak.data.split import PARTS, TEST, TRAIN, VALIDATION, fold_numbers, groups_of
 from beak.errors import DataError, UsageError
 
 Array = np.ndarray[Any, Any]
@@ -24,13 +24,15 @@ class Part:
     """Numbered examples: example i is ``inputs[i]``, ``labels[i]``, ``names[i]``."""
 
     inputs: Pixels
-    """uint8 (N, C, H, W), memory-mapped where it is large; float32 for kind "numbers"."""
+    """Stored rows (N, …) as ``InputSpec.prepare`` takes them, memory-mapped if large."""
     labels: Array
     """int32 (N,), the place of each example's label in ``Dataset.labels``."""
     names: Sequence[str]
     """A stable name of each example: its path, or "train[17]"."""
     hashes: Array | None = None
     """uint8 (N, 16): hash of each example's decoded content, the same for exact copies."""
+    groups: Array | None = None
+    """uint8 (N, 16): hash of what must stay together (a speaker, a game), where that is known."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -45,6 +47,7 @@ class Part:
             self.labels[index],
             [self.names[i] for i in index.tolist()],
             None if self.hashes is None else self.hashes[index],
+            None if self.groups is None else self.groups[index],
         )
 
 
@@ -63,6 +66,8 @@ class Dataset:
     """What suits this kind of data, unless the recipe says otherwise."""
     fingerprint: str = ""
     """Hash of every example's content, label and part."""
+    group_word: str = ""
+    """What ``Part.groups`` are: "speaker" or "game"; "" where there are none."""
 
     def together(self) -> Part:
         """All three parts as one."""
@@ -72,35 +77,61 @@ class Dataset:
             inputs: Pixels = _joined(rows)
         else:
             inputs = np.concatenate([np.asarray(r) for r in rows])
-        hashes = [p.hashes for p in parts if p.hashes is not None]
         return Part(
             inputs,
             np.concatenate([p.labels for p in parts]),
             [name for p in parts for name in p.names],
-            np.concatenate(hashes) if len(hashes) == len(parts) else None,
+            _all_of([p.hashes for p in parts]),
+            _all_of([p.groups for p in parts]),
         )
 
-    def folds(self, n: int) -> list[Dataset]:
+    def folds(self, n: int | str) -> list[Dataset]:
         """``n`` data sets; each example is in the test part of exactly one of them.
 
-        Every class is spread evenly, exact copies stay together; a tenth of what is not tested is
-        for validation. A given test part is mixed in. Raises UsageError for less than 2 folds or
-        more than there are examples, DataError for examples without hashes.
+        Every class is spread evenly; exact copies stay together, and groups where there are some;
+        a tenth of what is not tested is for validation. ``n`` = ``group_word``, such as "speaker":
+        each group is tested once, alone. A given test part is mixed in. Raises UsageError for less
+        than 2 folds or more than there are examples (or groups), DataError for examples without
+        hashes.
         """
         whole = self.together()
-        if n < 2 or n > len(whole):
-            raise UsageError(f"folds: {n} of {len(whole)} examples; from 2 to {len(whole)} fit")
-        if whole.hashes is None:
+        keys = whole.hashes if whole.groups is None else whole.groups
+        if keys is None:
             raise DataError("folds: the examples have no content hashes to be dealt out by")
-        fold = fold_numbers(whole.hashes, whole.labels, n)
+        count = self._fold_count(n, whole, groups_of(keys))
+        alone = isinstance(n, str)
+        fold = groups_of(keys) if alone else fold_numbers(keys, whole.labels, count)
         made = []
-        for k in range(n):
+        for k in range(count):
             parts = np.where(fold == k, TEST, TRAIN)
             rest = np.flatnonzero(fold != k)
-            tenth = fold_numbers(whole.hashes[rest][:, ::-1], whole.labels[rest], 10)
-            parts[rest[tenth == 0]] = VALIDATION
-            made.append(self.reparted(whole, parts, f"fold {k + 1} of {n}"))
+            parts[rest[self._tenth(whole, rest)]] = VALIDATION
+            made.append(self.reparted(whole, parts, f"fold {k + 1} of {count}"))
         return made
+
+    def _fold_count(self, n: int | str, whole: Part, groups: Array) -> int:
+        """How many folds that makes, if it can be done."""
+        if isinstance(n, str) and n != self.group_word:
+            told = f"a number or '{self.group_word}'" if self.group_word else "a number"
+            raise UsageError(f"folds: {n!r} is not known here; {told} is wanted")
+        several = whole.groups is not None
+        things, most = (
+            (f"{self.group_word}s", int(groups.max()) + 1)
+            if several and len(whole)
+            else ("examples", len(whole))
+        )
+        count = most if isinstance(n, str) else n
+        if count < 2 or count > most:
+            raise UsageError(f"folds: {count} of {most} {things}; from 2 to {most} fit")
+        return count
+
+    def _tenth(self, whole: Part, rest: Array) -> Array:
+        """bool: which of the places ``rest`` are for validation; by groups where there are ten."""
+        keys = whole.hashes
+        if whole.groups is not None and len(np.unique(whole.groups[rest], axis=0)) >= 10:
+            keys = whole.groups
+        assert keys is not None
+        return np.asarray(fold_numbers(keys[rest][:, ::-1], whole.labels[rest], 10) == 0)
 
     def everything(self) -> Dataset:
         """A data set that trains on all examples: for the network that is kept after folds."""
@@ -108,13 +139,25 @@ class Dataset:
         return self.reparted(whole, np.zeros(len(whole), np.int64), "trained on everything")
 
     def reparted(self, whole: Part, parts: Array, why: str) -> Dataset:
-        """These examples in these parts (0 train, 1 validation, 2 test); the input scale stays."""
+        """These examples in these parts (0 train, 1 validation, 2 test).
+
+        A scale of the input stays as it is; what a spec learns from its training part is new.
+        """
+        dealt = {name: whole.take(np.flatnonzero(parts == p)) for p, name in enumerate(PARTS)}
+        spec, dealt = self.spec.fitted(dealt)
         return replace(
             self,
-            parts={name: whole.take(np.flatnonzero(parts == p)) for p, name in enumerate(PARTS)},
+            spec=spec,
+            parts=dealt,
             report=Report((Finding(NOTE, why),)),
             fingerprint=fingerprint(self.labels, whole.hashes, whole.labels, parts),
         )
+
+
+def _all_of(columns: Sequence[Array | None]) -> Array | None:
+    """The parts' columns one after the other; None where one part has none."""
+    there = [column for column in columns if column is not None]
+    return np.concatenate(there) if len(there) == len(columns) else None
 
 
 def _joined(rows: Sequence[Any]) -> Any:

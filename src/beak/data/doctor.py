@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from beak.data.report import NOTE, WARNING, Finding
-from beak.data.split import PARTS, TRAIN, groups_of
+from beak.data.split import PARTS, TEST, TRAIN, groups_of
 from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]
@@ -21,15 +21,15 @@ IMBALANCE = 10
 """The largest class having this many times the examples of the smallest is said."""
 
 
-def check_labels(labels: Sequence[str], counts: Sequence[int]) -> list[Finding]:
+def check_labels(labels: Sequence[str], counts: Sequence[int], things: str) -> list[Finding]:
     """Findings about the labels themselves; one class only or no example is a DataError."""
     if not sum(counts):
-        raise DataError("no examples found; a folder of class folders with pictures is wanted")
+        raise DataError(f"no examples found; a folder of class folders with {things} is wanted")
     present = [label for label, count in zip(labels, counts, strict=True) if count]
     if len(present) < 2:
         raise DataError(
             f"all {sum(counts)} examples have the label {present[0]!r}: two classes or more are "
-            "needed to tell apart; put each class's pictures in a folder of its own"
+            f"needed to tell apart; put each class's {things} in a folder of its own"
         )
     spelled: dict[str, list[str]] = {}
     for label in labels:
@@ -80,7 +80,12 @@ def check_counts(labels: Sequence[str], classes: Array, parts: Array) -> list[Fi
 
 
 def check_duplicates(
-    names: Sequence[str], hashes: Array, classes: Array, parts: Array, labels: Sequence[str]
+    names: Sequence[str],
+    hashes: Array,
+    classes: Array,
+    parts: Array,
+    labels: Sequence[str],
+    things: str,
 ) -> tuple[Array, list[Finding]]:
     """Which examples to keep bool (N,), and findings about exact copies.
 
@@ -115,13 +120,30 @@ def check_duplicates(
         )
         findings.append(Finding(WARNING, text, tuple(across)))
     if conflicts:
-        text = f"{len(conflicts)} pictures stand under different labels"
+        text = f"{len(conflicts)} {things} stand under different labels"
         findings.append(Finding(WARNING, text, tuple(conflicts)))
     if extra:
         told_names = tuple(names[same[1]] for same in sets if keep[same].sum() > 1)
         text = f"{extra} examples are exact copies of others in the same part"
         findings.append(Finding(NOTE, text, told_names))
     return keep, findings
+
+
+def check_groups(groups: Sequence[str], kept: Array, parts: Array, word: str) -> list[Finding]:
+    """Groups, such as speakers, that are on both sides of the split."""
+    train = {groups[i] for i in kept[parts[kept] == TRAIN].tolist()}
+    test = {groups[i] for i in kept[parts[kept] == TEST].tolist()}
+    both = sorted(train & test)
+    if not both:
+        return []
+    return [
+        Finding(
+            WARNING,
+            f"{len(both)} of {len(train | test)} {word}s are in training and in the test, so the "
+            f"test does not tell how good it is for a new {word}; --folds {word} does",
+            tuple(both),
+        )
+    ]
 
 
 def count_line(parts: Array, labels: Sequence[str]) -> Finding:

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from beak.data.assemble import Examples, assemble
+from beak.data.assemble import Examples
 from beak.data.dataset import Dataset
 from beak.data.decode import to_bytes
 from beak.data.found import in_order, numbered
+from beak.data.picture_assemble import assemble_pictures
+from beak.data.picture_spec import PictureSpec
 from beak.data.pictures import fit as fit_picture
 from beak.data.report import Finding
-from beak.data.spec import InputSpec
 from beak.data.split import UNKNOWN
 from beak.data.survey import choose_spec, look_at
 from beak.errors import DataError
@@ -35,7 +36,7 @@ def load_arrays(
     size: int | tuple[int, int] | None = None,
     channels: int | None = None,
     fit: str | None = None,
-    spec: InputSpec | None = None,
+    spec: PictureSpec | None = None,
     known: tuple[str, ...] | None = None,
     strict: bool = False,
 ) -> Dataset:
@@ -85,7 +86,7 @@ def load_arrays(
         None,
         findings,
     )
-    return assemble(
+    return assemble_pictures(
         name,
         found,
         made,
@@ -97,9 +98,9 @@ def load_arrays(
     )
 
 
-def _numbers_spec(values: Array) -> InputSpec:
+def _numbers_spec(values: Array) -> PictureSpec:
     channels, height, width = values.shape[1:]
-    return InputSpec(
+    return PictureSpec(
         "numbers", (channels, height, width), mean=(0.0,) * channels, std=(1.0,) * channels
     )
 
@@ -154,7 +155,7 @@ def _are_pictures(values: Array) -> bool:
     return bool(np.abs(steps - np.rint(steps)).max() < 1e-3)
 
 
-def fitted(pixels: Array, spec: InputSpec) -> Array:
+def fitted(pixels: Array, spec: PictureSpec) -> Array:
     """Pictures of one size uint8 (N, C, H, W) as the spec wants them."""
     if pixels.shape[1:] == spec.shape:
         return pixels

@@ -15,7 +15,7 @@ from beak.data.decode import (
     to_bytes,
     without_colour,
 )
-from beak.data.spec import InputSpec
+from beak.data.picture_spec import PictureSpec
 from beak.errors import DataError
 from beak.ops.resize.kernels import resize
 
@@ -26,12 +26,12 @@ SUFFIXES = frozenset(
 )
 
 
-def load(raw: Any, spec: InputSpec) -> Array:
+def load(raw: Any, spec: PictureSpec) -> Array:
     """One raw picture as uint8 (C, H, W). See ``load_raw``."""
     return load_raw(raw, spec)[0]
 
 
-def load_raw(raw: Any, spec: InputSpec, name: str = "picture") -> tuple[Array, tuple[str, ...]]:
+def load_raw(raw: Any, spec: PictureSpec, name: str = "picture") -> tuple[Array, tuple[str, ...]]:
     """One raw picture as uint8 (C, H, W), and what had to be done to it that a user should know.
 
     ``raw``: a path, the bytes of a file, a Pillow picture, or an array: (H, W), (H, W, 1, 3 or 4)
@@ -76,7 +76,7 @@ def array_pixels(values: Array, name: str) -> Array:
     return without_colour(pixels) if pixels.shape[2] == 3 else pixels
 
 
-def fit(pixels: Array, spec: InputSpec) -> tuple[Array, tuple[str, ...]]:
+def fit(pixels: Array, spec: PictureSpec) -> tuple[Array, tuple[str, ...]]:
     """Pixels uint8 (H, W, 1, 3 or 4) as the spec's uint8 (C, H, W), and what is worth a note."""
     notes = []
     if pixels.shape[2] == 4:
@@ -139,7 +139,7 @@ def _middle(pixels: Array, frame: tuple[int, ...]) -> Array:
     return pixels[top : top + height, left : left + width]
 
 
-def _numbers(raw: Any, spec: InputSpec, name: str) -> Array:
+def _numbers(raw: Any, spec: PictureSpec, name: str) -> Array:
     values = np.asarray(raw)
     if values.dtype.kind not in "buif" or values.size != int(np.prod(spec.shape)):
         raise DataError(

@@ -1,141 +1,80 @@
-"""How one raw file becomes one input array: chosen once, stored with the run, used ever after."""
+"""How one raw input becomes the network's input array: chosen once, stored with the run, used ever
+after. One class for each kind of input; `beak.data.kinds` knows them all.
+"""
 
 from __future__ import annotations
 
-import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from beak.errors import DataError, did_you_mean
 
-Array = np.ndarray[Any, Any]
+if TYPE_CHECKING:
+    from beak.data.dataset import Part
 
-FITS = {
-    "pad": "made to fit whole, the rest filled",
-    "crop": "filled from the middle, what is beyond cut off",
-    "stretch": "stretched to fill, whatever its proportions",
-}
-KINDS = ("pictures", "numbers")
-MOST_SIDE = 1 << 20
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
-class InputSpec:
-    """How one raw input becomes the network's input array.
-
-    >>> spec = InputSpec("pictures", (1, 28, 28), background=0, mean=(0.13,), std=(0.31,))
-    >>> InputSpec.from_json(spec.to_json()) == spec
-    True
-    """
+class InputSpec(ABC):
+    """What every kind's spec has; its fields are plain values that go to JSON and back."""
 
     kind: str
-    """"pictures", or "numbers": arrays of any scale that are standardised and never resized."""
-    shape: tuple[int, int, int]
-    """Channels (1 grey, 3 red-green-blue), height, width."""
-    fit: str = "stretch"
-    """"pad", "crop" or "stretch": what happens to a picture of other proportions."""
-    background: int = 0
-    """What padding and see-through places are filled with, 0 (black) to 255 (white)."""
-    mean: tuple[float, ...] = (0.5,)
-    """Mean of value/255 over the training pictures, for each channel."""
-    std: tuple[float, ...] = (0.5,)
-    """Standard deviation of the same."""
+    """A name in `beak.data.kinds`."""
+    shape: tuple[int, ...]
+    """The network's input, without the batch."""
 
-    def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise DataError(f"input: no kind {self.kind!r}{did_you_mean(str(self.kind), KINDS)}")
-        if self.fit not in FITS:
-            raise DataError(f"input: no fit {self.fit!r}{did_you_mean(str(self.fit), FITS)}")
-        if len(self.shape) != 3 or any(
-            type(n) is not int or not 1 <= n <= MOST_SIDE for n in self.shape
-        ):
-            raise DataError(f"input: the shape {self.shape} is not (channels, height, width)")
-        if self.kind == "pictures" and self.shape[0] not in (1, 3):
-            last = self.shape[-1] in (1, 3)
-            hint = f"; channels come first: {(self.shape[2], *self.shape[:2])}" if last else ""
-            raise DataError(f"input: pictures have 1 or 3 channels, not {self.shape[0]}{hint}")
-        if type(self.background) is not int or not 0 <= self.background <= 255:
-            raise DataError(f"input: the background {self.background!r} is not from 0 to 255")
-        for name, values in (("mean", self.mean), ("std", self.std)):
-            if len(values) != self.shape[0] or not all(math.isfinite(v) for v in values):
-                raise DataError(f"input: {name} needs {self.shape[0]} numbers, got {values}")
-        if min(self.std) <= 0:
-            raise DataError(f"input: std must be above 0, got {self.std}")
+    @abstractmethod
+    def prepare(self, stored: Array) -> Array:
+        """Stored rows (N, …), as the cache and ``load_raw`` give them, as float32 (N, *shape)."""
 
-    @property
-    def gain(self) -> Array:
-        """float64 (C,): what a pixel's value is multiplied with."""
-        return np.asarray(1.0 / (np.array(self.std) * self._one))
-
-    @property
-    def offset(self) -> Array:
-        """float64 (C,): what is added afterwards."""
-        return np.asarray(-np.array(self.mean) / np.array(self.std))
-
-    @property
-    def _one(self) -> float:
-        return 255.0 if self.kind == "pictures" else 1.0
-
-    def prepare(self, pixels: Array) -> Array:
-        """Pixels uint8 (N, C, H, W) as the network's input float32 (N, C, H, W).
-
-        (value/255 - mean) / std, looked up in a table: the same bytes on every machine. Arrays of
-        kind "numbers" are float32 already and become (value - mean) / std.
-        """
-        if pixels.shape[1:] != self.shape:
-            raise DataError(f"input: made for {self.shape}, got {pixels.shape[1:]}")
-        if pixels.dtype != np.uint8:
-            gain, offset = (v[:, None, None].astype(np.float32) for v in (self.gain, self.offset))
-            return np.asarray(pixels.astype(np.float32) * gain + offset)
-        table = np.arange(256) * self.gain[:, None] + self.offset[:, None]
-        out = np.empty(pixels.shape, np.float32)
-        for channel, values in enumerate(table.astype(np.float32)):
-            np.take(values, pixels[:, channel], out=out[:, channel], mode="clip")
-        return out
-
+    @abstractmethod
     def describe(self) -> str:
-        """One line for people.
+        """One line for people."""
 
-        >>> InputSpec("pictures", (3, 64, 96), "crop", 0, (0.5,) * 3, (0.2,) * 3).describe()
-        '96x64 pixels in colour; a picture of another shape is filled from the middle, what is \
-beyond cut off'
+    @property
+    def network_options(self) -> Mapping[str, Any]:
+        """What a network of the catalogue must know besides the shape."""
+        return {}
+
+    @property
+    def recipe_values(self) -> dict[str, Any]:
+        """The recipe's [data] keys, dotted, that bring this spec again."""
+        return {"data.kind": self.kind}
+
+    def fitted(self, parts: dict[str, Part]) -> tuple[InputSpec, dict[str, Part]]:
+        """The spec, and the parts as it stores them, with what it learns from the training part.
+
+        Called whenever examples are dealt out anew, as for folds, so that nothing of a test part
+        is known in training.
         """
-        channels, height, width = self.shape
-        if self.kind == "numbers":
-            return f"{channels}x{height}x{width} numbers, standardised"
-        colour = "in colour" if channels == 3 else "in grey"
-        how = FITS[self.fit] + (f" with {self.background}" if self.fit == "pad" else "")
-        return f"{width}x{height} pixels {colour}; a picture of another shape is {how}"
+        return self, parts
+
+    def difference(self, other: InputSpec) -> str:
+        """How ``other`` prepares inputs differently from this, as a line; "" where it does not."""
+        return "" if self == other else f"prepared as: {other.describe()}; here: {self.describe()}"
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values; ``from_json`` gives the same spec back."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 
-    @staticmethod
-    def from_json(data: Any) -> InputSpec:
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Self:
         """The spec from ``to_json``'s dict; anything else raises DataError with what is wrong."""
-        known = [f.name for f in fields(InputSpec)]
-        if not isinstance(data, dict):
-            raise DataError(f"input: wanted fields {', '.join(known)}, got {type(data).__name__}")
+        return cls(**cls.checked_fields(data))
+
+    @classmethod
+    def checked_fields(cls, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The dict, if its names are this class's fields, all of them; lists become tuples."""
+        known = [f.name for f in fields(cls)]
         for name in data:
             if name not in known:
                 raise DataError(f"input: no field {name!r}{did_you_mean(str(name), known)}")
         for name in known:
             if name not in data:
                 raise DataError(f"input: the field {name!r} is missing")
-        for name in ("shape", "mean", "std"):
-            values = data[name]
-            if not isinstance(values, list | tuple) or not all(
-                type(v) in (int, float) and -1e9 < v < 1e9 for v in values
-            ):
-                raise DataError(f"input: {name} must be a list of numbers, got {values!r:.80}")
-        return InputSpec(
-            kind=str(data["kind"]),
-            shape=cast(tuple[int, int, int], tuple(data["shape"])),
-            fit=str(data["fit"]),
-            background=data["background"],
-            mean=tuple(float(v) for v in data["mean"]),
-            std=tuple(float(v) for v in data["std"]),
-        )
+        return {k: tuple(v) if isinstance(v, list | tuple) else v for k, v in data.items()}

@@ -36,20 +36,31 @@ def groups_of(hashes: Array) -> Array:
 
 
 def split(
-    hashes: Array, given: Array, classes: Array, labels: tuple[str, ...]
+    hashes: Array,
+    given: Array,
+    classes: Array,
+    labels: tuple[str, ...],
+    groups: Array | None = None,
 ) -> tuple[Array, list[Finding]]:
     """The part of each example int8 (N,), and what there is to say about it.
 
     ``given`` int8 (N,): the part that the source gives, or UNKNOWN. Where it gives all parts they
-    are kept; where it gives no validation (or test) part, a tenth of train becomes it.
+    are kept; where it gives no validation (or test) part, a tenth of train becomes it. ``groups``
+    uint8 (N, 16): hashes of what is kept together instead of exact copies, unless the source's own
+    parts tear it apart already.
     """
+    if groups is not None and not _torn(groups_of(groups), given):
+        hashes = groups
+    else:
+        groups = None
     share = numbers(hashes).astype(np.float64) / 2.0**64
     if (given == UNKNOWN).any():
         parts = np.full(len(given), TRAIN, np.int8)
         parts[share >= 1 - TEST_SHARE - VALIDATION_SHARE] = VALIDATION
         parts[share >= 1 - TEST_SHARE] = TEST
         made = [VALIDATION, TEST]
-        how = "split by content: 80 % train, 10 % validation, 10 % test"
+        by = "content" if groups is None else "group"
+        how = f"split by {by}: 80 % train, 10 % validation, 10 % test"
     else:
         parts = given.astype(np.int8)
         made = [p for p in (VALIDATION, TEST) if not (given == p).any()]
@@ -65,6 +76,13 @@ def split(
             how += "; " + " and ".join(f"a tenth of train is {PARTS[p]}" for p in made)
     findings = [Finding(NOTE, how)]
     return parts, findings + _everywhere(parts, given, made, share, hashes, classes, labels)
+
+
+def _torn(groups: Array, given: Array) -> bool:
+    """Whether the source's own parts have one group on two sides."""
+    known = np.flatnonzero(given != UNKNOWN)
+    pairs = np.unique(np.stack([groups[known], given[known]]), axis=1)
+    return bool(len(np.unique(pairs[0])) < pairs.shape[1])
 
 
 def _everywhere(

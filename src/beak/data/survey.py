@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from beak.data.picture_spec import PictureSpec
 from beak.data.report import NOTE, Finding
-from beak.data.spec import InputSpec
 
 Array = np.ndarray[Any, Any]
 
@@ -89,7 +89,7 @@ def choose_spec(
     size: int | tuple[int, int] | None = None,
     channels: int | None = None,
     fit: str | None = None,
-) -> tuple[InputSpec, list[Finding]]:
+) -> tuple[PictureSpec, list[Finding]]:
     """The input that suits these pictures (mean and std are not known yet), and why."""
     height, width = (size, size) if isinstance(size, int) else size or _size(survey, examples)
     colours = channels or (3 if survey.colour else 1)
@@ -97,7 +97,7 @@ def choose_spec(
     background = 255 if survey.colour and chosen != "pad" else survey.border
     if survey.alpha or survey.plain_border:
         background = 255 if survey.alpha else survey.border
-    spec = InputSpec(
+    spec = PictureSpec(
         "pictures", (colours, height, width), chosen, background, (0.5,) * colours, (0.5,) * colours
     )
     seen = f"{_range(survey.widths)} wide, {_range(survey.heights)} high"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from beak.network.layer import Shape
-from beak.network.named import make_network
+from beak.network.named import make_network, options_of
 from beak.network.network import Network, input_shape
 from beak.shapes import shape_text
 
@@ -41,16 +41,27 @@ class Choice:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def choose_network(shape: Sequence[int], classes: int, examples: int) -> Choice:
+def choose_network(
+    shape: Sequence[int],
+    classes: int,
+    examples: int,
+    kind: str = "pictures",
+    options: Mapping[str, Any] | None = None,
+) -> Choice:
     """The network that trains well from scratch on a few cores for this input and so many examples.
+
+    ``kind``: what the examples are, as the data's spec names it. ``options``: fields of the network
+    that the data fix or the user wants; the chosen one takes those that it knows.
 
     >>> choice = choose_network((1, 28, 28), classes=10, examples=60_000)
     >>> choice.name, choice.why
     ('lecture', 'small grey pictures (28x28): two convolutions with pooling are enough')
     """
     shape = input_shape(shape)
-    name, options, why = _rule(shape, classes, examples)
-    return Choice(name, make_network(name, shape, classes, **options), why, options)
+    name, chosen, why = RULES.get(kind, _rule)(shape, classes, examples)
+    known = options_of(name)
+    all_options = {**chosen, **{k: v for k, v in (options or {}).items() if k in known}}
+    return Choice(name, make_network(name, shape, classes, **all_options), why, all_options)
 
 
 def _rule(shape: Shape, classes: int, examples: int) -> tuple[str, dict[str, Any], str]:
@@ -70,6 +81,11 @@ def _rule(shape: Shape, classes: int, examples: int) -> tuple[str, dict[str, Any
         why = f"small pictures ({text}) and {examples:,} examples: residual, with few parameters"
         return "resnet8", {}, why
     return _photograph(shape, classes, examples, text)
+
+
+Rule = Callable[[Shape, int, int], tuple[str, dict[str, Any], str]]
+RULES: dict[str, Rule] = {"pictures": _rule, "numbers": _rule}
+"""For each kind of input: (shape, classes, examples) to name, options and why."""
 
 
 def _photograph(

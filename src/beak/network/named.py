@@ -43,16 +43,26 @@ def make_network(name: str, input_shape: Sequence[int], classes: int, **options:
     >>> make_network("lecture", (1, 28, 28), 10).parameter_count
     137660
     """
-    entry = CATALOGUE.get(name)
-    if entry is None:
-        raise UsageError(f"no network {name!r}{did_you_mean(str(name), CATALOGUE)}")
-    known = list(inspect.signature(entry.make).parameters)[2:]
+    known = options_of(name)
+    entry = CATALOGUE[name]
     for option in options:
         if option not in known:
             hint = did_you_mean(option, known) if known else "; it takes none"
             raise UsageError(f"network {name!r}: unknown option {option!r}{hint}")
     shape = _shape(name, input_shape, entry.least)
     return entry.make(shape, whole(classes, f"{name}: classes", least=2), **options)
+
+
+def options_of(name: str) -> list[str]:
+    """The options that a network of the catalogue takes; UsageError where there is no such one.
+
+    >>> options_of("allconv")
+    ['width']
+    """
+    entry = CATALOGUE.get(name)
+    if entry is None:
+        raise UsageError(f"no network {name!r}{did_you_mean(str(name), CATALOGUE)}")
+    return list(inspect.signature(entry.make).parameters)[2:]
 
 
 def _shape(name: str, value: Sequence[int], least: int) -> Shape:

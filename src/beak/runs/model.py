@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from beak.data.kinds import read_spec
 from beak.data.spec import InputSpec
 from beak.errors import RunError
 from beak.network.network import Network
@@ -134,7 +135,7 @@ def _read_metadata(
     if not isinstance(info, dict):
         raise RunError(f"{name}: its info is no JSON object; {AGAIN}")
     network = _made(Network.from_json, said["network"], f"{name}: its network")
-    spec = _made(InputSpec.from_json, said["input"], f"{name}: its input")
+    spec = _made(read_spec, said["input"], f"{name}: its input")
     return network, spec, tuple(labels), info
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from beak.data.pictures import load_raw
+from beak.data.kinds import kind_of
 from beak.engine.interface import Engine
 from beak.engine.make import make_engine
 from beak.errors import BeakError, DataError, RunError
@@ -38,7 +38,7 @@ class Prediction:
 
 
 class Predictor:
-    """Answers for raw inputs: paths, bytes, arrays or PIL images."""
+    """Answers for raw inputs of the network's kind, such as paths, bytes, arrays or PIL images."""
 
     engine: Engine
 
@@ -70,10 +70,11 @@ class Predictor:
         yield from self._answer(waiting)
 
     def _load(self, raw: Any) -> tuple[Array, tuple[str, ...]] | BeakError:
-        """Pixels and notes, or what is wrong with this input."""
+        """The stored row and notes, or what is wrong with this input."""
         try:
-            pixels, notes = load_raw(raw, self.model.spec)
-            return pixels, tuple(notes)
+            spec = self.model.spec
+            kind = kind_of(spec.kind)
+            return kind.load_raw(raw, spec, kind.one)
         except BeakError as error:
             return error
         except OSError as error:

@@ -164,19 +164,15 @@ class Run:
         return replace(part, labels=numbers[np.asarray(part.labels)])
 
     def _other_preparation(self, dataset: Dataset) -> tuple[str, ...]:
-        """A note where the loaded pictures were filled or fitted otherwise than in training."""
+        """A note where the loaded inputs were prepared otherwise than in training."""
         mine, its = self.spec, dataset.spec
         if mine.shape != its.shape:
             raise RunError(
                 f"{one_line(dataset.name)} is prepared as {list(its.shape)}, the network reads "
                 f"{list(mine.shape)}; load it with that size"
             )
-        if (mine.fit, mine.background) == (its.fit, its.background):
-            return ()
-        return (
-            f"pictures are prepared as '{its.fit}' on {its.background} here, as '{mine.fit}' on "
-            f"{mine.background} in training: the accuracy may suffer from that",
-        )
+        told = mine.difference(its)
+        return (told,) if told else ()
 
 
 def _chosen(dataset: Dataset, part: str) -> tuple[Part, tuple[str, ...]]:

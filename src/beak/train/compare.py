@@ -7,7 +7,7 @@ from typing import Any
 
 from beak.network.named import make_network
 from beak.runs.directory import RunDirectory
-from beak.train.prepare import Prepared, choose, given_network
+from beak.train.prepare import Prepared, choose, given_network, name_of
 from beak.train.single import Session, train_beside
 
 
@@ -16,7 +16,7 @@ def comparison(ready: Prepared) -> Prepared | None:
     if not ready.recipe.compare:
         return None
     given = given_network(ready.recipe.compare)
-    name = given if isinstance(given, str) else "own"
+    name = name_of(given) if isinstance(given, str) else "own"
     if given == "dense":
         shape, classes = ready.dataset.spec.shape, len(ready.dataset.labels)
         given = make_network("dense", shape, classes, like=ready.network)

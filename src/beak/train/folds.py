@@ -11,7 +11,7 @@ from beak.runs.directory import RunDirectory
 from beak.runs.evaluate import wilson
 from beak.runs.model import Model, save_model
 from beak.train.baseline import Baseline, train_baseline
-from beak.train.prepare import Prepared
+from beak.train.prepare import Prepared, on
 from beak.train.single import Session, train_beside
 
 
@@ -49,7 +49,7 @@ def train_folds(
     accuracies, examples, correct, baselines = [], 0, 0, []
     for number, dataset in enumerate(folds, start=1):
         own = session.marked(fold=number, folds=len(folds))
-        part = replace(ready, dataset=dataset, recipe=replace(ready.recipe, folds=0))
+        part = on(ready, dataset, replace(ready.recipe, folds=0))
         outcome = train_beside(part, directory, f"folds/{number}", own, resume=resume)
         test = outcome.test
         if test is None:
@@ -82,4 +82,4 @@ def _fold_baseline(
 
 def on_everything(ready: Prepared) -> Prepared:
     """What the network that is kept is trained on: all examples, with nothing left to test."""
-    return replace(ready, dataset=ready.dataset.everything())
+    return on(ready, ready.dataset.everything(), ready.recipe)

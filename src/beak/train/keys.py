@@ -31,12 +31,16 @@ def setting(
     high: float | None = None,
     below: float | None = None,
     choices: tuple[str, ...] | None = None,
+    kind: str | None = None,
 ) -> Any:
     """A dataclass field with its default, one line about it, and what values it may have.
 
     ``low`` and ``high`` may be reached, ``below`` not. A list's items are each held to them.
+    ``kind``: the only kind of input that it is for.
     """
-    limits = {"about": about, "low": low, "high": high, "below": below, "choices": choices}
+    limits = {
+        "about": about, "low": low, "high": high, "below": below, "choices": choices, "kind": kind,
+    }  # fmt: skip
     return dataclasses.field(default=default, metadata=limits)
 
 
@@ -49,6 +53,11 @@ class Key:
     """int, float, bool, str, or ``tuple[item, ...]`` / ``tuple[a, b]``."""
     default: Any
     limits: Mapping[str, Any]
+
+    def concerns(self, kind: str) -> bool:
+        """Whether it means anything for inputs of this kind ("auto": not known yet)."""
+        mine = self.limits.get("kind")
+        return mine is None or kind in ("auto", mine)
 
     def checked(self, value: Any) -> Any:
         """The value in this key's type; RecipeError where it is another or out of range."""

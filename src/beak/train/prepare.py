@@ -15,11 +15,19 @@ from beak.data.load import load_dataset
 from beak.data.memory import load_arrays
 from beak.errors import NetworkError, RecipeError, ShapeError, UsageError
 from beak.network.auto import choose_network
-from beak.network.named import make_network
+from beak.network.named import make_network, options_of
 from beak.network.network import Network
 from beak.train.defaults import recipe_for
 from beak.train.keys import keys_of, known_key
-from beak.train.recipe import Recipe, parse_settings, read_file, value_at
+from beak.train.recipe import (
+    OF_NETWORK,
+    Recipe,
+    network_text,
+    parse_settings,
+    read_file,
+    read_network_text,
+    value_at,
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,10 @@ def gather(
     elif recipe is not None:
         values |= read_file(recipe)
     if isinstance(settings, Mapping):
-        values |= {name: known_key(Recipe, name).checked(v) for name, v in settings.items()}
+        values |= {
+            name: v if name.startswith(OF_NETWORK) else known_key(Recipe, name).checked(v)
+            for name, v in settings.items()
+        }
     else:
         values |= parse_settings([settings] if isinstance(settings, str) else settings)
     for name, value in direct.items():
@@ -79,18 +90,8 @@ def open_data(
             f"a {type(source).__name__} is no source; give a folder, a file, a built-in name, or "
             "arrays as (X, y)"
         )
-    size = _size(values.get("data.size") or ())
-    channels = values.get("data.channels") or None
-    if network is not None and len(network.input) == 3:
-        size, channels = size or network.input[1:], channels or network.input[0]
-    fit = values.get("data.fit", "auto")
-    how: dict[str, Any] = {
-        "kind": values.get("data.kind", "auto"),
-        "size": size,
-        "channels": channels,
-        "fit": None if fit == "auto" else fit,
-        "strict": strict,
-    }
+    kind = values.get("data.kind", "auto")
+    how = {"kind": kind, "strict": strict, **_data_options(values, network)}
     if isinstance(source, tuple) and len(source) == 2:
         return load_arrays(*source, **how)
     source = source or values.get("data.source")
@@ -98,6 +99,23 @@ def open_data(
         raise UsageError("nothing to train on: give a folder, a file or a built-in name as SOURCE")
     place = values.get("data.directory") or None
     return load_dataset(source, data_dir=place, threads=threads, progress=progress, **how)
+
+
+def _data_options(values: Mapping[str, Any], network: Network | None) -> dict[str, Any]:
+    """What the user wants of the inputs, as the data room takes it; unsaid keys are left out."""
+    keys = keys_of(Recipe)
+    options = {
+        name.removeprefix("data."): value
+        for name, value in values.items()
+        if name in keys and keys[name].limits.get("kind") and name.startswith("data.")
+        and value != keys[name].default
+    }  # fmt: skip
+    if "size" in options:
+        options["size"] = _size(options["size"])
+    if network is not None and len(network.input) == 3:
+        options.setdefault("size", network.input[1:])
+        options.setdefault("channels", network.input[0])
+    return options
 
 
 def _size(given: Sequence[int]) -> tuple[int, int] | None:
@@ -117,15 +135,7 @@ def data_values(source: Any, dataset: Dataset, values: Mapping[str, Any]) -> dic
         found["data.source"] = str(said) if named else str(path.absolute())
     directory = values.get("data.directory", "")
     found["data.directory"] = str(Path(directory).absolute()) if directory else ""
-    if dataset.kind == "pictures":
-        channels, height, width = dataset.spec.shape
-        found |= {
-            "data.kind": "pictures",
-            "data.size": (height, width),
-            "data.channels": channels,
-            "data.fit": dataset.spec.fit,
-        }
-    return found
+    return found | dataset.spec.recipe_values
 
 
 def given_network(network: Network | str | Path | None) -> Network | str:
@@ -143,29 +153,57 @@ def given_network(network: Network | str | Path | None) -> Network | str:
     return text
 
 
-def choose(network: Network | str, dataset: Dataset) -> tuple[Network, str, str]:
-    """The network for this data, what the recipe calls it, and why it was chosen ("" if given)."""
-    shape, classes = dataset.spec.shape, len(dataset.labels)
+def choose(
+    network: Network | str, dataset: Dataset, options: Mapping[str, Any] | None = None
+) -> tuple[Network, str, str]:
+    """The network for this data, what the recipe calls it, and why it was chosen ("" if given).
+
+    ``options``: fields of a network of the catalogue that the user wants.
+    """
+    spec, classes, options = dataset.spec, len(dataset.labels), options or {}
     if isinstance(network, Network):
+        if options:
+            raise UsageError(f"network.{next(iter(options))}: only a named network has options")
         _check_fit(network, dataset)
         return network, _as_text(network), ""
-    if network != "auto":
-        return make_network(network, shape, classes), network, ""
-    choice = choose_network(shape, classes, len(dataset.parts["train"]))
-    text = _as_text(choice.network) if choice.options else choice.name
-    return choice.network, text, f"{choice.name}: {choice.why}"
+    name, said = read_network_text(network)
+    said = {**said, **options}
+    if name == "auto":
+        examples = len(dataset.parts["train"])
+        fixed = {**spec.network_options, **said}
+        choice = choose_network(spec.shape, classes, examples, spec.kind, fixed)
+        name, why = choice.name, f"{choice.name}: {choice.why}"
+        said = {k: v for k, v in choice.options.items() if k not in spec.network_options} | said
+    else:
+        why = ""
+    return named(name, dataset, said), network_text(name, said), why
+
+
+def named(name: str, dataset: Dataset, options: Mapping[str, Any]) -> Network:
+    """A network of the catalogue for this data."""
+    known = options_of(name)
+    fixed = {k: v for k, v in dataset.spec.network_options.items() if k in known}
+    return make_network(name, dataset.spec.shape, len(dataset.labels), **{**fixed, **options})
+
+
+def on(ready: Prepared, dataset: Dataset, recipe: Recipe) -> Prepared:
+    """The same training on other parts of the data; a network that depends on what a spec learned
+    from its training part, such as its words, is made for these.
+    """
+    network, text = ready.network, ready.recipe.network
+    if dataset.spec.network_options != ready.dataset.spec.network_options and text[:1] != "{":
+        name, options = read_network_text(text)
+        network = named(name, dataset, options)
+    return Prepared(dataset, network, ready.name, ready.why, recipe)
 
 
 def _as_text(network: Network) -> str:
     return json.dumps(network.to_json(), separators=(",", ":"))
 
 
-def name_of(network: Network, text: str, dataset: Dataset) -> str:
-    """What to call it, known from the recipe's text and the data alone, so also on resume."""
-    if not text.startswith("{"):
-        return text
-    choice = choose_network(dataset.spec.shape, len(dataset.labels), len(dataset.parts["train"]))
-    return choice.name if choice.network == network else "own"
+def name_of(text: str) -> str:
+    """What to call the network of a recipe's text."""
+    return "own" if text.startswith("{") else text.split()[0]
 
 
 def _check_fit(network: Network, dataset: Dataset) -> None:
@@ -202,7 +240,12 @@ def prepare(
         source, values, wanted if isinstance(wanted, Network) else None,
         strict=strict, threads=threads, progress=progress,
     )  # fmt: skip
-    made, text, why = choose(wanted, dataset)
-    known = {**values, **data_values(source, dataset, values), "network": text}
-    name = name_of(made, text, dataset)
-    return Prepared(dataset, made, name, why, recipe_for(dataset, made, known))
+    options = {
+        name.removeprefix(OF_NETWORK): value
+        for name, value in values.items()
+        if name.startswith(OF_NETWORK)
+    }
+    made, text, why = choose(wanted, dataset, options)
+    known = {k: v for k, v in values.items() if not k.startswith(OF_NETWORK)}
+    known |= {**data_values(source, dataset, values), "network": text}
+    return Prepared(dataset, made, name_of(text), why, recipe_for(dataset, made, known))

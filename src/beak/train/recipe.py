@@ -13,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from beak.data.augment import Augmentation
+from beak.data.kinds import CHOICES
 from beak.engine.interface import Loss, Optimiser
 from beak.errors import RecipeError, UsageError
 from beak.train.keys import keys_of, known_key, setting
 from beak.train.toml import read_toml, write_toml
+
+OF_NETWORK = "network."
+"""What an option of the network is written with: network.width."""
 
 
 @dataclass(frozen=True)
@@ -24,13 +28,17 @@ class DataRecipe:
     """Which raw files, and how they become the network's input; empty means: from the files."""
 
     source: str = setting("", "built-in name, folder or file")
-    kind: str = setting("auto", "what the files are", choices=("auto", "pictures"))
+    kind: str = setting("auto", "what the files are", choices=("auto", *CHOICES))
     directory: str = setting("", "folder that holds a built-in set's files")
-    size: tuple[int, ...] = setting((), "height and width that pictures are brought to", low=1)
-    channels: int = setting(0, "1 grey, 3 colour, 0: as the files are", low=0, high=4)
+    size: tuple[int, ...] = setting(
+        (), "height and width that pictures are brought to", low=1, kind="pictures"
+    )
+    channels: int = setting(
+        0, "1 grey, 3 colour, 0: as the files are", low=0, high=4, kind="pictures"
+    )
     fit: str = setting(
         "auto", "pictures of another shape: pad, crop or stretch them",
-        choices=("auto", "pad", "crop", "stretch"),
+        choices=("auto", "pad", "crop", "stretch"), kind="pictures",
     )  # fmt: skip
 
 
@@ -86,7 +94,7 @@ class Recipe:
     batch: int = setting(64, "examples in a step", low=1)
     seed: int = setting(0, "where every random number comes from", low=0, high=2**63 - 1)
     average: float = setting(0.0, "decay of the averaged weights (EMA); 0: off", low=0, below=1)
-    folds: int = setting(0, "parts of a cross-validation; 0: off", low=0)
+    folds: int | str = setting(0, "parts of a cross-validation, or what to deal by; 0: off", low=0)
     compare: str = setting("", "another network to train beside")
     baseline: bool = setting(True, "train a linear classifier beside")
     data: DataRecipe = field(default_factory=DataRecipe)
@@ -100,8 +108,11 @@ class Recipe:
         """Check every value, also those given in Python; RecipeError names the key."""
         for name, key in keys_of(Recipe).items():
             key.checked(value_at(self, name))
-        if self.folds == 1:
-            raise RecipeError("folds = 1: wanted 0 (off) or at least 2")
+        if self.folds in (1, ""):
+            raise RecipeError(f"folds = {self.folds!r}: wanted 0 (off) or at least 2")
+        for name, key in keys_of(Recipe).items():
+            if not key.concerns(self.data.kind) and value_at(self, name) != key.default:
+                raise RecipeError(f"{name} is for {key.limits['kind']}, not {self.data.kind}")
         if len(self.data.size) not in (0, 2):
             raise RecipeError(f"data.size = {list(self.data.size)}: wanted [height, width] or []")
         if self.loss.balance and self.loss.class_weights:
@@ -112,9 +123,16 @@ class Recipe:
         return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
 
     def to_toml(self, comments: bool = True) -> str:
-        """The recipe as TOML, every key written; reads back equal."""
-        about = {name: key.limits.get("about", "") for name, key in keys_of(Recipe).items()}
-        return write_toml(self.to_json(), about if comments else {})
+        """The recipe as TOML, every key of its kind of input written; reads back equal."""
+        keys, content = keys_of(Recipe), self.to_json()
+        about = {name: key.limits.get("about", "") for name, key in keys.items()}
+        for table in ("data", "augmentation"):  # without what is for other kinds of input
+            content[table] = {
+                name: value
+                for name, value in content[table].items()
+                if keys[f"{table}.{name}"].concerns(self.data.kind)
+            }
+        return write_toml(content, about if comments else {})
 
     @classmethod
     def from_toml(cls, text: str, name: str = "recipe.toml") -> Recipe:
@@ -164,6 +182,8 @@ def with_values(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
     changed: dict[str, Any] = {}
     tables: dict[str, dict[str, Any]] = {}
     for name, value in values.items():
+        if name.startswith(OF_NETWORK):
+            raise RecipeError(f"{name}: a network's options stand in its name: 'resnet8 width=24'")
         taken = known_key(Recipe, name).checked(value)
         table, _, leaf = name.rpartition(".")
         (tables.setdefault(table, {}) if table else changed)[leaf] = taken
@@ -187,6 +207,9 @@ def read_values(text: str, name: str) -> dict[str, Any]:
     values = {}
     for key, value in flat.items():
         try:
+            if key.startswith(OF_NETWORK):
+                values[key] = value
+                continue
             values[key] = known_key(Recipe, key).checked(value)
             with_values(Recipe(), {key: value})  # the checks of whole tables
         except RecipeError as error:
@@ -217,5 +240,50 @@ def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
         if not equals:
             raise RecipeError(f"--set {word}: wanted key=value, such as epochs=10")
         name = name.strip()
-        values[name] = known_key(Recipe, name).parsed(text)
+        if name.startswith(OF_NETWORK):
+            values[name] = option_value(text.strip())
+        else:
+            values[name] = known_key(Recipe, name).parsed(text)
     return values
+
+
+def option_value(word: str) -> Any:
+    """A network's option read from a word: a number, true or false, or the word itself.
+
+    >>> option_value("64"), option_value("0.5"), option_value("false"), option_value("time")
+    (64, 0.5, False, 'time')
+    """
+    if word in ("true", "false"):
+        return word == "true"
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word
+
+
+def network_text(name: str, options: Mapping[str, Any]) -> str:
+    """A network of the catalogue as the recipe writes it, with what is not its default.
+
+    >>> network_text("resnet8", {"width": 24, "stem_pool": True})
+    'resnet8 width=24 stem_pool=true'
+    """
+    words = [f"{key}={str(v).lower() if isinstance(v, bool) else v}" for key, v in options.items()]
+    return " ".join([name, *words])
+
+
+def read_network_text(text: str) -> tuple[str, dict[str, Any]]:
+    """Name and options of ``network_text``; RecipeError where it is not of that form.
+
+    >>> read_network_text("resnet8 width=24 stem_pool=true")
+    ('resnet8', {'width': 24, 'stem_pool': True})
+    """
+    name, *words = text.split() or [""]
+    options = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise RecipeError(f"network = {text!r}: {word!r} is not an option such as width=24")
+        options[key] = option_value(value)
+    return name, options

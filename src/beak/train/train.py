@@ -35,7 +35,7 @@ def train(
     batch: int | None = None,
     seed: int | None = None,
     threads: int | None = None,
-    folds: int | None = None,
+    folds: int | str | None = None,
     compare: str | Path | Network | None = None,
     kind: str | None = None,
     set: Iterable[str] | Mapping[str, Any] = (),
