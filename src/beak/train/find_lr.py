@@ -19,6 +19,7 @@ from beak.network.network import Network
 from beak.train.portions import class_weights
 from beak.train.prepare import gather, prepare
 from beak.train.recipe import Recipe
+from beak.train.words import start_of
 
 Array = np.ndarray[Any, Any]
 
@@ -158,5 +159,8 @@ def find_lr(
     directory = None if data_dir is None else str(data_dir)
     values = gather(recipe, set, {"data.kind": kind, "seed": seed, "data.directory": directory})
     ready = prepare(source, values, network, threads=threads)
-    runner = make_engine(ready.network, seed=ready.recipe.seed, threads=threads, kind=engine)
+    runner = make_engine(
+        ready.network, start_of(ready.network, ready.dataset, ready.recipe).parameters,
+        seed=ready.recipe.seed, threads=threads, kind=engine,
+    )  # fmt: skip
     return range_test(runner, ready.dataset, ready.recipe)

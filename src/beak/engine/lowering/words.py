@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from beak.engine.fusion import Fused
 from beak.engine.lowering.context import Context, Lowered, Touched, split
@@ -20,7 +21,9 @@ def lower_embedding(c: Context, node: Node, inputs: list[Tensor], fused: Fused) 
     words = whole.behind(layer.begin)
     places = words.images * length
     y = c.tape.tensor(words.images, 1, length, layer.dimensions)
-    read = {"words": words, "images": words.images, "length": length, "stride": whole.channels}
+    read: dict[str, Any] = {
+        "words": words, "images": words.images, "length": length, "stride": whole.channels,
+    }  # fmt: skip
     name = f"{node.name}.weight"
     padding = -1 if layer.padding_index is None else layer.padding_index
     c.tape.emit(

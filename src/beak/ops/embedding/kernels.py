@@ -6,7 +6,8 @@ from beak.ops.kernel import Kernel, structure
 
 EmbeddingForwardArgs = structure(
     "EmbeddingForwardArgs",
-    "ptr:words ptr:weight ptr:y int:images int:length int:stride int:vocabulary int:dimensions int:padding",
+    "ptr:words ptr:weight ptr:y int:images int:length int:stride int:vocabulary"
+    " int:dimensions int:padding",
 )
 EmbeddingIndexArgs = structure(
     "EmbeddingIndexArgs",

@@ -45,7 +45,8 @@ def test_vectors_of_words_and_their_gradients(
     dweight = reference.embedding_backward(dy.transpose(0, 2, 1), known, table)[:vocabulary]
     touched = reference.touched_rows(known, vocabulary + 1)[:vocabulary]
     sizes = {
-        "images": images, "length": length, "stride": length + room, "vocabulary": vocabulary, "dimensions": dimensions,
+        "images": images, "length": length, "stride": length + room,
+        "vocabulary": vocabulary, "dimensions": dimensions,
         "padding": padding, "parts": parts, "threads": 2,
     }  # fmt: skip
     y = run(EMBEDDING_FORWARD[0], {"y": dy.shape}, words=row, weight=weight, **sizes)["y"]
