@@ -176,8 +176,11 @@ def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
         )
     beak, path = program(), shlex.quote(str(run.path))
     console.print(" next", style="label")
+    texts = run.model.spec.kind == "texts"
     rows = (
-        (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
+        (f"{beak} predict {path} 'A TEXT'", "what it reads in texts of yours")
+        if texts
+        else (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),
         (f"{path}/report.html", "curves, classes and mistakes"),

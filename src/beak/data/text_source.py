@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -51,8 +52,9 @@ def read(source: Path, wishes: Wishes) -> Dataset:
         kept, lone = _learnable(classes, given, labels, places)
         findings += lone
     examples = Examples(
-        _rows(numbered, spec, options),  # type: ignore[arg-type]  # reads as an array
-        kept, classes[kept], given[kept], places.take(kept), hashes[kept], None, findings,
+        _rows(numbered, spec, options),
+        kept, classes[kept], given[kept], cast(Sequence[str], places.take(kept)), hashes[kept],
+        None, findings,
     )  # fmt: skip
     name = source.resolve().name or str(source)
     if wishes.spec is not None:

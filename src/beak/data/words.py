@@ -31,7 +31,7 @@ LONGEST_WORD = 60
 @cache
 def _pattern() -> Any:
     try:
-        import regex
+        import regex  # type: ignore[import-untyped]
     except ImportError:
         raise DataError(
             "texts need the library regex; install it with: pip install 'beak[text]'"

@@ -1,8 +1,8 @@
 """Networks for texts: word numbers (L,) in, filters that slide along the words alone.
 
-In each, the first convolution is padded by as much as the windows see, so that the largest answer of
-a filter is over every window that touches a word and one that touches none: a text's answer does
-not depend on how far it is padded.
+In each, the first convolution is padded by as much as the windows see, so that the largest answer
+of a filter is over every window that touches a word and one that touches none: a text's answer
+does not depend on how far it is padded.
 """
 
 from __future__ import annotations

@@ -94,12 +94,12 @@ def _optimiser_for(kind: str, batch: int, network: Network) -> dict[str, Any]:
 
 
 def text_epochs(examples: int) -> int:
-    """Few, as word vectors soon know their training texts by heart: 6 for 9,000 texts.
+    """Few, as word vectors soon know their training texts by heart: 10 for 9,000 texts.
 
     >>> text_epochs(500), text_epochs(9_000), text_epochs(1_000_000)
-    (14, 6, 2)
+    (20, 10, 2)
     """
-    return min(max(round(6 * math.pow(9000 / max(examples, 1), 0.3)), 2), 15)
+    return min(max(round(10 * math.pow(9000 / max(examples, 1), 0.3)), 2), 20)
 
 
 def _texts(dataset: Dataset) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Found:
 def nbsvm(dataset: Dataset, seed: int = 0) -> Found | str:
     """Train it on the training part, choose C on validation, test it; a text says why not."""
     try:
-        from sklearn.linear_model import LogisticRegression
+        from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
     except ImportError:
         return "no baseline: it needs scikit-learn; install it with: pip install 'beak[text]'"
     train, validation, test = (dataset.parts[p] for p in ("train", "validation", "test"))
@@ -55,7 +55,7 @@ def nbsvm(dataset: Dataset, seed: int = 0) -> Found | str:
     held = [(_matrix(_codes(part, dataset.spec), known), np.asarray(part.labels))
             for part in (validation, test)]  # fmt: skip
     classes = len(dataset.labels)
-    best: tuple[float, Array] | None = None
+    best: tuple[float, float] | None = None
     ratios = [_ratio(features, labels == c) for c in range(classes)]
     alone = classes == 2  # the second class's classifier is the first one's with the other sign
     for strength in STRENGTHS if len(validation) else (1.0,):
@@ -77,9 +77,9 @@ def nbsvm(dataset: Dataset, seed: int = 0) -> Found | str:
         right = [float((s.argmax(axis=1) == truth).mean()) if len(truth) else 0.0
                  for s, (_, truth) in zip(scores, held, strict=True)]  # fmt: skip
         if best is None or right[0] > best[0]:
-            best = right[0], np.float64(right[1])
+            best = right[0], right[1]
     assert best is not None
-    return Found(float(best[1]), len(test), len(train))
+    return Found(best[1], len(test), len(train))
 
 
 def _ratio(features: Any, mine: Array) -> Array:
@@ -128,7 +128,7 @@ def _vocabulary(codes: list[tuple[Array, Array]]) -> tuple[Array, Any]:
 
 def _matrix(codes: list[tuple[Array, Array]], known: Array) -> Any:
     """Texts x known features, 1 where a text has it."""
-    from scipy.sparse import csr_matrix
+    from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
 
     columns, owners = [], []
     for code, owner in codes:

@@ -47,7 +47,7 @@ def train(
     progress: Callable[..., None] | None = None,
     engine: str = "auto",
 ) -> Run:
-    """Train a network on pictures; everything not said follows from them.
+    """Train a network on pictures or texts; everything not said follows from them.
 
     ``source``: a built-in name, a folder, a file, a Dataset or arrays ``(X, y)``; None: the
     recipe's. ``set``: dotted recipe keys, as ``{"optimiser.learning_rate": 0.01}``. ``out``: the
@@ -140,6 +140,7 @@ def _announce(ready: Prepared, directory: RunDirectory, session: Session) -> Non
     session.tell(
         "data",
         name=dataset.name,
+        kind=dataset.spec.kind,
         labels=list(dataset.labels),
         examples={name: len(part) for name, part in dataset.parts.items()},
         input=dataset.spec.describe(),
