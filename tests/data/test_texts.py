@@ -241,7 +241,7 @@ def test_what_csv_writes_is_read_back(rows):
 
 
 @settings(deadline=None)
-@given(st.lists(st.text(st.sampled_from('ab,"\0'), max_size=12), max_size=12))
+@given(st.lists(st.text(st.sampled_from('ab,"\0\r'), max_size=12), max_size=12))
 def test_no_table_however_broken_ends_in_another_error(lines):
     for number, found in records(list(enumerate(lines, 1)), ",", 2):
         assert 1 <= number <= len(lines)

@@ -120,7 +120,7 @@ def _speaks(source: Path) -> bool:
     """Whether these can be texts, where no name tells what they are."""
     from beak.data.texts import claims
 
-    return source.suffix.lower() in TABLES or claims(source) > 0
+    return claims(source) > 0
 
 
 def _names(source: Path) -> Sequence[str] | Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from beak.data.tables import LABEL_NAMES, PART_COLUMNS, STEMS
 from beak.data.text_csv import Cells
-from beak.errors import UsageError, did_you_mean
+from beak.errors import DataError, UsageError, did_you_mean
 
 TEXT_NAMES = (
     "text", "sentence", "review", "content", "comment", "body", "message", "question", "tweet",
@@ -49,9 +49,7 @@ def choose_columns(where: str, rows: Sequence[Cells], text: str, label: str) -> 
     header = header or (len(rows) > 2 and _looks_like_a_header(rows))
     names = tuple(first) if header else tuple(str(i + 1) for i in range(len(first)))
     if len(first) < 2:
-        raise UsageError(
-            f"{where}: one column only ({first[0]:.40}); a text and a label are wanted"
-        )
+        raise DataError(f"{where}: one column only ({first[0]:.40}); a text and a label are wanted")
     body = rows[1:] if header else rows
     part = _part_column(words, body) if header else None
     taken = {} if part is None else {part}

@@ -87,20 +87,23 @@ def records(
 BROKEN_TEXT = "rows with text behind a closing quote"
 
 
-def _counted(found: Cells, wanted: int | None) -> Cells | str:
+def _counted(found: Cells | str, wanted: int | None) -> Cells | str:
     """The cells, or what to say where their number is another (empty ones at the end are cut)."""
-    if wanted is None or len(found) == wanted:
+    if isinstance(found, str) or wanted is None or len(found) == wanted:
         return found
     if len(found) > wanted and not any(cell.strip() for cell in found[wanted:]):
         return found[:wanted]
     return f"rows with more or fewer cells than the {wanted} of the first line"
 
 
-def _read(text: str, delimiter: str) -> Cells:
+def _read(text: str, delimiter: str) -> Cells | str:
     csv.field_size_limit(max(csv.field_size_limit(), 4 * LONGEST))
     lines = text.split("\n")
     ended = [line + "\n" for line in lines[:-1]] + lines[-1:]
-    return next(iter(csv.reader(ended, delimiter=delimiter)))
+    try:
+        return next(iter(csv.reader(ended, delimiter=delimiter)))
+    except csv.Error:
+        return "rows that are no CSV"
 
 
 def _state(text: str, delimiter: str) -> str:

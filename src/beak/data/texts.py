@@ -12,7 +12,8 @@ from beak.data.folders import PART_NAMES
 from beak.data.found import is_junk
 from beak.data.report import NOTE
 from beak.data.split import TRAIN, UNKNOWN
-from beak.data.tables import STEMS
+from beak.data.tables import PATH_NAMES, STEMS
+from beak.data.text_columns import TEXT_NAMES
 from beak.data.text_csv import delimiter_of
 from beak.data.text_folders import (
     class_files,
@@ -202,5 +203,9 @@ def names_files(table: Path) -> bool:
     encoding, _ = encoding_of(table)
     head = [line or "" for _, line in itertools.islice(lines_of(table, encoding), 50)]
     delimiter = delimiter_of(head, table.suffix.lower() == ".tsv")
-    cells = [cell.strip().strip('"') for line in head for cell in line.split(delimiter)]
+    rows = [[cell.strip().strip('"') for cell in line.split(delimiter)] for line in head]
+    heading = {cell.lower() for cell in rows[0]} if rows else set()
+    if heading & {*PATH_NAMES} - {"name"} and not heading & {*TEXT_NAMES}:
+        return True
+    cells = [cell for row in rows for cell in row]
     return any(os.path.splitext(cell)[1].lower() in OTHER_FILES for cell in cells)
