@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from beak.runs.charts import percent, text
-from beak.runs.evaluate import ClassScore, Evaluation
+from beak.runs.evaluate import ClassScore, Evaluation, Mistake
 from beak.runs.png import data_uri, thumbnail
 
 if TYPE_CHECKING:
@@ -145,15 +146,23 @@ def _share(share: float | None) -> str:
     return f'<td class="n">{percent(share)}{bar}</td>'
 
 
-def mistakes_section(evaluation: Evaluation, part: Part | None, part_name: str) -> str:
-    """The surest wrong answers, each with its picture where it is one."""
+def mistakes_section(
+    evaluation: Evaluation,
+    part: Part | None,
+    part_name: str,
+    show: Callable[[Mistake], str] | None = None,
+) -> str:
+    """The surest wrong answers, each with its picture where it is one.
+
+    ``show``: how another kind of input is shown; a text with its words marked.
+    """
     if not evaluation.mistakes:
         said = f"Every one of the {evaluation.examples:,} {text(part_name)} examples was right."
         return f'<section><h2>Worst mistakes</h2><p class="why">{said}</p></section>'
     figures = []
     for mistake in evaluation.mistakes:
-        picture = ""
-        if part is not None:
+        picture = "" if show is None else show(mistake)
+        if show is None and part is not None:
             pixels = np.asarray(part.inputs[mistake.index])
             if pixels.ndim == 3 and pixels.dtype == np.uint8:
                 small = ' class="small"' if max(pixels.shape[1:]) < PIXELATED_BELOW else ""
@@ -164,9 +173,16 @@ def mistakes_section(evaluation: Evaluation, part: Part | None, part_name: str) 
             f"{percent(mistake.probability)} sure"
             f"<small><bdi>{text(mistake.name, 200)}</bdi></small></figcaption></figure>"
         )
+    how = ""
+    if show is not None:
+        how = (
+            " A word is marked by how much the answer falls when it is taken away: "
+            '<mark class="for" style="--much:60%">it led to the answer</mark>, '
+            '<mark class="against" style="--much:60%">it spoke against it</mark>.'
+        )
     return (
         "<section><h2>Worst mistakes</h2>"
         '<p class="why">The wrong answers that the network was surest of. Look here for wrong '
-        "labels in the data too.</p>"
-        f'<div class="grid-of">{"".join(figures)}</div></section>'
+        f"labels in the data too.{how}</p>"
+        f'<div class="{"texts" if show else "grid-of"}">{"".join(figures)}</div></section>'
     )
