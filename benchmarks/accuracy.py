@@ -3,8 +3,9 @@
     python benchmarks/accuracy.py                      all works whose data are found
     python benchmarks/accuracy.py --only digits --seeds 5 --json
 
-Every row is `beak train SOURCE` with nothing but the seed said. `mnist` and `cats-dogs-a` are read
-from the folder --data (archives unpacked there under these names).
+"from" and "to" are the lowest and highest of the seeds, or of the folds. Every row is
+`beak train SOURCE` with the seed and what its name says (network, folds). `mnist` and
+`cats-dogs-a` are read from the folder --data (archives unpacked there under these names).
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def train(work: Work, source: str, seed: int, threads: int | None) -> dict[str, 
     assert event["event"] == "done", event
     return {
         "accuracy": 100 * event["test"]["accuracy"],
+        "folds": [100 * share for share in event["test"].get("folds", ())],
         "baseline": 100 * event["baseline"]["accuracy"] if event.get("baseline") else None,
         "examples": event["test"]["examples"],
         "seconds": time.perf_counter() - started,
@@ -67,10 +69,10 @@ def measured(works: list[Work], seeds: int, data: Path, threads: int | None) -> 
         for seed in range(seeds if work.seeded else 1):
             runs.append(train(work, source, seed, threads))
             print(f"{work.name}, seed {seed}: {runs[-1]}", file=sys.stderr)
-        found = [run["accuracy"] for run in runs]
+        found = [share for run in runs for share in run["folds"] or [run["accuracy"]]]
         yield {
             "work": work.name,
-            "accuracy": sum(found) / len(found),
+            "accuracy": sum(run["accuracy"] for run in runs) / len(runs),
             "least": min(found),
             "greatest": max(found),
             "baseline": runs[0]["baseline"],

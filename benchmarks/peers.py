@@ -77,7 +77,7 @@ class Bench:
 
         own = self.beak.ask(work=work.name, seconds=TRY)
         if "left_out" in own:
-            say(f"{work.name}: beak: {own['left_out']}")
+            say(f"{work.name}: beak: {own['left_out']}: left out")
             return
         purpose = "train" if work.purpose == "train" else "forward"
         dense = operations(work.network, purpose)
@@ -86,7 +86,7 @@ class Bench:
                 continue
             side, found = self._fastest(work, self.sides[peer.name])
             if side is None:
-                say(f"{work.name}: {peer.name}: {found['left_out']}")
+                say(f"{work.name}: {peer.name}: {found['left_out']}: left out")
                 continue
             both = run_pairs(
                 work, (self.beak, own["seconds"]), (side, found["seconds"]), self.pairs

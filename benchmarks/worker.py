@@ -17,6 +17,8 @@ import sys
 import time
 from typing import Any
 
+from sides import CannotError
+
 
 def timed(step, times: int) -> float:
     began = time.perf_counter()
@@ -72,6 +74,16 @@ class Worker:
         return {"peak": fma_peak(self.threads, told["peak"])}
 
 
+def reply(worker: Worker, told: dict[str, Any]) -> dict[str, Any]:
+    """The answer to what was told, or in a line why there is none."""
+    try:
+        return worker.answer(told)
+    except CannotError as error:
+        return {"left_out": str(error)}
+    except Exception as error:
+        return {"left_out": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
+
+
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print must not come between the answers
@@ -83,11 +95,7 @@ def main() -> None:
         print(json.dumps({"left_out": why}), file=answers)
         return
     for line in sys.stdin:
-        try:
-            answer = worker.answer(json.loads(line))
-        except Exception as error:
-            answer = {"left_out": f"{type(error).__name__}: {error}".splitlines()[0][:200]}
-        print(json.dumps(answer), file=answers)
+        print(json.dumps(reply(worker, json.loads(line))), file=answers)
 
 
 if __name__ == "__main__":

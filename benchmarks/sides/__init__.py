@@ -11,4 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 Step = Callable[[], object]
+
+
+class CannotError(Exception):
+    """Why a side has no way to do a work, in a line: it is left out of that work."""
+
+
 Settings = list[tuple[str, Step]]

@@ -13,7 +13,7 @@ from works import Work, batches_of
 from beak.network import layers
 from beak.network.initial import initial_parameters
 from beak.network.network import Network, Node
-from sides import Settings
+from sides import CannotError, Settings
 
 FUNCTIONS = {"relu": jax.nn.relu, "softmax": lambda x: jax.nn.softmax(x, axis=-1)}
 
@@ -30,6 +30,8 @@ def forward(network: Network, parameters, x, key, train: bool):
         x = _layer(node, own, [values[name] for name in node.inputs], train, key, i)
         function = getattr(node.layer, "activation", getattr(node.layer, "function", None))
         if function and not (train and node is network.nodes[-1] and function == "softmax"):
+            if function not in FUNCTIONS:
+                raise CannotError(f"{function} is not translated to JAX")
             x = FUNCTIONS[function](x)
         values[node.name] = x
     return x
@@ -48,8 +50,10 @@ def _layer(node: Node, own, read, train: bool, key, number: int):
             )  # fmt: skip
             return y + own["bias"] if layer.bias else y
         case layers.MaxPool2D():
-            window = (1, *layer.geometry(node.input_shapes[0]).kernel, 1)
-            return lax.reduce_window(x, -jnp.inf, lax.max, window, window, "VALID")
+            g = layer.geometry(node.input_shapes[0])
+            window, stride = (1, *g.kernel, 1), (1, *g.stride, 1)
+            pads = ((0, 0), *g.padding, (0, 0))
+            return lax.reduce_window(x, -jnp.inf, lax.max, window, stride, pads)
         case layers.GlobalMaxPool():
             return x.max(axis=tuple(range(1, x.ndim - 1)))
         case layers.GlobalAvgPool():
@@ -79,7 +83,7 @@ def _layer(node: Node, own, read, train: bool, key, number: int):
             return jnp.concatenate(read, axis=-1)
         case layers.Activation():
             return x
-    raise NotImplementedError(f"{layer.kind} in JAX")
+    raise CannotError(f"{layer.kind} is not translated to JAX")
 
 
 def _turned(network: Network) -> dict:

@@ -14,7 +14,7 @@ from works import Work, batches_of
 
 from beak.network import layers
 from beak.network.network import Network, Node
-from sides import Settings
+from sides import CannotError, Settings
 
 BACKEND = os.environ["KERAS_BACKEND"]
 
@@ -85,7 +85,7 @@ def _layer(node: Node) -> keras.layers.Layer:
             return k.Concatenate()
         case layers.Activation():
             return k.Identity()
-    raise NotImplementedError(f"{layer.kind} in Keras")
+    raise CannotError(f"{layer.kind} is not translated to Keras")
 
 
 def _threads(threads: int) -> None:

@@ -9,6 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 from beak.network import layers
 from beak.network.initial import initial_parameters
 from beak.network.network import Network
+from sides import CannotError
 
 FUNCTIONS = {"relu": ("Relu", {}), "softmax": ("Softmax", {"axis": 1})}
 
@@ -50,9 +51,11 @@ def onnx_model(network: Network, batch: int) -> bytes:
             case layers.Activation():
                 pass
             case _:
-                raise NotImplementedError(f"{layer.kind} as ONNX")
+                raise CannotError(f"{layer.kind} is not translated to ONNX")
         function = getattr(layer, "activation", getattr(layer, "function", None))
         if function:
+            if function not in FUNCTIONS:
+                raise CannotError(f"{function} is not translated to ONNX")
             kind, fields = FUNCTIONS[function]
             emit(kind, [], **fields)
     shape = helper.make_tensor_value_info("input", TensorProto.FLOAT, [batch, *network.input])

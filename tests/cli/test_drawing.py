@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from beak.cli.drawing import SIDE, draw_row, half_blocks, shrink
+from beak.cli.drawing import SIDE, draw_row, half_blocks, in_one_line, shrink
 
 
 def test_a_small_picture_is_drawn_pixel_by_pixel():
@@ -47,8 +47,25 @@ def test_shrinking_keeps_the_mean_and_fits(height, width, channels, seed):
 def test_rows_of_pictures_stay_inside_the_terminal(count, width):
     console = Console(file=io.StringIO(), width=width)
     pictures = [np.full((1, 28, 28), 20 * i, np.uint8) for i in range(count)]
-    draw_row(console, pictures, [Text(f"a long caption {i}") for i in range(count)])
+    captions = [[Text("✓ a long caption"), Text(f"{i}.5 %")] for i in range(count)]
+    draw_row(console, pictures, captions)
     lines = console.file.getvalue().splitlines()
     assert max(map(len, lines)) <= width
     said = " ".join(lines)
-    assert said.count("a long capt") == count
+    assert said.count("✓ a long caption") == count
+    assert all(said.count(f" {i}.5 %") == 1 for i in range(count))
+
+
+def test_captions_are_cut_to_the_pictures_width_and_keep_their_second_piece():
+    console = Console(file=io.StringIO(), width=80)
+    captions = [[Text("✓ Norwegischer Waldkater"), Text("99.1 %")], [Text("✗ cat"), Text("is dog")]]
+    draw_row(console, [np.zeros((1, 4, 4), np.uint8)] * 2, captions)
+    assert [line.rstrip() for line in console.file.getvalue().splitlines()[-3:]] == [
+        "  ✓ Norwegischer W… ✗ cat",
+        "  99.1 %            is dog",
+        "",
+    ]
+    assert [c.plain for (c,) in in_one_line([captions[1], [Text("✓ 7"), Text("9.9 %")]])] == [
+        "✗ cat  is dog",
+        "✓ 7  9.9 %",
+    ]

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
+from beak.cli.console import duration, how_many, percent
 from beak.cli.failures import one_line
 from beak.cli.group import COMMANDS, run
 from beak.errors import DataError, MissingExtraError, RunError, UsageError
@@ -129,11 +130,26 @@ def test_a_wrong_call_is_answered_in_one_line(typed, line, capsys):
     assert said.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("typed", "where"),
+    [
+        (["evaluate", "runs/a", ""], "an argument"),
+        (["predict", "", "cat.jpg"], "an argument"),
+        (["train", "photos", "--out", "", "--epochs", "1"], "'--out'"),
+        (["train", "photos", "--recipe="], "'--recipe'"),
+    ],
+)
+def test_an_empty_word_is_not_taken_for_the_present_directory(typed, where, capsys):
+    assert run(typed) == 2
+    said = f"beak {typed[0]}: {where} is empty: a variable without a value? "
+    assert capsys.readouterr().err == f"{said}(beak {typed[0]} --help)\n"
+
+
 def test_a_folder_typed_as_a_command_is_answered_with_train(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    Path("photos").mkdir()
-    assert run(["photos"]) == 2
-    assert "to train on it: beak train photos" in capsys.readouterr().err
+    Path("my photos").mkdir()
+    assert run(["my photos"]) == 2
+    assert "to train on it: beak train 'my photos' (" in capsys.readouterr().err
 
 
 def test_a_stack_trace_only_where_it_is_asked_for(tmp_path):
@@ -160,5 +176,16 @@ def test_a_full_disk_behind_the_output_is_one_line():
             stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
         )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr.startswith(f"beak networks: {os.strerror(errno.ENOSPC).lower()}")
-    assert done.stderr.count("\n") == 1
+    assert done.stderr == f"beak networks: {os.strerror(errno.ENOSPC).lower()}; make room\n"
+
+
+def test_numbers_for_people_are_short_and_tell_nearly_all_from_all():
+    shares = (0.0, 1e-6, 0.0004, 0.001, 0.5, 0.999, 0.9994, 0.99999, 1.0)
+    assert [percent(share) for share in shares] == [
+        "0.0 %", "< 0.01 %", "0.04 %", "0.1 %", "50.0 %", "99.9 %", "99.94 %", "> 99.99 %",
+        "100.0 %",
+    ]  # fmt: skip
+    assert [duration(s) for s in (0.4, 59.6, 75, 3725)] == ["0:00", "1:00", "1:15", "1:02:05"]
+    assert how_many(1, "picture") == "1 picture"
+    assert how_many(1797, "picture") == "1,797 pictures"
+    assert how_many(2, "entry") == "2 entries"

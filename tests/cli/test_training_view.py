@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from rich.console import Console
 
 from beak.cli.telling import recipe_lines
+from beak.cli.train import next_lines
 from beak.cli.training import JsonView, TrainingView
 from beak.train.recipe import Recipe, with_values
 
@@ -14,8 +18,9 @@ RECIPE = with_values(Recipe(), {"augmentation.rotate": 10, "loss.label_smoothing
 EVENTS = (
     {"event": "data", "name": "photos", "labels": ["cat", "dog"], "input": "32x32 pixels",
      "examples": {"train": 61, "validation": 7, "test": 12}, "shape": [3, 32, 32],
-     "findings": [{"level": "note", "text": "80 examples of 2 classes", "files": []},
-                  {"level": "note", "text": "colour; input: 32x32 pixels", "files": []},
+     "findings": [{"level": "summary", "text": "80 examples of 2 classes", "files": []},
+                  {"level": "note", "text": "colour", "files": []},
+                  {"level": "summary", "text": "input: 32x32 pixels", "files": []},
                   {"level": "warning", "text": "2 files are no pictures", "files": ["a", "b"]}]},
     {"event": "warning", "text": "2 files are no pictures: a, b"},
     {"event": "start", "run": "runs/a", "network": "resnet8", "why": "resnet8: few examples",
@@ -119,3 +124,39 @@ def test_a_terminal_gets_a_bar_that_goes_away(colours, capsys, monkeypatch):
     assert "loss 0.700" in said
     assert said.count("\x1b[2K") >= 1  # the bar's line is cleared
     assert ("\x1b[1;36m" in said) == (colours is not None)
+
+
+def test_a_terminal_shows_what_comes_before_the_first_event(monkeypatch):
+    shown = []
+    view = TrainingView()
+    monkeypatch.setattr(view, "bar", lambda: SimpleNamespace(update=lambda t: shown.append(str(t))))
+    view.progress(1423, 0)
+    assert shown == []
+    view.console = Console(force_terminal=True)
+    view.progress(1423, 0)
+    view.progress(3, 4)
+    assert shown[0] == " looking for pictures: 1,423 files seen"
+    assert shown[1].startswith(" getting the data ready ")
+    assert shown[1].endswith(" 75 %")
+
+
+def test_what_to_type_next_is_never_cut():
+    run = Path("runs/my photos")
+    beside = next_lines("beak", run, 90)
+    assert [line[:42].rstrip() for line in beside] == [
+        "   beak predict 'runs/my photos' PICTURE",
+        "   beak evaluate 'runs/my photos' SOURCE",
+        "   beak summary 'runs/my photos'",
+        "   'runs/my photos/report.html'",
+    ]
+    assert [line[42:] for line in beside[::3]] == [
+        "what it sees in pictures of yours",
+        "curves, classes and mistakes",
+    ]
+    assert next_lines("beak", run, max(map(len, beside))) == beside
+    narrow = next_lines("beak", run, max(map(len, beside)) - 1)
+    assert narrow[:2] == [
+        "   what it sees in pictures of yours:",
+        "     beak predict 'runs/my photos' PICTURE",
+    ]
+    assert len(narrow) == 8

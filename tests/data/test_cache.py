@@ -1,6 +1,7 @@
 import errno
 import os
 import shutil
+import tempfile
 import time
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from beak.data import array_cache as array_room
 from beak.data import build as build_room
 from beak.data import cache as cache_room
 from beak.data import store as store_room
@@ -145,10 +147,77 @@ def test_a_full_disk_is_one_clear_line_and_leaves_nothing(class_folders, cache, 
     assert list((cache / "pictures").iterdir()) == []
 
 
-def test_a_cache_folder_that_cannot_be_written_is_one_clear_line(class_folders, tmp_path):
+def save_npz(folder):
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    folder.mkdir()
+    np.savez(folder / "set.npz", x=pixels, y=np.arange(40) % 2)
+    return folder / "set.npz"
+
+
+def kept_notes(dataset):
+    return [f.text for f in dataset.report.notes if "cannot write the cache" in f.text]
+
+
+@pytest.mark.parametrize("kind", ["folders", "arrays"])
+def test_where_the_cache_cannot_be_written_it_goes_on_and_says_so(
+    class_folders, tmp_path, monkeypatch, kind
+):
+    folder = class_folders({"cat": 30, "dog": 30})
+    source = folder if kind == "folders" else save_npz(tmp_path / "arrays")
+    wanted = content(load_dataset(source))
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataError, match="cannot write the cache"):
-        load_dataset(class_folders({"cat": 30, "dog": 30}), cache_dir=tmp_path / "file")
+    (tmp_path / "aside").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "aside"))
+    dataset = load_dataset(source, cache_dir=tmp_path / "file")
+    (told,) = kept_notes(dataset)
+    assert "Not a directory; choose another folder with BEAK_CACHE; until then" in told
+    assert "was made again" not in lines(dataset)
+    assert list((tmp_path / "aside").iterdir()) == []
+    assert isinstance(dataset.parts["train"].inputs.base, np.memmap)
+    assert content(dataset) == wanted
+
+
+def test_where_nothing_at_all_can_be_written_is_one_clear_line(
+    class_folders, tmp_path, monkeypatch
+):
+    folder = class_folders({"cat": 30, "dog": 30})
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match="cannot write the cache in .*file.*BEAK_CACHE") as error:
+        load_dataset(folder, cache_dir=tmp_path / "file")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["pictures", "arrays", "manifests"])
+def test_a_folder_in_place_of_a_cache_file_is_answered(class_folders, tmp_path, cache, kind):
+    folder = class_folders({"cat": 30, "dog": 30})
+    source = save_npz(tmp_path / "arrays") if kind == "arrays" else folder
+    wanted = content(load_dataset(source))
+    (path,) = (cache / kind).iterdir()
+    path.unlink()
+    path.mkdir()
+    dataset = load_dataset(source)
+    (told,) = kept_notes(dataset)
+    assert f"{path.name} is a folder" in told
+    assert "was made again" not in lines(dataset)
+    assert content(dataset) == wanted
+    assert [p.name for p in (cache / kind).iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("kind", ["folders", "arrays"])
+def test_where_only_the_list_of_files_cannot_be_written_the_cache_is_used(
+    class_folders, tmp_path, cache, monkeypatch, kind
+):
+    folder = class_folders({"cat": 30, "dog": 30})
+    source = folder if kind == "folders" else save_npz(tmp_path / "arrays")
+    wanted = content(load_dataset(source))
+    shutil.rmtree(cache / "manifests")
+    (cache / "manifests").write_text("in the way")
+    monkeypatch.setattr(cache_room, "build_store", None)
+    monkeypatch.setattr(array_room, "_build", None)
+    dataset = load_dataset(source)
+    assert len(kept_notes(dataset)) == 1
+    assert content(dataset) == wanted
 
 
 def test_progress_counts_to_the_end(class_folders):
@@ -156,6 +225,17 @@ def test_progress_counts_to_the_end(class_folders):
     load_dataset(class_folders({"a": 200, "b": 200}), progress=lambda *done: seen.append(done))
     assert seen[-1] == (400, 400)
     assert len(seen) > 1
+    assert all(whole == 400 for _, whole in seen)
+
+
+def test_looking_through_a_large_tree_is_told(class_folders):
+    folder, seen = class_folders({"a": 20, "b": 20}), []
+    for sub in "xyz":
+        (folder / "a" / sub).mkdir()
+        for i in range(700):
+            (folder / "a" / sub / f"{i}.txt").touch()
+    load_dataset(folder, progress=lambda *done: seen.append(done))
+    assert seen == [(23 + 1400, 0), (23 + 2100, 0), (40, 40)]
 
 
 def test_an_interrupted_writer_leaves_nothing(tmp_path):
@@ -222,6 +302,19 @@ def test_an_index_that_lies_is_refused(tmp_path):
             writer.finish({})
         with pytest.raises(DamagedStoreError):
             open_store(path)
+
+
+def test_a_store_that_is_replaced_while_it_is_opened_stays_whole(tmp_path, monkeypatch):
+    path, newer, original = tmp_path / "a.beak", tmp_path / "b.beak", store_room._index
+    write_store(path, {}, {"x": np.arange(10)})
+    write_store(newer, {}, {"x": np.arange(10) * 3})
+
+    def replaced(file, size):
+        newer.replace(path)
+        return original(file, size)
+
+    monkeypatch.setattr(store_room, "_index", replaced)
+    np.testing.assert_array_equal(open_store(path).arrays["x"], np.arange(10))
 
 
 def test_large_arrays_are_checked_in_blocks(tmp_path, monkeypatch):

@@ -1,14 +1,17 @@
 """Downloads against a server on loopback that can be cut, stubborn, false or gone."""
 
+import concurrent.futures
 import hashlib
 import http.server
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from beak.data import builtin as builtin_room
 from beak.data.builtin import BUILTIN, RemoteFile, get, status
 from beak.data.download import download
+from beak.data.lock import locked
 from beak.errors import DataError, UsageError
 
 CONTENT = bytes(range(256)) * 4096
@@ -106,6 +109,28 @@ def test_more_than_was_announced_is_not_taken(fetch, tmp_path):
     with pytest.raises(DataError, match="more came than"):
         fetch("/endless")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_of_two_that_want_a_file_one_gets_it(fetch, server, tmp_path):
+    with ThreadPoolExecutor(1) as pool, locked(tmp_path / ".a.bin.lock", wait=True):
+        second = pool.submit(fetch, "/whole")
+        with pytest.raises(concurrent.futures.TimeoutError):
+            second.result(timeout=0.2)
+        (tmp_path / "a.bin").write_bytes(CONTENT)
+    assert second.result(timeout=10) == tmp_path / "a.bin"
+    assert server.asked == []
+    assert [p.name for p in tmp_path.iterdir()] == ["a.bin"]
+
+
+def test_a_lock_that_is_not_waited_for_says_so_and_frees(tmp_path):
+    path = tmp_path / "lock"
+    with locked(path, wait=False):
+        with pytest.raises(BlockingIOError), locked(path, wait=False):
+            pass
+        assert path.exists()
+    assert not path.exists()
+    with locked(path, wait=False):
+        pass
 
 
 def test_the_next_place_is_tried(fetch, server):

@@ -1,5 +1,8 @@
 import shutil
 
+import numpy as np
+
+from beak.data.doctor import count_line
 from beak.data.load import load_dataset
 
 
@@ -59,6 +62,15 @@ def test_the_same_picture_in_another_kind_of_file_is_a_copy(class_folders, pictu
     assert finding(load_dataset(folder), "exact copies").text.startswith("1 examples")
 
 
+def test_pictures_with_damaged_notes_of_their_cameras_are_counted(class_folders, picture):
+    folder = class_folders({"cat": 30, "dog": 30})
+    picture(5).save(folder / "cat" / "x.jpg", exif=b"Exif\0\0garbage")
+    for _ in range(2):  # decoded, and from the cache
+        told = finding(load_dataset(folder), "damaged notes")
+        assert told.text.startswith("1 pictures have damaged notes of their cameras")
+        assert told.level == "note"
+
+
 def test_folds_test_every_example_once(class_folders):
     dataset = load_dataset(class_folders({"cat": 33, "dog": 57}))
     folds = dataset.folds(5)
@@ -104,3 +116,20 @@ def test_what_is_asked_for_is_obeyed(class_folders):
     assert dataset.spec.shape == (1, 20, 24)
     assert dataset.spec.fit == "crop"
     assert load_dataset(folder, size=9).spec.shape == (3, 9, 9)
+
+
+def test_what_the_data_set_says_itself_can_be_left_out_of_the_findings(class_folders):
+    folder = class_folders({"cat": 30, "dog": 30})
+    (folder / "cat" / "broken.png").write_bytes(b"no picture")
+    report = load_dataset(folder).report
+    whole, short = report.lines(), report.lines(summary=False)
+    assert whole[0].startswith("60 examples of 2 classes: ")
+    gone = [line for line in whole if line not in short]
+    assert [line.split(maxsplit=1)[0] for line in gone] == ["60", "input:"]
+    assert any("warning: 1 file cannot be used and is left out: cat/broken.png" in x for x in short)
+
+
+def test_large_counts_are_easy_to_read():
+    parts = np.repeat(np.array([0, 1, 2]), [58_000, 2_000, 10_000])
+    line = count_line(parts, [str(k) for k in range(10)]).line()
+    assert line == "70,000 examples of 10 classes: 58,000 train, 2,000 validation, 10,000 test"

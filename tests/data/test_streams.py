@@ -1,19 +1,19 @@
+import zlib
+
 import numpy as np
 from numpy.testing import assert_array_equal
 
-from beak.data.streams import philox, shuffled, uniforms
+from beak.data.streams import shuffled, uniforms
+from beak.ops.random.reference import philox4x32
 
 
-def test_the_published_vectors():
-    """Random123's kat_vectors for philox4x32-10."""
-    ones = 0xFFFFFFFF
-    counter = np.array([[ones] * 4, [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344]], np.uint64)
-    assert [hex(w) for w in philox(counter[:1], (ones, ones))[0]] == [
-        "0x408f276d", "0x41c83b0e", "0xa20bc7c6", "0x6d5451fd",
-    ]  # fmt: skip
-    assert [hex(w) for w in philox(counter[1:], (0xA4093822, 0x299F31D0))[0]] == [
-        "0xd16cfe09", "0x94fdcceb", "0x5001e420", "0x24126ea1",
-    ]  # fmt: skip
+def test_numbers_are_philox_words_of_seed_use_epoch_and_example():
+    examples = np.array([5, 2**40 + 7])
+    for place, example in enumerate(examples.tolist()):
+        blocks = [[block, 3, example % 2**32, example >> 32] for block in range(2)]
+        words = philox4x32((2**32 - 2, zlib.crc32(b"augment")), np.array(blocks, np.uint32))
+        got = uniforms(-2, "augment", 3, examples, 6)[place]
+        assert_array_equal(got * 2**32, words.reshape(-1)[:6])
 
 
 def test_an_examples_numbers_do_not_depend_on_its_batch():

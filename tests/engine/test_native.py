@@ -13,6 +13,7 @@ import pytest
 from beak.engine.interface import Loss, Optimiser, Randomness
 from beak.engine.native import NativeEngine
 from beak.engine.reference import ReferenceEngine
+from beak.engine.rows import plan_rows
 from beak.errors import ShapeError, UsageError
 from beak.network.catalogue import make_network
 from beak.network.initial import initial_parameters
@@ -58,6 +59,12 @@ def words_and_windows():
     """Kim's network for sentences, small: the windows' gradients meet in the words."""
     windows = [[Conv1D(16, k, activation="relu"), GlobalMaxPool()] for k in (3, 4, 5)]
     return [Embedding(30, 18), Parallel(*windows)]
+
+
+def residual_block(filters, activation="relu"):
+    """Two convolutions with norms around which the input goes."""
+    first = [Conv2D(filters, 3, padding=1, bias=False), BatchNorm(), Activation("relu")]
+    return Residual([*first, Conv2D(filters, 3, padding=1), BatchNorm()], activation=activation)
 
 
 def head(*layers):
@@ -114,6 +121,17 @@ NETWORKS = {
         (4, 13, 11),
         head(Conv2D(6, 3, stride=2, padding=1), Conv2D(6, (2, 3), stride=(3, 2), padding=(1, 0),
              groups=2), Conv2D(5, 1, stride=2), Conv2D(3, 2, stride=3, padding=1), Flatten()),
+    ),
+    "depthwise": (
+        (6, 13, 12),
+        head(Conv2D(6, 3, padding=1, groups=6, bias=False), BatchNorm(), Activation("relu"),
+             Conv2D(12, (5, 4), stride=2, padding=2, groups=6, activation="relu"),
+             Conv2D(12, 3, padding="same", groups=12), BatchNorm(),
+             Conv2D(36, (2, 3), stride=(2, 1), dilation=(1, 2), groups=12), Flatten()),
+    ),
+    "depthwise sequence": (
+        (19, 17),
+        head(Conv1D(19, 4, stride=3, padding=3, groups=19), Conv1D(38, 3, groups=19), Flatten()),
     ),
     "sentence": (
         (20, 13),
@@ -183,6 +201,19 @@ NETWORKS = {
             Residual([Conv2D(6, 3, padding=1)]),
             GlobalAvgPool(),
         ),
+    ),
+    "norms in sums": (
+        (3, 6, 6),
+        head(Conv2D(5, 3, name="a"), BatchNorm(name="n"), Add(inputs=("a", "n"), name="s"),
+             BatchNorm(name="m"), Add(inputs=("m", "a")), BatchNorm(name="k"),
+             Add(inputs=("k", "k")), Flatten(name="f"), BatchNorm(name="g"),
+             Add(inputs=("f", "g")), Activation("relu")),
+    ),
+    "residual chain": (
+        (3, 8, 8),
+        head(Conv2D(16, 3, padding=1), BatchNorm(), Activation("relu"), residual_block(16),
+             residual_block(16), residual_block(16, None), residual_block(16),
+             GlobalAvgPool()),
     ),
     "parallel": (
         (3, 6, 7),
@@ -357,10 +388,10 @@ def test_the_catalogue_learns_as_the_reference_does(name):
         assert off <= 1e-3 * np.linalg.norm(wanted_gradient) + 1e-6, parameter
 
 
-def trained(threads, steps=8, name="norms", batch=37):
+def trained(threads, steps=8, name="norms", batch=37, optimiser="adamw"):
     network = network_of(name)
     engine = NativeEngine(network, seed=2, threads=threads)
-    engine.start_training(OPTIMISERS["adamw"], Loss())
+    engine.start_training(OPTIMISERS[optimiser], Loss())
     for step in range(steps):
         x, labels = inputs_for(network, batch, seed=step), labels_for(network, batch)
         engine.train_step(x, labels, 0.01, randomness(batch, epoch=step))
@@ -373,6 +404,7 @@ def trained(threads, steps=8, name="norms", batch=37):
         "norms",
         "dropout",
         "residual",
+        "residual chain",
         "plain",
         "pooled",
         "pooled many",
@@ -398,18 +430,22 @@ def test_an_average_that_is_not_kept_is_an_error():
         engine.parameters(average=True)
 
 
-def test_a_stopped_training_goes_on_to_the_same_bytes():
-    whole = trained(2)
-    stopped = trained(2, steps=3)
+@pytest.mark.parametrize("optimiser", OPTIMISERS)
+@pytest.mark.parametrize("name", ["norms", "residual", "words"])
+def test_a_stopped_training_goes_on_to_the_same_bytes(name, optimiser):
+    """Also of words, whose rows and averages are brought up to date when they are met again."""
+    whole = trained(2, name=name, optimiser=optimiser)
+    stopped = trained(2, steps=3, name=name, optimiser=optimiser)
     network = stopped.network
     other = NativeEngine(network, stopped.parameters(), threads=1)
-    other.start_training(OPTIMISERS["adamw"], Loss())
+    other.start_training(OPTIMISERS[optimiser], Loss())
     other.set_training_state(stopped.training_state())
     for step in range(3, 8):
         x, labels = inputs_for(network, 37, seed=step), labels_for(network, 37)
         other.train_step(x, labels, 0.01, randomness(37, epoch=step))
-    for parameter, value in whole.parameters().items():
-        np.testing.assert_array_equal(other.parameters()[parameter], value)
+    for average in (False, True) if OPTIMISERS[optimiser].average else (False,):
+        for parameter, value in whole.parameters(average).items():
+            np.testing.assert_array_equal(other.parameters(average)[parameter], value)
     state = whole.training_state()
     assert state["step"] == 8
     for key, value in other.training_state().items():
@@ -537,3 +573,21 @@ def test_labels_outside_the_classes_are_refused():
         engine.loss_gradients(
             inputs_for(network), np.full(BATCH, 4, np.int32), Loss(), randomness()
         )
+
+
+def test_filters_of_one_channel_run_by_the_depthwise_row():
+    def kernels_of(network, purpose):
+        return [row.kernel for row in plan_rows(network, 8, purpose) if "conv" in row.layer]
+
+    forward = kernels_of(network_of("depthwise"), "forward")
+    assert forward.count("depthwise_forward") == 4
+    assert "convolution_forward" not in forward
+    train = kernels_of(network_of("depthwise"), "train")
+    assert train.count("depthwise_weight_gradient") == train.count("depthwise_finish") == 4
+    assert train.count("depthwise_forward") == 4 + 1 + 2 * 2 + 1, (
+        "input gradients of a stride by grids"
+    )
+    grouped = Network((4, 5, 5), head(Conv2D(4, 3, groups=2), Flatten()))
+    assert "depthwise_forward" not in kernels_of(grouped, "forward")
+    one = Network((1, 5, 5), head(Conv2D(4, 3), Flatten()))
+    assert "depthwise_forward" not in kernels_of(one, "forward")

@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import beak
 from beak.network.catalogue import CATALOGUE
 from beak.network.layers import ACTIVATIONS, LAYERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "networks.md").read_text()
 
 
-@pytest.mark.skipif(not hasattr(beak, "Network"), reason="the face beak/__init__.py is not there")
 def test_the_pages_examples_give_what_it_prints():
     text = "\n".join("" if line.startswith("```") else line for line in PAGE.splitlines())
     test = doctest.DocTestParser().get_doctest(text, {}, "networks.md", None, 0)

@@ -118,7 +118,8 @@ class Work:
             WINOGRAD_PREPARE[4][0], weight=to_panels(self.w), prepared=prepared,
             channels=self.channels, filters=self.filters, turned=0,
         )  # fmt: skip
-        return self.call(WINOGRAD_FORWARD[4][0], prepared=prepared, **self.sizes(), groups=1)
+        given = {"prepared": prepared, "onto": None}
+        return self.call(WINOGRAD_FORWARD[4][0], **given, **self.sizes(), groups=1)
 
     def pooled_row(self, row, weight) -> Table:
         half = self.out // 2

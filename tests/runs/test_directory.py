@@ -183,10 +183,11 @@ def test_a_directory_with_other_files_is_not_taken(tmp_path):
         RunDirectory.create(tmp_path / "thesis.tex")
 
 
-def test_an_unfinished_run_says_how_to_go_on(run):
-    run.save_checkpoint(STATE, {})
-    with pytest.raises(RunError, match="go on with --resume"):
-        RunDirectory.create(run.path)
+def test_an_unfinished_run_says_how_to_go_on_as_it_can_be_typed(tmp_path):
+    path = tmp_path / "a run"
+    RunDirectory.create(path).save_checkpoint(STATE, {})
+    with pytest.raises(RunError, match=f"go on with --resume '{path}'$"):
+        RunDirectory.create(path)
 
 
 def test_leftovers_of_a_killed_write_go_and_foreign_files_stay(run):

@@ -136,11 +136,11 @@ def test_a_missing_path_names_the_nearest_and_an_empty_run_says_what_to_do(tmp_p
     save_model(tmp_path / "model.safetensors", model)
     with pytest.raises(UsageError, match=r"did you mean 'model\.safetensors'"):
         load_model(tmp_path / "modle.safetensors")
-    run = RunDirectory.create(tmp_path / "run")
+    run = RunDirectory.create(tmp_path / "a run")
     with pytest.raises(RunError, match=r"holds no model\.safetensors"):
         load_model(run.path)
     run.save_checkpoint({}, {})
-    with pytest.raises(RunError, match="is not trained to its end; go on: beak train --resume"):
+    with pytest.raises(RunError, match=f"to its end; go on: beak train --resume '{run.path}'$"):
         load_model(run.path)
 
 

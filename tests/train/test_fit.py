@@ -133,11 +133,11 @@ def test_a_training_stopped_anywhere_goes_on_to_the_same_bytes(dataset, kind, tm
     whole = RunDirectory.create(tmp_path / "whole")
     uninterrupted = fitting(dataset, kind, directory=whole)
     list(uninterrupted)
-    parts = RunDirectory.create(tmp_path / "parts")
+    parts = RunDirectory.create(tmp_path / "in parts")
     for stop in stops:
         training = fitting(dataset, kind, directory=parts, stopping=after(stop))
         training.restore()
-        with pytest.raises(StoppedError, match=r"go on with: beak train --resume .*parts"):
+        with pytest.raises(StoppedError, match=r"go on with: beak train --resume '.*in parts'$"):
             list(training)
     last = fitting(dataset, kind, directory=parts)
     last.restore()

@@ -185,8 +185,10 @@ def test_a_recipe_file_that_is_not_there_is_a_wrong_call(tmp_path):
     with pytest.raises(UsageError, match="no such recipe file"):
         read_file(tmp_path / "none.toml")
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\xff\xfe")
-    with pytest.raises(RecipeError, match="not readable as a recipe"):
+    with pytest.raises(RecipeError, match=r"as a recipe: not a text in UTF-8$"):
         read_file(tmp_path / "picture.png")
+    with pytest.raises(RecipeError, match=r"as a recipe: is a directory$"):
+        read_file(tmp_path)
 
 
 def test_lines_of_dotted_quoted_and_inline_keys():

@@ -87,6 +87,28 @@ def test_the_recipe_that_is_written_makes_the_same_run_again(begin, tmp_path):
     assert weights(again.path) == weights(run.path)
 
 
+def test_an_exact_run_keeps_it_in_its_recipe_and_resumes_with_it(
+    begin, dataset, kind, tmp_path, monkeypatch
+):
+    wide = Network(
+        (1, 8, 8), [Conv2D(16, 3), Conv2D(16, 3), Flatten(), Dense(2, activation="softmax")]
+    )
+    asked = {"network": wide, "baseline": False}
+    made, make = [], single.make_engine
+
+    def noted(*given, **options):
+        made.append(options["exact"])
+        return make(*given, **options)
+
+    monkeypatch.setattr(single, "make_engine", noted)
+    begin(tmp_path / "whole", exact=True, **asked)
+    assert RunDirectory(tmp_path / "whole").read_recipe().count("exact = true") == 1
+    stopped(monkeypatch, 4, begin, tmp_path / "run", exact=True, **asked)
+    resume(tmp_path / "run", source=dataset, listen=None, threads=1, engine=kind)
+    assert weights(tmp_path / "run") == weights(tmp_path / "whole")
+    assert all(made)
+
+
 def test_two_runs_with_one_seed_are_the_same_file_at_any_thread_count(dataset, kind, tmp_path):
     for name, threads in (("one", 1), ("three", 3)):
         options = {"network": "dense", "listen": None, "engine": kind, **BRIEF}
@@ -224,6 +246,25 @@ def test_compare_trains_another_network_of_the_same_size_beside(begin, tmp_path,
     assert run.network == SMALL
 
 
+def test_with_folds_the_compared_network_is_tested_on_the_same_folds(
+    begin, dataset, kind, tmp_path, monkeypatch
+):
+    asked = {"folds": 2, "compare": "linear", "baseline": False}
+    run, events = begin(tmp_path / "run", **asked)
+    folds = [load_model(run.path / f"compare/folds/{n}").info["test"] for n in (1, 2)]
+    told = events[-1]["compare"]["test"]
+    assert told["folds"] == [test["accuracy"] for test in folds]
+    assert told["examples"] == events[-1]["test"]["examples"] == 60
+    assert [f["fold"] for f in named(events, "fold", compare="linear")] == [1, 2]
+    last = named(events, "fold", compare="linear")[-1]
+    assert line(last).startswith("linear: fold 2 of 2: test accuracy")
+    stopped(monkeypatch, 26, begin, tmp_path / "again", **asked)  # in the compared one's folds
+    assert (tmp_path / "again/compare/folds").exists()
+    resume(tmp_path / "again", source=dataset, listen=None, threads=1, engine=kind)
+    for path in ("", "compare/folds/1", "compare/folds/2"):
+        assert weights(tmp_path / "again" / path) == weights(run.path / path)
+
+
 def test_folds_test_every_example_once_and_keep_a_network_trained_on_all(begin, tmp_path):
     run, events = begin(tmp_path / "run", folds=3)
     folds = named(events, "fold")
@@ -241,13 +282,13 @@ def test_folds_test_every_example_once_and_keep_a_network_trained_on_all(begin, 
     assert "3 folds: mean test accuracy" in (run.path / "report.html").read_text()
 
 
-@pytest.mark.parametrize("count", [2, 9, 14, 20, 27])
+@pytest.mark.parametrize("count", [2, 9, 14, 20, 27, 34])
 def test_stopped_folds_resume_to_the_same_files(begin, dataset, kind, tmp_path, monkeypatch, count):
     whole, _ = begin(tmp_path / "whole", folds=2, compare="linear")
     stopped(monkeypatch, count, begin, tmp_path / "run", folds=2, compare="linear")
     run = resume(tmp_path / "run", source=dataset, listen=None, engine=kind, threads=1)
     assert weights(run.path) == weights(whole.path)
-    for name in ("folds/1", "folds/2", "compare"):
+    for name in ("folds/1", "folds/2", "compare/folds/1", "compare/folds/2"):
         assert weights(run.path / name) == weights(whole.path / name)
         assert RunDirectory(run.path / name).finished
 

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from beak.cli.console import count, make_console, percent, print_json
-from beak.cli.options import command, json_option, shape, threads_option
+from beak.cli.console import count, how_many, make_console, percent, print_json
+from beak.cli.options import (
+    classes_option,
+    command,
+    exact_option,
+    input_option,
+    json_option,
+    shape,
+    threads_option,
+)
 from beak.cli.summary import find_network
 
 if TYPE_CHECKING:
@@ -22,8 +30,8 @@ WAYS = {"train": "training", "forward": "answers"}
 
 @command
 @click.argument("what", metavar="[RUN|NETWORK|FILE.json]", default="lecture")
-@click.option("--input", "input_text", metavar="C,H,W", help="Input shape, for a network by name.")
-@click.option("--classes", type=click.IntRange(min=2), help="Classes, for a network by name.")
+@input_option
+@classes_option
 @click.option(
     "--batch", type=click.IntRange(min=1), default=BATCH, metavar="N", help="Examples at a time."
 )
@@ -35,6 +43,7 @@ WAYS = {"train": "training", "forward": "answers"}
     help="How long each speed is measured.",
 )
 @threads_option
+@exact_option
 @json_option
 def bench(
     what: str,
@@ -43,9 +52,12 @@ def bench(
     batch: int,
     seconds: float,
     threads: int | None,
+    exact: bool,
     as_json: bool,
 ) -> None:
     """How fast a network runs here: training, answers, each layer.
+
+    RUN, NETWORK or FILE.json as in beak summary; left out, it is the lecture's network.
 
     The share of the peak is of what the cores can multiply and add at most; layers count as dense
     work, so that kernels that save work can pass 100 %. PyTorch runs beside where it is installed,
@@ -59,7 +71,7 @@ def bench(
     threads = threads or default_threads()
     peak = fma_peak(threads)
     speeds = {
-        way: measure(network, batch, way, threads=threads, seconds=seconds)
+        way: measure(network, batch, way, threads=threads, seconds=seconds, exact=exact)
         for way in ("train", "forward")
     }
     peers = torch_rates(network, batch, threads, seconds)
@@ -69,8 +81,8 @@ def bench(
         return
     console = make_console()
     console.print(
-        f"{what}, {count(batch)} at a time, {threads} threads, {machine['instruction_set']}, "
-        f"peak {peak / 1e9:.0f} GFLOPS\n"
+        f"{what}, {count(batch)} at a time, {how_many(threads, 'thread')}, "
+        f"{machine['instruction_set']}, peak {peak / 1e9:.0f} GFLOPS\n"
     )
     console.print(rates_table(speeds, peers, peak))
     console.print()

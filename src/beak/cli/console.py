@@ -72,6 +72,10 @@ def count(number: float) -> str:
 def percent(share: float) -> str:
     """0.98765 -> '98.8 %'; close to the ends it keeps what tells them apart from 0 and 1."""
     value = 100 * share
+    if 99.995 <= value < 100:
+        return "> 99.99 %"
+    if 0 < value < 0.005:
+        return "< 0.01 %"
     if 99.9 < value < 100 or 0 < value < 0.1:
         return f"{value:.2f} %"
     return f"{value:.1f} %"

@@ -66,31 +66,37 @@ def half_blocks(picture: Array, colours: bool) -> list[Text]:
     return lines
 
 
-def draw_row(console: Console, pictures: list[Array], captions: list[Text]) -> None:
-    """Pictures (uint8 (C, H, W)) side by side, a caption under each, in as many rows as needed."""
+def draw_row(console: Console, pictures: list[Array], captions: list[list[Text]]) -> None:
+    """Pictures (uint8 (C, H, W)) side by side, in as many rows as needed.
+
+    A caption's pieces stand under each in one line where all captions fit so, else one a line.
+    """
     from rich.text import Text
 
     fitting = max(1, (console.width - 2) // (SIDE + GAP))
     rows = -(-len(pictures) // fitting)
     a_row = -(-len(pictures) // rows) if rows else 1
+    captions = in_one_line(captions)
     for start in range(0, len(pictures), a_row):
         colours = console.is_terminal and not console.no_color
         drawn = [half_blocks(shrink(p), colours) for p in pictures[start : start + a_row]]
-        height = max(len(lines) for lines in drawn)
-        for y in range(height):
-            line = Text("  ")
-            for lines in drawn:
-                cell = lines[y].copy() if y < len(lines) else Text()
-                cell.pad_right(SIDE + GAP - cell.cell_len)
-                line.append_text(cell)
-            line.rstrip()
-            console.print(line, no_wrap=True)
-        line = Text("  ")
-        for caption in captions[start : start + a_row]:
-            cell = caption.copy()
-            cell.truncate(SIDE + GAP - 1, overflow="ellipsis")
-            cell.pad_right(SIDE + GAP - cell.cell_len)
-            line.append_text(cell)
-        line.rstrip()
-        console.print(line, no_wrap=True)
+        for columns in (drawn, captions[start : start + a_row]):
+            for y in range(max(map(len, columns))):
+                line = Text("  ")
+                for column in columns:
+                    cell = column[y].copy() if y < len(column) else Text()
+                    cell.truncate(SIDE + GAP - 1, overflow="ellipsis")
+                    cell.pad_right(SIDE + GAP - cell.cell_len)
+                    line.append_text(cell)
+                line.rstrip()
+                console.print(line, no_wrap=True)
         console.print()
+
+
+def in_one_line(captions: list[list[Text]]) -> list[list[Text]]:
+    """Each caption's pieces as one text where that fits under every picture, else as they came."""
+    from rich.text import Text
+
+    joined = [Text("  ").join(pieces) for pieces in captions]
+    fits = all(caption.cell_len < SIDE + GAP for caption in joined)
+    return [[caption] for caption in joined] if fits else captions

@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from beak.cli.console import count, how_many, make_console, note, percent, plain, print_json
-from beak.cli.options import command, data_dir_option, json_option, threads_option
+from beak.cli.options import command, data_dir_option, exact_option, json_option, threads_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,10 +32,17 @@ MOST_LINES = 5
     help="Which of the source's examples to count.",
 )
 @threads_option
+@exact_option
 @data_dir_option
 @json_option
 def evaluate(
-    run: Path, source: str, part: str, threads: int | None, data_dir: Path | None, as_json: bool
+    run: Path,
+    source: str,
+    part: str,
+    threads: int | None,
+    exact: bool,
+    data_dir: Path | None,
+    as_json: bool,
 ) -> None:
     """How good a trained network is on labelled pictures or texts.
 
@@ -46,7 +53,7 @@ def evaluate(
     from beak.data.kinds import kind_of
     from beak.runs.run import Run
 
-    opened = Run(run, threads=threads)
+    opened = Run(run, threads=threads, exact=exact)
     found = opened.evaluate(source, part=part, data_dir=data_dir)
     for text in found.notes:
         note(text)

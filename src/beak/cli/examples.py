@@ -34,7 +34,12 @@ class Example:
 
 
 def pick_examples(
-    model: Model, source: str, wanted: int, data_dir: Path | None, threads: int | None
+    model: Model,
+    source: str,
+    wanted: int,
+    data_dir: Path | None,
+    threads: int | None,
+    exact: bool = False,
 ) -> list[Example]:
     """``wanted`` examples, spread evenly over the source's test part.
 
@@ -52,7 +57,7 @@ def pick_examples(
         raise DataError(f"{source}: there is no test part to show examples of")
     places = np.unique(np.linspace(0, len(part) - 1, min(wanted, len(part))).astype(int))
     pixels = np.asarray(part.inputs[places])
-    engine = make_engine(model.network, model.parameters, threads=threads)
+    engine = make_engine(model.network, model.parameters, threads=threads, exact=exact)
     shares = np.exp(log_softmax(engine.logits(model.spec.prepare(pixels))))
     examples = []
     for i, place in enumerate(places):
@@ -72,10 +77,11 @@ def show_examples(
     *,
     data_dir: Path | None = None,
     threads: int | None = None,
+    exact: bool = False,
     as_json: bool = False,
 ) -> None:
     """Draw ``wanted`` examples with the answers, or print the answers for programs."""
-    examples = pick_examples(model, source, wanted, data_dir, threads)
+    examples = pick_examples(model, source, wanted, data_dir, threads, exact)
     if as_json:
         for one in examples:
             print_json(
@@ -95,12 +101,12 @@ def fitting_in_a_row(width: int) -> int:
     return min(6, max(1, (width - 2) // (SIDE + GAP)))
 
 
-def caption(example: Example) -> Text:
-    """'7 99.8 %', or 'not 7 but 1' in red where the answer is wrong."""
+def caption(example: Example) -> list[Text]:
+    """'✓ 7', '99.8 %', or in red '✗ 7', 'is 1' where the answer is wrong."""
     from rich.text import Text
 
     predicted, label = plain(example.predicted), plain(example.label)
     if example.predicted != example.label:
-        return Text(f"✗ {predicted}, is {label}", "bad")
+        return [Text(f"✗ {predicted}", "bad"), Text(f"is {label}", "bad")]
     sure = percent(example.probabilities[example.predicted])
-    return Text.assemble((f"✓ {predicted}", "good"), (f"  {sure}", "dim"))
+    return [Text(f"✓ {predicted}", "good"), Text(sure, "dim")]

@@ -51,7 +51,7 @@ def one_line(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     if isinstance(error, MemoryError):
         return say(speaker, "not enough memory; --batch smaller, or a smaller network"), 1
     if isinstance(error, OSError) and error.errno is not None:
-        return say(speaker, system_error(error)), 1
+        return say(speaker, system_error(error, speaker)), 1
     text = flat(str(error))
     kind = type(error).__name__ + (f": {text}" if text else "")
     return say(speaker, f"unexpected {kind} (the same with --traceback shows where)"), 1
@@ -89,12 +89,13 @@ def usage(error: click.UsageError) -> str:
     return lower_first(re.sub(r"is not a valid integer( range)?", "is not a whole number", text))
 
 
-def system_error(error: OSError) -> str:
+def system_error(error: OSError, speaker: str) -> str:
     """'no space left on device: runs/a/model.safetensors'."""
     text = lower_first(error.strerror or os.strerror(error.errno or 0))
     where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, (str, bytes)) else ""
+    training = speaker == "beak train"
     advice = {
-        errno.ENOSPC: "; make room and go on with beak train --resume RUN",
+        errno.ENOSPC: "; make room" + training * " and go on with beak train --resume RUN",
         errno.EACCES: "; choose another place or change its permissions",
         errno.EROFS: "; choose another place",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,15 +24,27 @@ def find_learning_rate(source: str | None, options: dict[str, Any], as_json: boo
 
     taken = ("network", "recipe", "kind", "seed", "data_dir", "threads")
     settings = {name: options[name] for name in taken}
-    found = find_lr(source, set=options["settings"], **settings)
+    exact = ["exact=true"] if options["exact"] else []
+    found = find_lr(source, set=[*options["settings"], *exact], **settings)
     if as_json:
         print_json(found.to_json())
         return
-    show_rates(found, source)
+    show_rates(found, [source or "", *typed(options)])
 
 
-def show_rates(found: LearningRates, source: str | None) -> None:
-    """The curve as a chart of characters, the suggestion, and how to use it."""
+def typed(options: dict[str, Any]) -> list[str]:
+    """The options that say what is trained, as they were typed."""
+    names = ("network", "recipe", "kind", "seed", "data_dir")
+    given = [(f"--{name.replace('_', '-')}", options[name]) for name in names]
+    given += [("--set", setting) for setting in options["settings"]]
+    return [word for name, value in given if value is not None for word in (name, str(value))]
+
+
+def show_rates(found: LearningRates, words: Sequence[str]) -> None:
+    """The curve as a chart of characters, the suggestion, and how to use it.
+
+    ``words``: what was typed behind ``beak train``.
+    """
     console = make_console()
     width = min(72, console.width - 12)
     lines = chart(found.smoothed, width)
@@ -42,9 +55,10 @@ def show_rates(found: LearningRates, source: str | None) -> None:
     first, last = f"{found.rates[0]:.1g}", f"{found.rates[-1]:.1g}"
     console.print(f"{'loss':>8}  {first}{last.rjust(len(lines[0]) - len(first))}", style="dim")
     console.print(f"{'':10}learning rate, each step the same factor higher\n", style="dim")
-    console.print(f"The loss falls fastest at {found.suggestion:g}. To train with it:")
-    command = f"beak train {source or ''} --set optimiser.learning_rate={found.suggestion:g}"
-    console.print(f"  {' '.join(command.split())}", style="command")
+    console.print(f"A rate well below the least loss: {found.suggestion:g}. To train with it:")
+    chosen = ("--set", f"optimiser.learning_rate={found.suggestion:g}")
+    command = shlex.join(["beak", "train", *filter(None, words), *chosen])
+    console.print(f"  {command}", style="command", soft_wrap=True)
 
 
 def chart(values: Sequence[float], width: int) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -48,7 +49,9 @@ class LazyGroup(click.Group):
         if name in COMMANDS or name.startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         if os.path.exists(name):
-            raise click.UsageError(f"'{name}' is no command; to train on it: beak train {name}")
+            raise click.UsageError(
+                f"'{name}' is no command; to train on it: beak train {shlex.quote(name)}"
+            )
         raise click.UsageError(f"no command '{name}'{did_you_mean(name, COMMANDS)}")
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -12,7 +12,9 @@ from beak.cli.options import command, json_option, shape
 @click.option(
     "--input", "input_text", metavar="C,H,W", default="1,28,28", help="Input to size for."
 )
-@click.option("--classes", type=click.IntRange(min=2), default=10, help="How many classes.")
+@click.option(
+    "--classes", type=click.IntRange(min=2), metavar="N", default=10, help="How many classes."
+)
 @json_option
 def networks(input_text: str, classes: int, as_json: bool) -> None:
     """The catalogue of networks, with their size for one input.

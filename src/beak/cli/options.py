@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,11 +16,39 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="For programs: one JSON object a line, nothing else."
 )
+input_option = click.option(
+    "--input", "input_text", metavar="C,H,W", help="Input shape, for a network by name."
+)
+classes_option = click.option(
+    "--classes",
+    type=click.IntRange(min=2),
+    metavar="N",
+    help="Classes, for a network by name.",
+)
+
+
+def _cores_at_most(
+    context: click.Context, parameter: click.Parameter, given: int | None
+) -> int | None:
+    """As many threads as were asked for, or as there are cores: more would only wait."""
+    from beak.cli.console import how_many, note
+    from beak.ops.kernel import default_threads
+
+    if given is None or given <= (cores := default_threads()):
+        return given
+    note(f"--threads {given}: there are {how_many(cores, 'core')} here, so {cores} compute")
+    return cores
+
+
 threads_option = click.option(
     "--threads",
     type=click.IntRange(min=1),
+    callback=_cores_at_most,
     metavar="N",
     help="How many threads compute (all cores).",
+)
+exact_option = click.option(
+    "--exact", is_flag=True, help="Direct sums: no Winograd, no folded norms; slower."
 )
 data_dir_option = click.option(
     "--data-dir",
@@ -29,12 +58,28 @@ data_dir_option = click.option(
 )
 
 
+class Command(click.Command):
+    """A command that takes no empty words: as a path each would be the present directory."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; UsageError where a word, or what follows an option's =, is empty."""
+        for before, word in itertools.pairwise(["", *args]):
+            name = word[:-1] if word.startswith("--") and word.endswith("=") else before
+            if word == "" or name != before:
+                where = f"'{name}'" if name.startswith("-") else "an argument"
+                raise click.UsageError(f"{where} is empty: a variable without a value?", ctx)
+        return super().parse_args(ctx, args)
+
+
 def command(function: Function) -> click.Command:
     """A command of beak, with ``--traceback``."""
-    traceback = click.option(
-        "--traceback", is_flag=True, expose_value=False, help="Show where an error arose."
+    made = click.command(cls=Command, context_settings={"show_default": True})(function)
+    made.params.append(
+        click.Option(
+            ["--traceback"], is_flag=True, expose_value=False, help="Show where an error arose."
+        )
     )
-    return click.command(context_settings={"show_default": True})(traceback(function))
+    return made
 
 
 def shape(text: str | None) -> tuple[int, ...] | None:

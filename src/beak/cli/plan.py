@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 WAYS = {"prepare": "when weights change", "forward": "forward", "backward": "backward"}
 
 
-def show_plan(network: Network, batch: int, train: bool, as_json: bool) -> None:
+def show_plan(network: Network, batch: int, train: bool, exact: bool, as_json: bool) -> None:
     """The table for batches of one size: for answers, or for a training step."""
     from beak.engine.rows import plan_rows
     from beak.ops.kernel import instruction_set
 
-    rows = plan_rows(network, batch, "train" if train else "forward")
+    rows = plan_rows(network, batch, "train" if train else "forward", exact=exact)
     if as_json:
         for row in rows:
             print_json(row.to_json())

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from beak.cli.console import make_console, note, on_terminal, percent, plain, print_json
-from beak.cli.options import command, data_dir_option, json_option, threads_option
+from beak.cli.options import command, data_dir_option, exact_option, json_option, threads_option
 from beak.cli.paths import nearest_path
 from beak.errors import BeakError, DataError, UsageError
 
@@ -35,6 +35,7 @@ FOLLOWERS = 2
     help="Draw N pictures of a source's test part and what the network sees in them.",
 )
 @threads_option
+@exact_option
 @data_dir_option
 @json_option
 def predict(
@@ -43,6 +44,7 @@ def predict(
     top: int | None,
     show: int | None,
     threads: int | None,
+    exact: bool,
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
@@ -70,12 +72,13 @@ def predict(
         from beak.cli.examples import show_examples
 
         for source in inputs:
-            show_examples(model, source, show, data_dir=data_dir, threads=threads, as_json=as_json)
+            how: dict[str, Any] = {"data_dir": data_dir, "threads": threads, "exact": exact}
+            show_examples(model, source, show, as_json=as_json, **how)
         return
     names, raws = zip(*files_of(inputs), strict=True)
     printer = make_printer(top, as_json, max(map(len, names)), max(map(len, model.labels)))
     failed, noted = 0, Counter[str]()
-    answers = Predictor(model, threads=threads).predict_many(raws)
+    answers = Predictor(model, threads=threads, exact=exact).predict_many(raws)
     for name, (_, answer) in zip(names, answers, strict=True):
         if isinstance(answer, BeakError):
             if len(names) == 1:

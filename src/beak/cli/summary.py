@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from beak.cli.console import count, make_console, print_json, sizes
-from beak.cli.options import command, json_option, shape
+from beak.cli.options import (
+    classes_option,
+    command,
+    exact_option,
+    input_option,
+    json_option,
+    shape,
+)
 from beak.cli.paths import nearest_path
 from beak.errors import UsageError, did_you_mean
 
@@ -24,13 +31,14 @@ WIDE = 100
 
 @command
 @click.argument("what", metavar="RUN|NETWORK|FILE.json")
-@click.option("--input", "input_text", metavar="C,H,W", help="Input shape, for a network by name.")
-@click.option("--classes", type=click.IntRange(min=2), help="Classes, for a network by name.")
+@input_option
+@classes_option
 @click.option("--plan", is_flag=True, help="Instead: the kernel calls that run it here.")
 @click.option(
     "--batch", type=click.IntRange(min=1), metavar="N", help="With --plan: examples at a time (1)."
 )
 @click.option("--training", is_flag=True, help="With --plan: of a training step.")
+@exact_option
 @json_option
 def summary(
     what: str,
@@ -39,23 +47,25 @@ def summary(
     plan: bool,
     batch: int | None,
     training: bool,
+    exact: bool,
     as_json: bool,
 ) -> None:
     """A network layer by layer: shapes, parameters, work.
 
-    WHAT is a run directory or model.safetensors, a network of the catalogue (beak networks), or a
-    network written as JSON. "fully connected" is how many parameters it would take to compute the
-    same map with every input joined to every output, and how many times more that is.
+    RUN is a run directory or its model.safetensors, NETWORK a name of the catalogue (beak
+    networks), FILE.json a network written as JSON. "fully connected" is how many parameters it
+    would take to compute the same map with every input joined to every output, and how many times
+    more that is.
     """
     from beak.network.summary import summarise
 
-    if not plan and (batch or training):
-        raise UsageError("--batch and --training go with --plan")
+    if not plan and (batch or training or exact):
+        raise UsageError("--batch, --training and --exact go with --plan")
     network = find_network(what, shape(input_text), classes)
     if plan:
         from beak.cli.plan import show_plan
 
-        show_plan(network, batch or 1, training, as_json)
+        show_plan(network, batch or 1, training, exact, as_json)
         return
     told = summarise(network)
     if as_json:

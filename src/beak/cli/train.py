@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from beak.cli.options import command, data_dir_option, json_option, threads_option
+from beak.cli.options import command, data_dir_option, exact_option, json_option, threads_option
 from beak.errors import BeakError, RunError, UsageError
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ class Folds(click.ParamType[Any]):
 @click.option("--no-baseline", is_flag=True, help="Train no linear baseline beside.")
 @click.option("--strict", is_flag=True, help="Unreadable files are an error.")
 @threads_option
+@exact_option
 @data_dir_option
 @json_option
 def train(source: str | None, as_json: bool, resume: Path | None, **options: Any) -> None:
@@ -148,6 +149,7 @@ def start(
     settings = {name: value for name, value in options.items() if name != "no_baseline"}
     settings["set"] = settings.pop("settings")
     settings["baseline"] = False if options["no_baseline"] else None
+    settings["exact"] = options["exact"] or None  # not given: as the recipe says
     return training.train(source, listen=view.listen, progress=view.progress, **settings)
 
 
@@ -155,7 +157,7 @@ def stopped(run: str | None) -> RunError:
     """What Ctrl-C answers where the training itself does not."""
     if run is None:
         return RunError("stopped before the training began")
-    return RunError(f"stopped; go on with: beak train --resume {run}")
+    return RunError(f"stopped; go on with: beak train --resume {shlex.quote(run)}")
 
 
 def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
@@ -174,20 +176,30 @@ def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
             data_dir=options["data_dir"] or data.get("directory") or None,
             threads=options["threads"],
         )
-    beak, path = program(), shlex.quote(str(run.path))
     console.print(" next", style="label")
-    texts = run.model.spec.kind == "texts"
+    for line in next_lines(program(), run.path, console.width, run.model.spec.kind):
+        console.print(line, soft_wrap=True)
+
+
+def next_lines(beak: str, run: Path, width: int, kind: str = "pictures") -> list[str]:
+    """What can be typed now and what for: side by side, or one under the other where that is wide.
+
+    What is typed is never cut: it can be copied.
+    """
+    path = shlex.quote(str(run))
     rows = (
         (f"{beak} predict {path} 'A TEXT'", "what it reads in texts of yours")
-        if texts
+        if kind == "texts"
         else (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),
-        (f"{path}/report.html", "curves, classes and mistakes"),
+        (shlex.quote(str(run / "report.html")), "curves, classes and mistakes"),
     )
-    width = max(len(typed) for typed, _ in rows)
-    for typed, why in rows:
-        console.print(f"   {typed:{width}}  {why}", no_wrap=True)
+    longest = max(len(typed) for typed, _ in rows)
+    beside = [f"   {typed:{longest}}  {why}" for typed, why in rows]
+    if max(map(len, beside)) <= width:
+        return beside
+    return [line for typed, why in rows for line in (f"   {why}:", f"     {typed}")]
 
 
 def program() -> str:

@@ -91,14 +91,18 @@ class TrainingView:
         self.fact("data", f"{event['name']}: {total}, {how_many(len(labels), 'label')}")
         self.fact("", shortened(labels, 12), "dim")
         self.fact("", ", ".join(f"{count(n)} {name}" for name, n in parts.items()), "dim")
-        for text in new_notes(event):
+        for text in (f["text"] for f in event["findings"] if f["level"] == "note"):
             self.fact("", text, "dim")
         self.fact("input", event["input"])
 
     def progress(self, done: int, total: int) -> None:
-        """Move the bar of what comes before the first event: downloading, decoding."""
-        if self.console.is_terminal and total:
+        """Move the bar of what comes before the first event: looking, downloading, decoding."""
+        if not self.console.is_terminal:
+            return
+        if total:
             self.bar().update(waiting("getting the data ready", done / total))
+        else:
+            self.bar().update(f" looking for pictures: {how_many(done, 'file')} seen")
 
     def show_note(self, event: Event) -> None:
         """A line among the others."""
@@ -202,14 +206,6 @@ class TrainingView:
         self.console.print(row)
 
 
-def new_notes(event: Event) -> list[str]:
-    """The notes on the data that say more than the lines above; warnings are events."""
-    notes = [f["text"] for f in event["findings"] if f["level"] == "note"]
-    total = str(sum(event["examples"].values()))
-    notes = [text.removesuffix(f"; input: {event['input']}") for text in notes]
-    return [text for text in notes if not text.replace(",", "").startswith(total)]
-
-
 def tested(test: Event | None, thing: str) -> str:
     """'98.9 % of 180 test pictures right (95 % interval 96.0 to 99.7 %)'."""
     if not test:
@@ -223,9 +219,9 @@ def tested(test: Event | None, thing: str) -> str:
 
 def title_of(event: Event) -> str:
     """Which of several trainings an event is about; empty for the network itself."""
-    if "fold" in event:
-        return f"fold {event['fold']} of {event['folds']}"
-    return f"beside it: {event['compare']}" if "compare" in event else ""
+    fold = f"fold {event['fold']} of {event['folds']}" if "fold" in event else ""
+    beside = f"beside it: {event['compare']}" if "compare" in event else ""
+    return ", ".join(part for part in (beside, fold) if part)
 
 
 def epoch_heading() -> str:

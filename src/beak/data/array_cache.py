@@ -15,6 +15,7 @@ from beak.data.arrays import ArrayPart
 from beak.data.assemble import Examples
 from beak.data.cache import DEFINITION
 from beak.data.found import in_order, numbered
+from beak.data.kept import made_store
 from beak.data.manifest import Manifest, file_key
 from beak.data.memory import channels_first, fitted, label_words, row_hashes
 from beak.data.picture_assemble import channel_sums
@@ -82,16 +83,18 @@ def array_examples(
         [DEFINITION, manifest.content(), spec.shape, spec.fit, spec.background, names]
     )
     path = cache / "arrays" / f"{hashlib.blake2b(told.encode(), digest_size=16).hexdigest()}.beak"
-    findings = []
+    again: list[Finding] = []
     try:
         labels, examples = _from_store(open_store(path), spec)
+        examples.findings += manifest.save()
+        return labels, examples
     except FileNotFoundError:
-        labels, examples = _build(path, read(), spec, names)
+        pass
     except (DamagedStoreError, KeyError, TypeError) as error:
-        findings.append(Finding(NOTE, f"the cache {path.name} was made again: {error}"))
-        labels, examples = _build(path, read(), spec, names)
-    manifest.save()
-    examples.findings += findings
+        again = [Finding(NOTE, f"the cache {path.name} was made again: {error}")]
+    store, unkept = made_store(path, lambda to: _build(to, read(), spec, names))
+    labels, examples = _from_store(store, spec)
+    examples.findings += unkept or [*again, *manifest.save()]
     return labels, examples
 
 
@@ -120,7 +123,7 @@ def _runs(given: Array) -> list[tuple[int, int]]:
 
 def _build(
     path: Path, parts: list[ArrayPart], spec: PictureSpec, names: Sequence[str] | None
-) -> tuple[tuple[str, ...], Examples]:
+) -> None:
     words: list[str] = []
     for part in parts:
         told = label_words(part.labels)
@@ -150,7 +153,6 @@ def _build(
         writer.add("hashes", np.concatenate(hashes))
         writer.add("sums", np.concatenate(sums))
         writer.finish({"labels": list(labels), "input": spec.to_json()})
-    return _from_store(open_store(path), spec)
 
 
 def _named(word: str, names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from beak.data.decode import Decoded, decode_file
+from beak.data.decode import DAMAGED_NOTES, Decoded, decode_file
 from beak.data.download import Progress
 from beak.data.found import Found
 from beak.data.manifest import NOTHING, Manifest
@@ -24,7 +24,7 @@ from beak.errors import DataError
 Array = np.ndarray[Any, Any]
 
 CHUNK = 256
-SEE_THROUGH, GREY, FRAMES, TURNED = 1, 2, 4, 8
+SEE_THROUGH, GREY, FRAMES, TURNED, UNSURE = 1, 2, 4, 8, 16
 
 
 def build_store(
@@ -76,7 +76,7 @@ def build_store(
     last = manifest.info.get("store")
     if isinstance(last, str) and last != path.name and "/" not in last:
         with contextlib.suppress(OSError):
-            (cache / "pictures" / last).unlink()
+            (path.parent / last).unlink()
 
 
 GONE = b"gone"
@@ -119,6 +119,7 @@ def _flags(picture: Decoded) -> int:
         GREY: picture.pixels.shape[2] == 1,
         FRAMES: "frames" in told,
         TURNED: "upright" in told,
+        UNSURE: DAMAGED_NOTES in picture.notes,
     }
     return sum(bit for bit, there in seen.items() if there)
 

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from beak.data.assemble import Examples
-from beak.data.build import FRAMES, GREY, SEE_THROUGH, TURNED, build_store
+from beak.data.build import FRAMES, GREY, SEE_THROUGH, TURNED, UNSURE, build_store
 from beak.data.decode import Decoded, decode_file
 from beak.data.download import Progress
 from beak.data.found import Found
+from beak.data.kept import made_store
 from beak.data.manifest import Manifest, file_key
 from beak.data.picture_spec import PictureSpec
 from beak.data.report import NOTE, WARNING, Finding
@@ -72,6 +73,7 @@ def decoded_files(
     path = cache / "pictures" / f"{_store_name(manifest, spec)}.beak"
     findings = list(found.findings)
     store = None
+    again: list[Finding] = []
     try:
         store = open_store(path)
         rows = _rows(store, manifest.keys)
@@ -80,18 +82,22 @@ def decoded_files(
     except FileNotFoundError:
         pass
     except (DamagedStoreError, KeyError) as error:
-        findings.append(Finding(NOTE, f"the cache {path.name} was made again: {error}"))
+        again = [Finding(NOTE, f"the cache {path.name} was made again: {error}")]
         store = None
+    unkept: list[Finding] = []
     if store is None:
-        build_store(path, found, manifest, spec, cache, threads, progress)
-        store = open_store(path)
+        store, unkept = made_store(
+            path, lambda to: build_store(to, found, manifest, spec, cache, threads, progress)
+        )
         rows = _rows(store, manifest.keys)
         manifest.note(store=path.name)
-    manifest.save()
+        findings += unkept or again
+    findings += [] if unkept else manifest.save()
     good = np.flatnonzero(rows >= 0)
     bad = unreadable(found, manifest.keys, store.info["problems"], np.flatnonzero(rows < 0))
     if bad:
-        text = f"{len(bad)} files cannot be used and are left out"
+        what = "file cannot be used and is" if len(bad) == 1 else "files cannot be used and are"
+        text = f"{len(bad):,} {what} left out"
         findings.append(Finding(WARNING, text, tuple(why for _, why in bad)))
     findings += _flag_findings(store.arrays["flags"], rows[good], spec)
     return Examples(
@@ -160,11 +166,12 @@ def _flag_findings(flags: Array, rows: Array, spec: PictureSpec) -> list[Finding
     told = {SEE_THROUGH: f"have see-through places, filled with {spec.background}"}
     told[FRAMES] = "have several frames: the first is taken"
     told[TURNED] = "are turned upright as their cameras noted"
+    told[UNSURE] = "have damaged notes of their cameras: they are taken as they lie"
     if spec.shape[0] == 3:
         told[GREY] = "are grey among coloured ones: their channel is used three times"
     findings = []
     for bit, text in told.items():
         count = int(((mine & bit) > 0).sum())
         if count:
-            findings.append(Finding(NOTE, f"{count} pictures {text}"))
+            findings.append(Finding(NOTE, f"{count:,} pictures {text}"))
     return findings

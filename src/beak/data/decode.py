@@ -23,6 +23,7 @@ Array = np.ndarray[Any, Any]
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
 MOST_PIXELS = 89_478_485
 """Pillow's limit for what may be a decompression bomb: a quarter of a gigabyte in colour."""
+DAMAGED_NOTES = "its camera's notes are damaged: it is taken as it lies"
 _opening = threading.Lock()
 
 
@@ -110,20 +111,27 @@ def decode_picture(picture: Any) -> Decoded:
     notes = []
     if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":
         notes.append("several frames: the first is taken")
-    if _orientation(picture) != 1:
+    try:
+        turned = _orientation(picture) != 1
+    except Exception:  # they are read in many ways, and none makes a picture unreadable
+        turned = False
+        notes.append(DAMAGED_NOTES)
+    if turned:
         picture = ImageOps.exif_transpose(picture)
         notes.append("turned upright as its camera noted")
     return Decoded(_pixels(picture), tuple(notes))
 
 
 def _orientation(picture: Any) -> int:
+    """1 to 8 as the camera noted; raises any error where its notes are damaged."""
     if picture.format in ("BMP", "GIF"):
         return 1
-    try:
-        value = picture.getexif().get(0x0112, 1)
-    except Exception:  # damaged notes of the camera do not make a picture unreadable
-        return 1
-    return value if isinstance(value, int) and 2 <= value <= 8 else 1
+    value = picture.getexif().get(0x0112, 1)
+    if isinstance(value, int) and 2 <= value <= 8:
+        return value
+    if noted := picture.info.get("exif"):  # a JPEG's were read on opening, and no error was told
+        readers().Exif().load(noted)
+    return 1
 
 
 def _pixels(picture: Any) -> Array:

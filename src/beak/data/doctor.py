@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from beak.data.report import NOTE, WARNING, Finding
+from beak.data.report import NOTE, SUMMARY, WARNING, Finding
 from beak.data.split import PARTS, TEST, TRAIN, groups_of
 from beak.errors import DataError
 
@@ -28,7 +28,7 @@ def check_labels(labels: Sequence[str], counts: Sequence[int], things: str) -> l
     present = [label for label, count in zip(labels, counts, strict=True) if count]
     if len(present) < 2:
         raise DataError(
-            f"all {sum(counts)} examples have the label {present[0]!r}: two classes or more are "
+            f"all {sum(counts):,} examples have the label {present[0]!r}: two classes or more are "
             f"needed to tell apart; put each class's {things} in a folder of its own"
         )
     spelled: dict[str, list[str]] = {}
@@ -63,8 +63,8 @@ def check_counts(labels: Sequence[str], classes: Array, parts: Array) -> list[Fi
     most, least = int(train.argmax()), int(np.where(train > 0, train, train.max()).argmin())
     if train[most] >= IMBALANCE * train[least] > 0:
         text = (
-            f"heavy imbalance: {train[most]} training examples of {labels[most]!r}, "
-            f"{train[least]} of {labels[least]!r}"
+            f"heavy imbalance: {train[most]:,} training examples of {labels[most]!r}, "
+            f"{train[least]:,} of {labels[least]!r}"
         )
         findings.append(Finding(WARNING, text))
     for part in range(len(PARTS)):
@@ -115,16 +115,16 @@ def check_duplicates(
         extra += len(same) - 1 - len(dropped)
     if across:
         text = (
-            f"{len(across)} examples are also in a part that is held out from them: "
+            f"{len(across):,} examples are also in a part that is held out from them: "
             "left out of the earlier part"
         )
         findings.append(Finding(WARNING, text, tuple(across)))
     if conflicts:
-        text = f"{len(conflicts)} {things} stand under different labels"
+        text = f"{len(conflicts):,} {things} stand under different labels"
         findings.append(Finding(WARNING, text, tuple(conflicts)))
     if extra:
         told_names = tuple(names[same[1]] for same in sets if keep[same].sum() > 1)
-        text = f"{extra} examples are exact copies of others in the same part"
+        text = f"{extra:,} examples are exact copies of others in the same part"
         findings.append(Finding(NOTE, text, told_names))
     return keep, findings
 
@@ -149,5 +149,5 @@ def check_groups(groups: Sequence[str], kept: Array, parts: Array, word: str) ->
 def count_line(parts: Array, labels: Sequence[str]) -> Finding:
     """How many examples and classes there are."""
     sizes = np.bincount(parts, minlength=len(PARTS))
-    told = ", ".join(f"{n} {name}" for n, name in zip(sizes, PARTS, strict=True))
-    return Finding(NOTE, f"{sizes.sum()} examples of {len(labels)} classes: {told}")
+    told = ", ".join(f"{n:,} {name}" for n, name in zip(sizes, PARTS, strict=True))
+    return Finding(SUMMARY, f"{sizes.sum():,} examples of {len(labels):,} classes: {told}")

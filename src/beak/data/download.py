@@ -11,11 +11,14 @@ import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from beak.data.lock import locked
 from beak.errors import DataError
 
 PIECE = 1 << 18
 TIMEOUT = 30.0
 Progress = Callable[[int, int], None]
+"""Called with how much is done and how much there is; while files are still looked for, with how
+many entries of folders were seen, and 0."""
 
 
 def sha256_of(path: Path) -> str:
@@ -38,31 +41,50 @@ def download(
     """Get ``target`` from the first of ``urls`` that gives it whole.
 
     What has come lies in ``target`` + ".part" and is gone on with next time. ``size`` in bytes
-    bounds what is taken. Raises DataError, one line, when no place gives the file with this sum.
+    bounds what is taken. Of two processes that want it, one gets it and the other waits. Raises
+    DataError, one line, when no place gives the file with this sum.
     """
     part = target.with_name(target.name + ".part")
-    reasons = []
+    reasons: list[str] = []
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        for url in urls:
-            for _ in range(2):  # a part from elsewhere may not fit: then once more from the start
-                began = part.stat().st_size if part.exists() else 0
-                reason = _fetch(url, part, size, progress, timeout)
-                if reason is None:
-                    if sha256_of(part) == sha256:
-                        os.replace(part, target)
-                        return target
-                    part.unlink()
-                    reason = "what came has another checksum (sha256)"
-                if not began or part.exists():
-                    break
-            reasons.append(f"{url}: {reason}")
+        with locked(target.with_name(f".{target.name}.lock"), wait=True):
+            if target.is_file():  # another process got it while we waited
+                return target
+            if _from_any(urls, part, sha256, size, progress, timeout, reasons):
+                os.replace(part, target)
+                return target
     except OSError as error:
         raise DataError(f"cannot write {target}: {error.strerror or error}") from None
     raise DataError(
         f"{target.name} could not be had ({'; '.join(reasons)}); try again later, or put the file "
         f"into {target.parent} yourself"
     )
+
+
+def _from_any(
+    urls: Sequence[str],
+    part: Path,
+    sha256: str,
+    size: int,
+    progress: Progress | None,
+    timeout: float,
+    reasons: list[str],
+) -> bool:
+    """Whether ``part`` is now the whole file with the right sum; if not, ``reasons`` tells why."""
+    for url in urls:
+        for _ in range(2):  # a part from elsewhere may not fit: then once more from the start
+            began = part.stat().st_size if part.exists() else 0
+            reason = _fetch(url, part, size, progress, timeout)
+            if reason is None:
+                if sha256_of(part) == sha256:
+                    return True
+                part.unlink()
+                reason = "what came has another checksum (sha256)"
+            if not began or part.exists():
+                break
+        reasons.append(f"{url}: {reason}")
+    return False
 
 
 def _fetch(

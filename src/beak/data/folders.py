@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from beak.data.download import Progress
 from beak.data.found import Found, in_order, is_junk, numbered
 from beak.data.pictures import SUFFIXES
 from beak.data.report import NOTE, WARNING, Finding
@@ -20,6 +21,9 @@ PART_NAMES = {
     "validation": VALIDATION, "dev": VALIDATION, "test": TEST, "testing": TEST,
 }  # fmt: skip
 
+TOLD_EVERY = 1000
+"""Entries of folders after which a search tells how far it is."""
+
 
 @dataclass
 class _Walk:
@@ -28,17 +32,25 @@ class _Walk:
     loops: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
-    loose: list[str] = field(default_factory=list)
+    entries: int = 0
+    progress: Progress | None = None
+
+    def saw(self, entries: int) -> None:
+        """Count what a folder holds, and tell now and then how much it was so far."""
+        before, self.entries = self.entries, self.entries + entries
+        if self.progress and before // TOLD_EVERY < self.entries // TOLD_EVERY:
+            self.progress(self.entries, 0)
 
 
-def find(source: Path) -> Found:
+def find(source: Path, progress: Progress | None = None) -> Found:
     """All pictures below the class folders of ``source``.
 
     A label is the name of the folder right below ``source`` (or below train/, val/, test/);
-    folders inside a class folder belong to it. Raises DataError when there are no class folders.
+    folders inside a class folder belong to it. ``progress(entries, 0)`` is called while a large
+    tree is looked through. Raises DataError when there are no class folders.
     """
     root = _inner(source)
-    walk = _Walk()
+    walk = _Walk(progress=progress)
     tops = _folders(root)
     parts = [(name, PART_NAMES[name.lower()]) for name in tops if name.lower() in PART_NAMES]
     parts = [(name, part) for name, part in parts if _folders(root / name)]
@@ -132,6 +144,7 @@ def _pictures(
     except OSError as error:
         walk.closed.append(f"{folder} ({error.strerror})")
         return
+    walk.saw(len(entries))
     for entry in entries:
         name = f"{folder}/{entry.name}"
         if is_junk(entry.name):

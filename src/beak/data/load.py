@@ -42,7 +42,8 @@ def load_dataset(
     keys of that kind (for pictures ``size``: side or (height, width); ``channels``; ``fit``); what
     is not given follows from the data and is said in the report. ``spec`` and ``labels`` of a
     trained network make inputs and labels as it knows them. ``strict``: a warning of the report is
-    an error. ``progress(done, all)`` is called while files are decoded or downloaded.
+    an error. ``progress(done, all)`` is called while files are decoded or
+    downloaded, ``progress(seen, 0)`` while they are looked for.
 
     Raises UsageError for a source that is not there, DataError for one that cannot be used.
     """

@@ -14,8 +14,17 @@ from typing import Any
 
 import numpy as np
 
+from beak.data.kept import not_kept
 from beak.data.plain import open_plain
-from beak.data.store import DamagedStoreError, open_store, pack_names, unpack_names, write_store
+from beak.data.report import Finding
+from beak.data.store import (
+    DamagedStoreError,
+    open_store,
+    pack_names,
+    unpack_names,
+    write_store,
+)
+from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]
 
@@ -99,13 +108,17 @@ class Manifest:
                     self.keys[i] = 0
             self.changed = True
 
-    def save(self) -> None:
-        """Write it where it changed; raises DataError when the disk is full."""
+    def save(self) -> list[Finding]:
+        """Write it where it changed; a note where it cannot be written, for nothing is lost."""
         if not self.changed:
-            return
+            return []
         arrays = {"sizes": self.sizes, "times": self.times, "keys": self.keys}
-        write_store(self.path, self.info, {"names": pack_names(self.names), **arrays})
+        try:
+            write_store(self.path, self.info, {"names": pack_names(self.names), **arrays})
+        except DataError as error:
+            return [not_kept(error)]
         self.changed = False
+        return []
 
     def content(self) -> str:
         """32 hexadecimal digits that stand for the files' contents, in any order."""

@@ -47,7 +47,9 @@ def read(source: Path, wishes: Wishes) -> Dataset:
             name = source.resolve().name
             return _arrays(name, source, files, lambda: idx_parts(files), None, wishes)
         found = find_tables(source)
-        return _files(source, examples_of(found) if found else find_folders(source), wishes)
+        return _files(
+            source, examples_of(found) if found else find_folders(source, wishes.progress), wishes
+        )
     if source.suffix.lower() == ".npz":
         return _arrays(source.name, source, [source], lambda: npz_parts(source), None, wishes)
     if source.suffix.lower() in ENDINGS:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-NOTE, WARNING = "note", "warning"
+NOTE, WARNING, SUMMARY = "note", "warning", "summary"
 FILES_SHOWN = 5
 
 
@@ -27,7 +27,8 @@ class Finding:
     """
 
     level: str
-    """"note" or "warning"; with ``strict`` a warning ends the loading."""
+    """"note", "warning" (with ``strict`` it ends the loading) or "summary": what the data set's
+    counts, labels and input say too, for a reader of the findings alone."""
     text: str
     files: tuple[str, ...] = ()
 
@@ -55,9 +56,13 @@ class Report:
         """What was chosen, and what is worth knowing."""
         return tuple(f for f in self.findings if f.level == NOTE)
 
-    def lines(self) -> list[str]:
-        """One line a finding, warnings marked."""
-        return [("warning: " if f.level == WARNING else "") + f.line() for f in self.findings]
+    def lines(self, summary: bool = True) -> list[str]:
+        """One line a finding, warnings marked; without ``summary``, where that is told already."""
+        return [
+            ("warning: " if f.level == WARNING else "") + f.line()
+            for f in self.findings
+            if summary or f.level != SUMMARY
+        ]
 
     def to_json(self) -> list[dict[str, Any]]:
         """A list of {"level", "text", "files"}."""

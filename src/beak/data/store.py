@@ -40,6 +40,10 @@ class DamagedStoreError(Exception):
     """The file is not what was written; the text says how."""
 
 
+class UnwritableError(DataError):
+    """Nothing can be written at this place, full disks aside; another place may do."""
+
+
 @dataclass(frozen=True)
 class Store:
     """An opened file: what was said about it, and its arrays (memory-mapped, read-only)."""
@@ -57,7 +61,7 @@ def open_store(path: Path) -> Store:
             info, sections = index["info"], index["sections"]
             if not isinstance(info, dict) or not isinstance(sections, dict):
                 raise DamagedStoreError("its index is not as written")
-            arrays = {name: _section(path, file, size, told) for name, told in sections.items()}
+            arrays = {name: _section(file, size, told) for name, told in sections.items()}
         return Store(info, arrays)
     except (OSError, DamagedStoreError) as error:
         if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
@@ -87,7 +91,7 @@ def _index(file: IO[bytes], size: int) -> Any:
     return json.loads(text)
 
 
-def _section(path: Path, file: IO[bytes], size: int, told: Any) -> Array:
+def _section(file: IO[bytes], size: int, told: Any) -> Array:
     shape = tuple(told["shape"])
     if told["type"] not in TYPES or any(type(n) is not int or n < 0 for n in shape):
         raise DamagedStoreError("its index is not as written")
@@ -104,13 +108,15 @@ def _section(path: Path, file: IO[bytes], size: int, told: Any) -> Array:
             raise DamagedStoreError("its content is damaged")
     if not count:
         return np.empty(shape, dtype)
-    return np.memmap(path, dtype, "r", place, shape)
+    # of the open file, not of its path: another process may put a new one there meanwhile
+    return np.memmap(file, dtype, "r", place, shape)
 
 
 class StoreWriter:
     """Writes a store piece by piece; what is not finished leaves nothing behind.
 
-    Use as a context manager. Raises DataError, one line, when the disk is full or closed.
+    Use as a context manager. Raises DataError, one line, when the disk is full, UnwritableError
+    when nothing can be written there at all.
     """
 
     def __init__(self, path: Path, expected: int = 0) -> None:
@@ -131,6 +137,8 @@ class StoreWriter:
             self._file.write(bytes(64))
             if self._expected and hasattr(os, "posix_fallocate"):
                 self._reserve()
+            if self.path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{self.path.name} is a folder")
         except OSError as error:
             self._drop()
             raise self._told(error) from None
@@ -155,11 +163,14 @@ class StoreWriter:
             self._beside.unlink()
 
     def _told(self, error: OSError) -> DataError:
-        why = "the disk is full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else error.strerror
+        place = f"cannot write the cache in {self.path.parent}"
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return UnwritableError(
+                f"{place}: {error.strerror}; choose another folder with BEAK_CACHE"
+            )
         need = f" (about {self._expected >> 20} MiB are needed)" if self._expected >> 20 else ""
         return DataError(
-            f"cannot write the cache in {self.path.parent}: {why}{need}; make room, or choose "
-            "another folder with BEAK_CACHE"
+            f"{place}: the disk is full{need}; make room, or choose another folder with BEAK_CACHE"
         )
 
     def start(self, name: str, dtype: str, row_shape: tuple[int, ...]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from beak.data.picture_spec import PictureSpec
-from beak.data.report import NOTE, Finding
+from beak.data.report import NOTE, SUMMARY, Finding
 
 Array = np.ndarray[Any, Any]
 
@@ -102,7 +102,10 @@ def choose_spec(
     )
     seen = f"{_range(survey.widths)} wide, {_range(survey.heights)} high"
     colour = "colour" if survey.colour else "grey"
-    findings = [Finding(NOTE, f"pictures: {colour}, {seen}; input: {spec.describe()}")]
+    findings = [
+        Finding(NOTE, f"pictures: {colour}, {seen}"),
+        Finding(SUMMARY, f"input: {spec.describe()}"),
+    ]
     if fit is None and chosen != "stretch" and survey.proportions[0] != survey.proportions[1]:
         findings.append(
             Finding(NOTE, f"fit {chosen}: the proportions differ too much for stretching")

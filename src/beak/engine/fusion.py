@@ -32,6 +32,8 @@ class Fused:
     """A max pooling of 2x2 windows side by side."""
     largest: Node | None = None
     """The maximum over all places."""
+    summand: Node | None = None
+    """A batch norm before a sum of two, which alone reads it."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +47,13 @@ class Fusions:
         """Whether this node's own output is never written: its kernel went on from there."""
         root = self.done.get(node, node)
         chain = [root, *(name for name, other in self.done.items() if other == root)]
-        return node in chain[:-1]
+        summand = self.at[root].summand if root in self.at else None
+        return node in chain[:-1] or (summand is not None and summand.name == node)
 
 
 def fuse(network: Network, fold_norms: bool) -> Fusions:
     """Find what can be fused; ``fold_norms``: batch norms too, where statistics are fixed."""
+    nodes = {node.name: node for node in network.nodes}
     readers: dict[str, list[Node]] = {}
     for node in network.nodes:
         for name in node.inputs:
@@ -57,15 +61,24 @@ def fuse(network: Network, fold_norms: bool) -> Fusions:
     found = Fusions()
     for root in network.nodes:
         if root.name not in found.done and isinstance(root.layer, ROOTS):
-            _follow(root, readers, fold_norms, found)
+            summand = _summand(root, nodes, readers, found)
+            _follow(root, readers, fold_norms, summand, found)
     return found
 
 
-def _follow(root: Node, readers: dict[str, list[Node]], fold_norms: bool, found: Fusions) -> None:
+def _follow(
+    root: Node,
+    readers: dict[str, list[Node]],
+    fold_norms: bool,
+    summand: Node | None,
+    found: Fusions,
+) -> None:
     """Walk from a node along its only readers for as long as its kernel can do them too."""
     at = root
     function = getattr(root.layer, "activation", None)
     norm = pool = largest = None
+    if summand is not None:
+        found.done[summand.name] = root.name
     after = _only_reader(at, readers)
     folds = fold_norms and function is None and isinstance(root.layer, Conv1D | Conv2D)
     if folds and after is not None and isinstance(after.layer, BatchNorm):
@@ -87,8 +100,21 @@ def _follow(root: Node, readers: dict[str, list[Node]], fold_norms: bool, found:
         if not relu and after is not None and _is_relu(after):  # the same after the maximum
             relu = True
             found.done[after.name] = root.name
-    if norm or relu or pool or largest:
-        found.at[root.name] = Fused(norm, relu, pool, largest)
+    if norm or relu or pool or largest or summand:
+        found.at[root.name] = Fused(norm, relu, pool, largest, summand)
+
+
+def _summand(
+    root: Node, nodes: dict[str, Node], readers: dict[str, list[Node]], found: Fusions
+) -> Node | None:
+    """A batch norm with kernels of its own that is one of the two inputs of a sum."""
+    if not isinstance(root.layer, Add) or len(root.inputs) != 2:
+        return None
+    for node in (nodes[name] for name in root.inputs if name in nodes):
+        free = node.name not in found.done and node.name not in found.at
+        if isinstance(node.layer, BatchNorm) and free and len(readers[node.name]) == 1:
+            return node
+    return None
 
 
 def _is_relu(node: Node) -> bool:

@@ -21,12 +21,16 @@ def make_engine(
     seed: int = 0,
     threads: int | None = None,
     kind: str = "auto",
+    exact: bool = False,
+    beside: Engine | None = None,
 ) -> Engine:
     """An engine that holds this network.
 
     ``parameters``: None starts from ``initial_parameters(network, seed)``. ``threads``: None is as
     many as this process may use cores; the reference engine takes one. ``kind``: "auto" (native),
-    "native" or "reference"; another raises UsageError.
+    "native" or "reference"; another raises UsageError. ``exact``: direct sums on weights as they
+    are, without Winograd's kernels and folded batch norms, slower; the reference is always so.
+    ``beside``: an engine that never runs while this one does, whose working memory is shared.
     """
     if kind not in KINDS:
         raise UsageError(f"no engine '{kind}'{did_you_mean(kind, KINDS)}")
@@ -36,5 +40,6 @@ def make_engine(
         return ReferenceEngine(network, parameters, seed)
     from beak.engine.native import NativeEngine
 
-    engine: Engine = NativeEngine(network, parameters, seed, threads)
+    before = beside if isinstance(beside, NativeEngine) else None
+    engine: Engine = NativeEngine(network, parameters, seed, threads, exact, before)
     return engine

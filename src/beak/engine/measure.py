@@ -101,13 +101,14 @@ def measure(
     *,
     threads: int | None = None,
     seconds: float = 2.0,
+    exact: bool = False,
 ) -> Speed:
     """Run a network on random examples for about so many seconds.
 
     ``purpose``: "train" or "forward". Batches above 128 are answered in pieces, and the layers'
-    times are those of one piece.
+    times are those of one piece. ``exact``: as for ``make_engine``.
     """
-    engine = NativeEngine(network, threads=threads)
+    engine = NativeEngine(network, threads=threads, exact=exact)
     batches = [example_batch(network, images, seed) for seed in range(4)]
     step = (training_step if purpose == "train" else answering)(engine, batches)
     took = seconds_a_step(step, seconds / 2)
@@ -147,11 +148,10 @@ def layer_times(
         engine.train_step(inputs, labels, 1e-4, Randomness(0, 0, np.arange(images)))
     else:
         engine.forward(inputs)
-    assert plan.table is not None
     passes: list[Array] = []
     end = time.perf_counter() + seconds
     while len(passes) < 3 or time.perf_counter() < end:
-        passes.append(plan.table.timed(engine.threads))
+        passes.append(engine.timed(plan, inputs))
     taken = np.median(passes, axis=0)
     rows = [row for row in rows_of(plan) if row.way != "prepare"]
     layers: dict[str, LayerTime] = {}

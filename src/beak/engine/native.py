@@ -20,7 +20,7 @@ from beak.engine.interface import Array, Gradients, Loss, Optimiser, Randomness,
 from beak.engine.lowering.context import orders
 from beak.engine.plan import Plan, Purpose
 from beak.engine.slots import Slot, place_parameters
-from beak.engine.tape import Tensor, contents, make_arena
+from beak.engine.tape import Arena, Tensor, contents
 from beak.engine.update import Buffers, caught_up
 from beak.errors import ShapeError, UsageError
 from beak.network.initial import initial_parameters
@@ -44,8 +44,15 @@ class NativeEngine:
         parameters: Mapping[str, Array] | None = None,
         seed: int = 0,
         threads: int | None = None,
+        exact: bool = False,
+        beside: NativeEngine | None = None,
     ) -> None:
+        """``exact``: every number is the sum of its terms (no Winograd, no folded norms).
+
+        ``beside``: an engine that never runs at the same time, whose working memory is shared.
+        """
         self.network = network
+        self.exact = exact
         self.threads = threads or default_threads()
         self.slots = place_parameters(network, orders(network))
         size = self.slots.trainable_size
@@ -64,7 +71,7 @@ class NativeEngine:
                 if segment.rows is not None
             },
         )
-        self._arena = make_arena(0)
+        self._arena: Arena = beside._arena if beside is not None else Arena()
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
         self._optimiser: Optimiser | None = None
         self._loss = Loss()
@@ -271,6 +278,12 @@ class NativeEngine:
         """
         return self._plan(purpose, images, loss=self._loss if purpose == "train" else None)
 
+    def timed(self, plan: Plan, inputs: Array) -> Array:
+        """Run a plan's table on inputs as they come; the seconds that each of its calls took."""
+        assert plan.table is not None
+        self._stage(plan, inputs)
+        return plan.table.timed(self.threads)
+
     def _plan(
         self, purpose: Purpose, images: int, node: str | None = None, loss: Loss | None = None
     ) -> Plan:
@@ -287,22 +300,24 @@ class NativeEngine:
                 node=node,
                 loss=loss,
                 optimiser=self._optimiser,
+                exact=self.exact,
             )
-            if plan.bytes > self._arena.size:
-                self._plans.clear()
-                self._arena = make_arena(0)  # let the old one go before the new one comes
-                self._arena = make_arena(plan.bytes)
-            plan.bind(self._arena)
             self._plans[key] = plan
             while len(self._plans) > PLANS:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)
+        plan.bind(self._arena)
         return plan
 
     def _run(self, plan: Plan, inputs: Array) -> None:
-        staging = contents(plan.staging, self._arena, np.int32 if self._words else np.float32)
-        staging.reshape(inputs.shape)[...] = inputs
+        self._stage(plan, inputs)
         plan.run(self.threads, self._version)
+
+    def _stage(self, plan: Plan, inputs: Array) -> None:
+        staging = contents(
+            plan.staging, self._arena.memory, np.int32 if self._words else np.float32
+        )
+        staging.reshape(inputs.shape)[...] = inputs
 
     def _checked(self, inputs: Array) -> Array:
         check_inputs(self.network, inputs)
@@ -310,7 +325,7 @@ class NativeEngine:
 
     def _out(self, tensor: Tensor, shape: tuple[int, ...]) -> Array:
         """A tensor as a new array (B, *shape), channels first."""
-        values = contents(tensor, self._arena)
+        values = contents(tensor, self._arena.memory)
         if tensor.order is not None:
             channels, height, width = tensor.order
             values = values.reshape(-1, height, width, channels)
@@ -323,5 +338,5 @@ class NativeEngine:
         if tensor.order is not None:
             channels, height, width = tensor.order
         moved = values.reshape(-1, channels, height, width).transpose(0, 2, 3, 1)
-        to = contents(tensor, self._arena)
+        to = contents(tensor, self._arena.memory)
         to[...] = moved.reshape(to.shape)

@@ -10,7 +10,7 @@ from beak.engine.fusion import Fused, Fusions, fuse
 from beak.engine.interface import Loss, Optimiser
 from beak.engine.lowering.context import Context, Lowered, dimensions, split, straight, total
 from beak.engine.lowering.layers import LOWER
-from beak.engine.tape import Tape, Tensor
+from beak.engine.tape import Arena, Tape, Tensor
 from beak.engine.update import Buffers, update
 from beak.network.layers import Activation, Embedding
 from beak.network.network import Network
@@ -25,7 +25,8 @@ Purpose = Literal["forward", "activations", "gradients", "loss", "train"]
 class Plan:
     """Lower a network; then ``bind`` it to an arena and ``run`` the table.
 
-    ``node``: whose output is differentiated ("gradients"); None is the logits.
+    ``node``: whose output is differentiated ("gradients"); None is the logits. ``exact``: direct
+    kernels on weights as they are.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Plan:
         node: str | None = None,
         loss: Loss | None = None,
         optimiser: Optimiser | None = None,
+        exact: bool = False,
     ) -> None:
         self.network, self.buffers, self.images = network, buffers, images
         self.purpose = purpose
@@ -53,7 +55,7 @@ class Plan:
             self.stream,
             self.examples,
             training=purpose in ("loss", "train"),
-            direct=purpose == "activations",
+            direct=exact or purpose == "activations",
             goes_back=purpose not in ("forward", "activations"),
             preparation=None if purpose in ("loss", "train") else Tape(),
         )
@@ -61,7 +63,7 @@ class Plan:
         self.outputs: dict[str, Tensor] = {}
         self.fusions = Fusions()
         if purpose != "activations":
-            self.fusions = fuse(network, fold_norms=purpose == "forward")
+            self.fusions = fuse(network, fold_norms=purpose == "forward" and not exact)
         if node is not None and self.fusions.hides(node):
             self.fusions = Fusions()
         self._forward()
@@ -80,24 +82,30 @@ class Plan:
             touched = {name: own.touched for name, own in self.lowered.items()}
             self.at("update", "update")
             update(self.tape, buffers, optimiser, touched)
+        self.staging.block.first = 0  # filled before the table runs
         for tensor in self.kept():
             self.tape.keep(tensor)
         self.bytes = self.tape.plan_memory()
         self.table: Table | None = None
         self.preparation: Table | None = None
         self.prepared_for = -1
+        self.generation = -1
 
     def kept(self) -> list[Tensor]:
-        """What must stand when the table has run (or be filled before it runs)."""
-        tensors = [self.staging, self.outputs[self.network.nodes[-1].name], self.logits]
+        """What must stand when the table has run, or be filled before it runs and stay."""
+        tensors = [self.outputs[self.network.nodes[-1].name], self.logits]
         tensors += [t for t in (self.output_gradient, self.input_gradient) if t is not None]
         return tensors + (list(self.outputs.values()) if self.purpose == "activations" else [])
 
-    def bind(self, arena: Array) -> None:
-        """Make the table, with pointers into this arena."""
-        self.table = self.tape.build(arena)
-        if self.context.preparation is not None:
-            self.preparation = self.context.preparation.build(arena)
+    def bind(self, arena: Arena) -> None:
+        """Make the table, with pointers into this arena, unless they hold already."""
+        arena.hold(self.bytes)
+        if self.generation == arena.generation:
+            return
+        self.generation = arena.generation
+        self.table = self.tape.build(arena.memory)
+        if self.context.preparation is not None and self.preparation is None:
+            self.preparation = self.context.preparation.build(arena.memory)
 
     def run(self, threads: int, version: int) -> None:
         """Run the table; ``version`` changes whenever the parameters do."""

@@ -41,18 +41,20 @@ class PlanRow:
         return dict(vars(self))
 
 
-def plan_rows(network: Network, images: int = 1, purpose: Purpose = "forward") -> list[PlanRow]:
+def plan_rows(
+    network: Network, images: int = 1, purpose: Purpose = "forward", *, exact: bool = False
+) -> list[PlanRow]:
     """The table of kernel calls for a batch of so many images.
 
     ``purpose``: "forward" (answers; what is prepared when parameters change comes first) or
-    "train" (with AdamW).
+    "train" (with AdamW). ``exact``: as for ``make_engine``.
 
     >>> from beak.network.catalogue import make_network
     >>> rows = plan_rows(make_network("lecture", (1, 28, 28), 10))
     >>> [row.layer for row in rows if row.way == "forward"]
     ['conv1 + pool1', 'conv2 + pool2', 'dense1', 'dense2', 'dense2']
     """
-    engine = NativeEngine(network, threads=1)
+    engine = NativeEngine(network, threads=1, exact=exact)
     if purpose == "train":
         engine.start_training(Optimiser(), Loss())
     return rows_of(engine.plan(purpose, images))

@@ -181,6 +181,22 @@ class Tape:
         return Table(phases)
 
 
+class Arena:
+    """Working memory that grows; engines may share one, of which only one runs at a time."""
+
+    def __init__(self) -> None:
+        self.memory = make_arena(0)
+        self.generation = 0
+        """Counts how often it has moved: pointers into it hold for one generation."""
+
+    def hold(self, size: int) -> None:
+        """Make it at least so many bytes."""
+        if size > self.memory.size:
+            self.memory = make_arena(0)  # let the old one go before the new one comes
+            self.memory = make_arena(size)
+            self.generation += 1
+
+
 def _aligned(size: int) -> int:
     return math.ceil(size / ALIGNMENT) * ALIGNMENT
 

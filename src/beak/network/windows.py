@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,7 +23,7 @@ class Geometry:
 
 
 @layer
-class Windowed(Layer):
+class Windowed(Layer, ABC):
     """What convolutions and pooling share: windows over the axes that follow the channels."""
 
     axes: ClassVar[int] = 2
@@ -39,9 +40,9 @@ class Windowed(Layer):
         )
         return Geometry(kernel, stride, pads, dilation, outputs)
 
+    @abstractmethod
     def _steps(self) -> tuple[tuple[int, ...], ...]:
         """Kernel, stride and dilation, a number for each axis."""
-        raise NotImplementedError
 
     def _each(self, field: str, least: int = 1) -> None:
         """Check a field with a number for each axis; 2-D takes one number or a pair."""

@@ -80,6 +80,22 @@ inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 inline int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
 
+// body(Constant<n>{}) for a count n of 1 to MOST that is known only at run time: loops over it can then
+// be unrolled, and their sums stay in registers.
+template <int N>
+struct Constant {
+    static constexpr int value = N;
+};
+template <int MOST, class Body>
+inline void as_constant(int64_t n, Body body) {
+    if constexpr (MOST > 0) {
+        if (n == MOST)
+            body(Constant<MOST>{});
+        else
+            as_constant<MOST - 1>(n, body);
+    }
+}
+
 // The half-open share [begin, end) of n things that part `part` of `parts` does.
 struct Share {
     int64_t begin, end;

@@ -28,26 +28,33 @@ struct Segments {
     int64_t outer, outer_step, inner, inner_step, length;
 };
 
-template <int R>
-inline __attribute__((always_inline)) void tile(const float* a, const int64_t* offsets, const Segments& k,
-                                                const float* b, const float* bias, bool relu, float* y,
-                                                int64_t y_step, int64_t columns) {
-    vec sum[R][VECTORS];
+// R rows of A times V vectors of a panel, from `bias` (or zero) on.
+template <int R, int V>
+inline __attribute__((always_inline)) void sum_rows(const float* a, const int64_t* offsets, const Segments& k,
+                                                    const float* b, const float* bias, vec (&sum)[R][V]) {
     UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int v = 0; v < VECTORS; v++) sum[r][v] = bias ? load(bias + v * LANES) : vec{};
+        UNROLL for (int v = 0; v < V; v++) sum[r][v] = bias ? load(bias + v * LANES) : vec{};
     for (int64_t o = 0; o < k.outer; o++)
         for (int64_t i = 0; i < k.inner; i++) {
             const float* row[R];
             UNROLL for (int r = 0; r < R; r++) row[r] = a + offsets[r] + o * k.outer_step + i * k.inner_step;
             for (int64_t j = 0; j < k.length; j++, b += PANEL) {
-                vec column[VECTORS];
-                UNROLL for (int v = 0; v < VECTORS; v++) column[v] = load(b + v * LANES);
+                vec column[V];
+                UNROLL for (int v = 0; v < V; v++) column[v] = load(b + v * LANES);
                 UNROLL for (int r = 0; r < R; r++) {
                     const vec x = broadcast(row[r][j]);
-                    UNROLL for (int v = 0; v < VECTORS; v++) sum[r][v] += x * column[v];
+                    UNROLL for (int v = 0; v < V; v++) sum[r][v] += x * column[v];
                 }
             }
         }
+}
+
+template <int R>
+inline __attribute__((always_inline)) void tile(const float* a, const int64_t* offsets, const Segments& k,
+                                                const float* b, const float* bias, bool relu, float* y,
+                                                int64_t y_step, int64_t columns) {
+    vec sum[R][VECTORS];
+    sum_rows<R, VECTORS>(a, offsets, k, b, bias, sum);
     UNROLL for (int r = 0; r < R; r++)
         UNROLL for (int v = 0; v < VECTORS; v++) {
             vec out = sum[r][v];
@@ -59,25 +66,15 @@ inline __attribute__((always_inline)) void tile(const float* a, const int64_t* o
         }
 }
 
-// The rows that are left after whole tiles.
-template <int R>
-inline void tile_rest(int64_t rows, const float* a, const int64_t* offsets, const Segments& k, const float* b,
-                      const float* bias, bool relu, float* y, int64_t y_step, int64_t columns) {
-    if constexpr (R > 0) {
-        if (rows == R)
-            tile<R>(a, offsets, k, b, bias, relu, y, y_step, columns);
-        else
-            tile_rest<R - 1>(rows, a, offsets, k, b, bias, relu, y, y_step, columns);
-    }
-}
-
 // `rows` rows of A times one panel: y[r * y_step + 0..columns) = relu?(bias + A[r] . B).
 inline void times_panel(int64_t rows, const float* a, const int64_t* offsets, const Segments& k, const float* b,
                         const float* bias, bool relu, float* y, int64_t y_step, int64_t columns) {
     int64_t r = 0;
     for (; r + ROWS <= rows; r += ROWS)
         tile<ROWS>(a, offsets + r, k, b, bias, relu, y + r * y_step, y_step, columns);
-    tile_rest<ROWS - 1>(rows - r, a, offsets + r, k, b, bias, relu, y + r * y_step, y_step, columns);
+    as_constant<ROWS - 1>(rows - r, [&](auto left) {
+        tile<left.value>(a, offsets + r, k, b, bias, relu, y + r * y_step, y_step, columns);
+    });
 }
 
 // R neighbouring rows of a weight gradient's panel: out[r][0..16) += sum over m of
@@ -104,22 +101,12 @@ inline __attribute__((always_inline)) void outer_tile(int64_t terms, const float
         }
 }
 
-template <int R>
-inline void outer_rest(int64_t rows, int64_t terms, const float* a, const int64_t* offsets, const float* d,
-                       float* out) {
-    if constexpr (R > 0) {
-        if (rows == R)
-            outer_tile<R>(terms, a, offsets, d, out);
-        else
-            outer_rest<R - 1>(rows, terms, a, offsets, d, out);
-    }
-}
-
 inline void outer_product(int64_t rows, int64_t terms, const float* a, const int64_t* offsets, const float* d,
                           float* out) {
     int64_t r = 0;
     for (; r + ROWS <= rows; r += ROWS) outer_tile<ROWS>(terms, a + r, offsets, d, out + r * PANEL);
-    outer_rest<ROWS - 1>(rows - r, terms, a + r, offsets, d, out + r * PANEL);
+    as_constant<ROWS - 1>(rows - r,
+                          [&](auto left) { outer_tile<left.value>(terms, a + r, offsets, d, out + r * PANEL); });
 }
 
 // One panel of a matrix with `columns` columns, rows `step` apart, zero-padded to 16: [rows][16].

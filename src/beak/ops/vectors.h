@@ -119,6 +119,16 @@ inline void by_lanes(int64_t begin, int64_t end, Body body) {
     if (i < end) body(i, end - i);
 }
 
+// The largest of so many floats, -infinity of none; NaNs are passed over.
+inline float largest_of(const float* x, int64_t count) {
+    vec best = broadcast(-INFINITE);
+    by_lanes(0, count, [&](int64_t i, int64_t n) {
+        const vec v = load_some_or(x + i, n, -INFINITE);
+        best = select(v > best, v, best);
+    });
+    return largest_lane(best);
+}
+
 // A part's share of `count` floats, in whole cache lines so that two parts seldom write to one.
 inline Share share_of_floats(int64_t count, int64_t part, int64_t parts) {
     Share share(round_up(count, 16) / 16, part, parts);

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from beak.errors import RunError, UsageError, did_you_mean
@@ -64,7 +65,7 @@ class RunDirectory:
         except OSError as error:
             raise could_not_write(run.path, error) from None
         if not overwrite and any(name in FILES for name in there):
-            more = f", go on with --resume {run}" if CHECKPOINT in there else ""
+            more = f", go on with --resume {quote(str(run))}" if CHECKPOINT in there else ""
             raise RunError(f"{run} holds a run already; give another --out{more}")
         if not overwrite and there:
             raise RunError(f"{run} is not empty ({one_line(there[0])}); give another --out")

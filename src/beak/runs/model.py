@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -109,7 +110,9 @@ def find_model(path: str | Path) -> Path:
         return found / MODEL
     name = one_line(found, 300)
     if (found / CHECKPOINT).exists():
-        raise RunError(f"{name} is not trained to its end; go on: beak train --resume {name}")
+        raise RunError(
+            f"{name} is not trained to its end; go on: beak train --resume {quote(name)}"
+        )
     raise RunError(f"{name} holds no {MODEL}; give a run directory or a weights file")
 
 

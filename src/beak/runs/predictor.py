@@ -42,11 +42,19 @@ class Predictor:
 
     engine: Engine
 
-    def __init__(self, model: Model, threads: int | None = None, engine: str = "auto") -> None:
-        """``engine``: its kind, as for ``make_engine``. RunError where memory is short."""
+    def __init__(
+        self,
+        model: Model,
+        threads: int | None = None,
+        engine: str = "auto",
+        exact: bool = False,
+    ) -> None:
+        """``engine``: its kind; it and ``exact`` as for ``make_engine``. RunError: memory short."""
         self.model = model
         try:
-            self.engine = make_engine(model.network, model.parameters, threads=threads, kind=engine)
+            self.engine = make_engine(
+                model.network, model.parameters, threads=threads, kind=engine, exact=exact
+            )
         except MemoryError:
             raise RunError(f"{model.name} does not fit into memory; use a bigger machine") from None
 

@@ -138,7 +138,7 @@ def _seconds(seconds: float | None) -> str:
     if seconds is None:
         return ""
     if seconds < 120:
-        return f" in {seconds:.0f} s"
+        return f" in {seconds:.0f} s" if seconds >= 1 else " in less than a second"
     minutes = round(seconds / 60)
     return f" in {minutes} min" if minutes < 120 else f" in {minutes / 60:.1f} h"
 

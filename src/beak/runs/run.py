@@ -27,12 +27,22 @@ if TYPE_CHECKING:
 class Run:
     """A run directory or weights file, opened and checked."""
 
-    def __init__(self, path: str | Path, threads: int | None = None, engine: str = "auto") -> None:
-        """Open a trained network. UsageError: no such path; RunError: no network there."""
+    def __init__(
+        self,
+        path: str | Path,
+        threads: int | None = None,
+        engine: str = "auto",
+        exact: bool = False,
+    ) -> None:
+        """Open a trained network. UsageError: no such path; RunError: no network there.
+
+        ``exact``: direct sums, without Winograd's kernels and folded batch norms; slower.
+        """
         self.model: Model = load_model(path)
         """The weights and all that prediction needs."""
         self.threads = threads
         self.engine = engine
+        self.exact = exact
         self._directory = RunDirectory((self.model.path or Path(path)).parent)
 
     @property
@@ -78,7 +88,7 @@ class Run:
         """What answers; made at first use."""
         from beak.runs.predictor import Predictor
 
-        return Predictor(self.model, self.threads, self.engine)
+        return Predictor(self.model, self.threads, self.engine, self.exact)
 
     def predict(self, raw: Any) -> Any:
         """The Prediction for one input; a list of them for a list, tuple or stack of arrays.
@@ -187,6 +197,6 @@ def _chosen(dataset: Dataset, part: str) -> tuple[Part, tuple[str, ...]]:
     return chosen, (f"{len(chosen):,} of {whole:,} examples are counted: the {part} part",)
 
 
-def load(path: str | Path, threads: int | None = None) -> Run:
-    """A trained network from a run directory or a model.safetensors."""
-    return Run(path, threads)
+def load(path: str | Path, threads: int | None = None, exact: bool = False) -> Run:
+    """A trained network from a run directory or a model.safetensors; ``exact`` as in ``Run``."""
+    return Run(path, threads, exact=exact)

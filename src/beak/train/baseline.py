@@ -83,7 +83,8 @@ def train_baseline(ready: Prepared, session: Session) -> Baseline | str:
 def _of_texts(dataset: Dataset, recipe: Recipe) -> Baseline | str:
     from beak.train.text_baseline import nbsvm
 
-    if len(dataset.parts["test"]) == 0:
+    test = dataset.parts.get("test")
+    if test is None or len(test) == 0:
         return "no baseline: there is no test part to compare on"
     found = nbsvm(dataset, recipe.seed)
     return found if isinstance(found, str) else Baseline("NBSVM", found.accuracy, found.examples)

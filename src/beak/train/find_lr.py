@@ -160,7 +160,11 @@ def find_lr(
     values = gather(recipe, set, {"data.kind": kind, "seed": seed, "data.directory": directory})
     ready = prepare(source, values, network, threads=threads)
     runner = make_engine(
-        ready.network, start_of(ready.network, ready.dataset, ready.recipe).parameters,
-        seed=ready.recipe.seed, threads=threads, kind=engine,
-    )  # fmt: skip
+        ready.network,
+        start_of(ready.network, ready.dataset, ready.recipe).parameters,
+        seed=ready.recipe.seed,
+        threads=threads,
+        kind=engine,
+        exact=ready.recipe.exact,
+    )
     return range_test(runner, ready.dataset, ready.recipe)

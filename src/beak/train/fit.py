@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any, cast
 
 import numpy as np
@@ -221,7 +222,7 @@ class Fit:
         epoch = min(self._progress.epoch, self.recipe.epochs)  # it may have just ended
         where = f"stopped in epoch {epoch} of {self.recipe.epochs}"
         run = self.run or self.directory
-        return f"{where}; go on with: beak train --resume {run}" if run else where
+        return f"{where}; go on with: beak train --resume {quote(str(run))}" if run else where
 
 
 def fit(

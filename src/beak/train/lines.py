@@ -21,7 +21,7 @@ def line(event: dict[str, Any]) -> str:
     write = _LINES.get(event["event"])
     text = write(event) if write else ""
     if text and "fold" in event:
-        return f"fold {event['fold']} of {event['folds']}: {text}"
+        text = f"fold {event['fold']} of {event['folds']}: {text}"
     return f"{event['compare']}: {text}" if text and "compare" in event else text
 
 

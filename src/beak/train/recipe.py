@@ -108,6 +108,7 @@ class Recipe:
     seed: int = setting(0, "where every random number comes from", low=0, high=2**63 - 1)
     average: float = setting(0.0, "decay of the averaged weights (EMA); 0: off", low=0, below=1)
     folds: int | str = setting(0, "parts of a cross-validation, or what to deal by; 0: off", low=0)
+    exact: bool = setting(False, "direct sums: no Winograd, no folded norms; slower")
     compare: str = setting("", "another network to train beside")
     baseline: bool = setting(True, "train a linear classifier beside")
     data: DataRecipe = field(default_factory=DataRecipe)
@@ -236,8 +237,11 @@ def read_file(path: str | Path) -> dict[str, Any]:
         text = Path(path).read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UsageError(f"{path}: no such recipe file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not readable as a recipe: {error}") from None
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise RecipeError(f"{path}: not readable as a recipe: {why}") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: not readable as a recipe: not a text in UTF-8") from None
     return read_values(text, str(path))
 
 

@@ -73,13 +73,11 @@ def train_one(
     dataset, recipe = ready.dataset, ready.recipe
     threads = session.threads or default_threads()
     start = start_of(ready.network, dataset, recipe)
-    runner = make_engine(
-        ready.network, start.parameters, seed=recipe.seed, threads=session.threads,
-        kind=session.engine,
-    )  # fmt: skip
-    judge = make_engine(
-        ready.network, runner.parameters(), threads=session.threads, kind=session.engine
-    )
+    how: dict[str, Any] = {
+        "threads": session.threads, "kind": session.engine, "exact": recipe.exact,
+    }  # fmt: skip
+    runner = make_engine(ready.network, start.parameters, seed=recipe.seed, **how)
+    judge = make_engine(ready.network, runner.parameters(), beside=runner, **how)
     if not resume:
         directory.save_recipe(recipe.to_toml())
     if not resume or not directory.machine_path.exists():

@@ -40,6 +40,7 @@ def train(
     kind: str | None = None,
     set: Iterable[str] | Mapping[str, Any] = (),
     baseline: bool | None = None,
+    exact: bool | None = None,
     listen: Listener | None = print_events,
     data_dir: str | Path | None = None,
     strict: bool = False,
@@ -61,6 +62,7 @@ def train(
         "folds": folds,
         "compare": _named(compare),
         "baseline": baseline,
+        "exact": exact,
         "data.kind": kind,
         "data.directory": None if data_dir is None else str(data_dir),
     }
@@ -218,7 +220,7 @@ def _baseline(ready: Prepared, session: Session) -> dict[str, Any]:
 
 def _report(ready: Prepared, directory: RunDirectory, outcome: Outcome, seconds: float) -> None:
     history = directory.read_history()
-    notes = ready.dataset.report.lines()
+    notes = ready.dataset.report.lines(summary=False)
     if "folds" in outcome.model.info.get("test", {}):
         test = outcome.model.info["test"]
         each = ", ".join(f"{100 * accuracy:.1f}" for accuracy in test["folds"])

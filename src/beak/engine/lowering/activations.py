@@ -27,7 +27,7 @@ def activation_gradient(
     c.tape.emit(
         activation.ACTIVATION_BACKWARD,
         split(y.count),
-        x=x,
+        x=None if x is None else c.again(x),
         y=y,
         dy=dy,
         dx=dx,

@@ -8,7 +8,7 @@ are never written twice: one may be shared by several branches.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,8 @@ Backward = Callable[[Tensor, Sequence[bool]], list[Tensor | None]]
 
 STATISTICS_PARTS = 16
 """Into how many sums statistics over a batch are split."""
+LONGEST_CHAIN = 2
+"""So many tensors, each made of the one before, backward makes anew rather than to keep them."""
 
 
 @dataclass
@@ -46,12 +48,28 @@ class Context:
     goes_back: bool = True
     """Whether backward follows, so that what it needs is kept."""
     direct: bool = False
-    """Direct kernels only, so that every number is the sum of its terms."""
-    exact: bool = False
-    """No kernel whose error is above float32's usual one (F(4x4,3x3))."""
+    """Direct kernels only, so that every number is the sum of its terms: no Winograd."""
     preparation: Tape | None = None
     """Calls that depend on parameters alone and run only when these have changed; None in
     training, where they change with each step and such calls stand in the tape itself."""
+    makers: dict[Tensor, tuple[Callable[[], Tensor], int]] = field(default_factory=dict)
+    """How to make an output anew, and how many must be made for it: see ``cheap``."""
+    remade: dict[Tensor, Tensor] = field(default_factory=dict)
+
+    def cheap(self, tensor: Tensor, make: Callable[[], Tensor], *of: Tensor) -> None:
+        """Say that backward may make a tensor anew, of others besides those that are kept anyway.
+
+        Where that would be a long chain (of sums in residual networks) the tensor is kept.
+        """
+        chain = 1 + max((self.makers[other][1] for other in of if other in self.makers), default=0)
+        if self.goes_back and chain <= LONGEST_CHAIN:
+            self.makers[tensor] = make, chain
+
+    def again(self, tensor: Tensor) -> Tensor:
+        """What forward wrote, as backward reads it: made anew where that spares keeping it."""
+        if tensor in self.makers and tensor not in self.remade:
+            self.remade[tensor] = self.makers[tensor][0]()
+        return self.remade.get(tensor, tensor)
 
     def prepare(
         self,
@@ -186,7 +204,7 @@ def _lay_onto(tape: Tape, before: Tensor, gradient: Tensor) -> bool:
     if at < 0 or gradient.block.last != at or before.block.last >= at:
         return False
     values = tape.entries[at].values
-    if values.get("onto", 0) is not None or values.get("dx") is not gradient:
+    if values.get("onto", 0) is not None or values.get("dx", values.get("y")) is not gradient:
         return False
     values["onto"] = before
     before.block.last = at

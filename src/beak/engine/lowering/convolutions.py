@@ -11,6 +11,11 @@ import numpy as np
 from beak.engine.fusion import Fused
 from beak.engine.lowering.activations import activate, relu_gradient
 from beak.engine.lowering.context import Context, Lowered, dimensions
+from beak.engine.lowering.depthwise import (
+    depthwise_forward,
+    depthwise_weight_gradient,
+    is_depthwise,
+)
 from beak.engine.lowering.global_max import lower_global_max
 from beak.engine.lowering.input_gradient import bands, filled, input_gradient
 from beak.engine.lowering.pooled import lower_pooled
@@ -66,6 +71,8 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused
     side = side_for(c, shape)
     if side:
         winograd_forward(c, side, shape, x, weight, bias, y)
+    elif is_depthwise(shape):
+        depthwise_forward(c, shape, x, weight, bias, y)
     else:
         c.tape.emit(
             convolution.FORWARD,
@@ -81,7 +88,7 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused
         through = partial(relu_gradient, c, y)
 
     def linear(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
-        _weight_gradient(c, node, shape, x, dy, layer.bias)
+        _weight_gradient(c, node, shape, c.again(x), dy, layer.bias)
         return [input_gradient(c, node, shape, x, dy) if wanted[0] else None]
 
     def backward(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
@@ -109,6 +116,9 @@ def _weight_gradient(
     side = side_for(c, shape, "weights")
     if side:
         winograd_weight_gradient(c, node, side, shape, x, dy)
+        return
+    if is_depthwise(shape):
+        depthwise_weight_gradient(c, node, shape, x, dy, bias)
         return
     size, stride = partial_sizes(c, node)
     parts = min(GRADIENT_PARTS, x.images)

@@ -45,7 +45,7 @@ def lower_dense(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> L
         c.tape.emit(
             dense.WEIGHT_GRADIENT,
             min(64, padded(layer.units) // 16 * -(-x.channels // 96)),
-            x=x,
+            x=c.again(x),
             dy=dy,
             dweight=c.gradient_of(f"{node.name}.weight"),
             dbias=None if bias is None else c.gradient_of(bias),

@@ -13,6 +13,9 @@ from beak.engine.tape import Tensor
 from beak.network.layers import Conv1D, Conv2D
 from beak.network.network import Node
 from beak.ops.convolution import kernels as convolution
+from beak.ops.convolution.choices import choices
+from beak.ops.convolution.winograd import slide_work
+from beak.ops.kernel import instruction_set
 from beak.ops.panels import padded
 from beak.ops.pooling import kernels as pooling
 
@@ -66,7 +69,7 @@ def lower_global_max(
         c.tape.emit(
             convolution.GLOBAL_MAX_WEIGHT_GRADIENT,
             min(32, padded(filters) // 16 * taps * blocks),
-            x=x,
+            x=c.again(x),
             dy=dy,
             winners=winners,
             dweight=c.gradient_of(f"{node.name}.weight"),
@@ -102,18 +105,18 @@ def lower_global_max(
 
 
 def _slides_by_winograd(c: Context, shape: Shape) -> bool:
-    """Whether a window slides along a sequence so that F(7 - r, r) saves a quarter of the work."""
+    """Whether a window slides along a sequence so that F(7 - r, r) saves enough of the work."""
     plain = all(
         shape[f"{name}_{axis}"] == 1 for name in ("stride", "dilation") for axis in ("h", "w")
     )
     window, out = shape["window_w"], shape["out_w"]
     return (
-        not (c.direct or c.exact)
+        not c.direct
         and plain
         and shape["in_h"] == shape["window_h"] == shape["out_h"] == 1
         and 2 <= window <= 5
         and min(shape["channels"], shape["filters"]) >= 16
-        and 6 * -(-out // (7 - window)) <= 0.75 * out * window
+        and slide_work(window, out) <= choices(instruction_set()).slide_work
     )
 
 

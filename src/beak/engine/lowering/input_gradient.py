@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from beak.engine.lowering.context import Context, split
+from beak.engine.lowering.depthwise import is_depthwise, pack
 from beak.engine.lowering.weights import Weights
 from beak.engine.lowering.winograd import side_for, winograd_forward
 from beak.engine.tape import Tensor
@@ -133,9 +134,16 @@ def _emit(
     if side:
         winograd_forward(c, side, call, dy, weight, None, dx, turned=True)
         return
-    turned = _turn_filters(c, weight, shape, call["window_h"] * call["window_w"], first, step)
+    taps = call["window_h"] * call["window_w"]
+    turned: Weights
+    if is_depthwise(shape):
+        row = convolution.DEPTHWISE_FORWARD
+        turned, _ = pack(c, shape, weight, turned=True, taps=taps, first=first, step=step)
+    else:
+        row = convolution.FORWARD
+        turned = _turn_filters(c, weight, shape, taps, first, step)
     c.tape.emit(
-        convolution.FORWARD,
+        row,
         dx.images * call["bands"],
         x=dy,
         weight=turned,

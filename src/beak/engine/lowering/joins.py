@@ -9,6 +9,7 @@ import numpy as np
 from beak.engine.fusion import Fused
 from beak.engine.lowering.activations import relu_gradient
 from beak.engine.lowering.context import Context, Lowered, add, dimensions, split, straight
+from beak.engine.lowering.norms import lower_norm_and_sum
 from beak.engine.tape import Tensor
 from beak.network.network import Node
 from beak.ops.elementwise import kernels as elementwise
@@ -16,6 +17,8 @@ from beak.ops.elementwise import kernels as elementwise
 
 def lower_add(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """The sum of the inputs; its gradient goes to each. A ReLU behind it is done here."""
+    if fused.summand is not None:
+        return lower_norm_and_sum(c, node, inputs, fused)
     inward = [straight(c, tensor) for tensor in inputs]
     total = inward[0][0]
     for other, _ in inward[1:-1]:
@@ -77,7 +80,7 @@ def lower_multiply(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -
     def backward(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         gradients: list[Tensor | None] = []
         for (left, right), (_, back) in zip(reversed(steps), reversed(inward[1:]), strict=True):
-            dleft, dright = _product_gradients(c, left, right, dy)
+            dleft, dright = _product_gradients(c, c.again(left), c.again(right), dy)
             gradients.insert(0, back(dright))
             dy = dleft
         return [inward[0][1](dy), *gradients]

@@ -51,7 +51,8 @@ def lower_pooled(c: Context, node: Node, x: Tensor, fused: Fused, bands: int) ->
     if c.goes_back:
         winners = c.tape.tensor(x.images, pooled_h, pooled_w, padded(filters), itemsize=1)
     weight, bias = weights_of(c, node, fused)
-    forward = choose(convolution.POOLED_FORWARD, kind)
+    rows = convolution.POOLED_FORWARD
+    forward = choose([row for row in rows if row.direct or not c.direct], kind)
     c.tape.emit(
         forward,
         x.images * bands,
@@ -71,7 +72,7 @@ def lower_pooled(c: Context, node: Node, x: Tensor, fused: Fused, bands: int) ->
         c.tape.emit(
             choose(convolution.POOLED_WEIGHT_GRADIENT, kind),
             parts,
-            x=x,
+            x=c.again(x),
             dy=dy,
             winners=winners,
             partials=partials,

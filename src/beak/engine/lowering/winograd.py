@@ -38,7 +38,7 @@ def side_for(c: Context, shape: Shape, purpose: str = "forward") -> int:
     """The tile's side for this call; 0 is the direct kernel."""
     if c.direct or shape["spread_h"] != 1 or shape["spread_w"] != 1 or shape.get("y_step", 1) != 1:
         return 0
-    return winograd.choose_side(layer_of(shape), instruction_set(), purpose, exact=c.exact)
+    return winograd.choose_side(layer_of(shape), instruction_set(), purpose)
 
 
 def winograd_forward(
@@ -71,6 +71,7 @@ def winograd_forward(
         x=x,
         prepared=prepared,
         bias=bias,
+        onto=None,
         y=y,
         **_fields(shape),
         relu=shape["relu"],

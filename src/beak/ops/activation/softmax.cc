@@ -24,12 +24,7 @@ BEAK_KERNEL(softmax_forward, SoftmaxForwardArgs) {
     for (int64_t row = share.begin; row < share.end; row++) {
         const float* x = args->x + row * channels;
         float* y = args->y + row * channels;
-        vec best = broadcast(-INFINITE);
-        by_lanes(0, channels, [&](int64_t c, int64_t n) {
-            const vec v = load_some_or(x + c, n, -INFINITE);
-            best = select(v > best, v, best);
-        });
-        const float top = largest_lane(best);
+        const float top = largest_of(x, channels);
         dvec sums{};    // lanes that are not there add e^-infinity = 0
         by_lanes(0, channels, [&](int64_t c, int64_t n) {
             const vec e = exponential(load_some_or(x + c, n, -INFINITE) - top);

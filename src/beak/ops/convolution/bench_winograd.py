@@ -5,7 +5,7 @@
 For each shape and each of forward, input gradient and weight gradient: the direct kernel, both
 Winograd rows, the row that ``winograd.choose_side`` takes, and how far it is from the best. The
 best of many runs counts, by the thread's own time: machines are shared. ``--grid`` measures small
-and odd shapes too, from which the constants of ``winograd.TRANSFORM`` come.
+and odd shapes too, from which ``benchmarks/choices.py`` takes the costs of the transforms.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def forward_rows(images: int, layer: Layer, turned: bool) -> Iterator[tuple[str,
             f"F{m}",
             table(
                 WINOGRAD_FORWARD[m][0], 1, x=x, prepared=prepared, bias=None if turned else bias,
-                y=y, **shape_fields(images, layer), relu=0, groups=1,
+                onto=None, y=y, **shape_fields(images, layer), relu=0, groups=1,
             ),
         )  # fmt: skip
 

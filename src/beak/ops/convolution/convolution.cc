@@ -5,61 +5,10 @@
 // by the stride (spread_h, spread_w) and padded. Filters lie in panels per group:
 // [groups][filters per group / 16][window_h * window_w * channels per group][16].
 #include "tile.h"
+#include "transpose.h"
+#include "view.h"
 
 namespace {
-
-struct ConvolutionArgs {
-    const float* x;
-    const float* weight;
-    const float* bias;
-    float* y;
-    int64_t images, in_h, in_w, in_channels, out_h, out_w, out_channels, groups;
-    int64_t window_h, window_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
-    int64_t spread_h, spread_w;    // 1: the picture as it is; s: s - 1 zeros between its pixels
-    int64_t relu;
-    int64_t bands;    // a picture's output rows are cut into so many bands, each a unit of work
-    // Pixels of y from one output to the next, from one row to the next, from one image to the next:
-    // 1, out_w and out_h * out_w where the outputs fill y, more where they are a grid within it.
-    int64_t y_step, y_row, y_image;
-};
-
-// A picture (or a band of it) as the windows see it: padded and spread, in scratch if need be.
-struct View {
-    const float* pixels;
-    int64_t width;
-};
-
-View view_of(const float* image, const ConvolutionArgs& c, int64_t first_row, int64_t rows, float* scratch) {
-    const int64_t need_h = (rows - 1) * c.stride_h + c.dilation_h * (c.window_h - 1) + 1;
-    const int64_t need_w = (c.out_w - 1) * c.stride_w + c.dilation_w * (c.window_w - 1) + 1;
-    const int64_t top = first_row * c.stride_h - c.pad_top;
-    if (c.spread_h == 1 && c.spread_w == 1 && c.pad_left == 0 && need_w <= c.in_w && top >= 0 &&
-        top + need_h <= c.in_h)
-        return {image + top * c.in_w * c.in_channels, c.in_w};
-    const int64_t row = need_w * c.in_channels;
-    memset(scratch, 0, static_cast<size_t>(need_h * row) * 4);
-    for (int64_t y = 0; y < need_h; y++) {
-        const int64_t spread_y = top + y;
-        if (spread_y < 0 || spread_y % c.spread_h || spread_y / c.spread_h >= c.in_h) continue;
-        const float* from = image + spread_y / c.spread_h * c.in_w * c.in_channels;
-        float* to = scratch + y * row;
-        if (c.spread_w == 1) {
-            const int64_t skip = most(0, -c.pad_left), start = most(0, c.pad_left);    // crop or pad
-            const int64_t count = least(c.in_w - skip, need_w - start);
-            if (count > 0)
-                memcpy(to + start * c.in_channels, from + skip * c.in_channels,
-                       static_cast<size_t>(count * c.in_channels) * 4);
-        } else {
-            for (int64_t x = 0; x < c.in_w; x++) {
-                const int64_t place = x * c.spread_w + c.pad_left;
-                if (place >= 0 && place < need_w)
-                    memcpy(to + place * c.in_channels, from + x * c.in_channels,
-                           static_cast<size_t>(c.in_channels) * 4);
-            }
-        }
-    }
-    return {scratch, need_w};
-}
 
 // Where each window of the band starts, in floats from the view's first pixel.
 void window_offsets(const ConvolutionArgs& c, int64_t rows, int64_t width, int64_t* offsets) {
@@ -73,12 +22,6 @@ Segments segments_of(const ConvolutionArgs& c, int64_t width) {
     if (c.groups == 1 && c.dilation_w == 1)    // a window's row lies in one piece
         return {c.window_h, c.dilation_h * width * c.in_channels, 1, 0, c.window_w * channels};
     return {c.window_h, c.dilation_h * width * c.in_channels, c.window_w, c.dilation_w * c.in_channels, channels};
-}
-
-int64_t view_floats(const ConvolutionArgs& c, int64_t rows) {
-    const int64_t need_h = (rows - 1) * c.stride_h + c.dilation_h * (c.window_h - 1) + 1;
-    const int64_t need_w = (c.out_w - 1) * c.stride_w + c.dilation_w * (c.window_w - 1) + 1;
-    return round_up(need_h * need_w * c.in_channels, 16);
 }
 
 }    // namespace
@@ -119,18 +62,6 @@ BEAK_KERNEL(convolution_forward, ConvolutionArgs) {
                                 c.y_step * c.out_channels, least(PANEL, filters - p * PANEL));
     }
 }
-
-namespace {
-
-struct WeightGradientArgs {
-    ConvolutionArgs forward;    // as forward ran; weight, bias, y are not used
-    const float* dy;
-    float* partials;    // [parts][stride]: a part's sums, filters as forward has them, then bias
-    int64_t stride;
-    int64_t bias_at;    // where the bias sums begin in a part, or -1
-};
-
-}    // namespace
 
 BEAK_EXPORT int64_t convolution_weight_gradient_scratch(const WeightGradientArgs* w) {
     const ConvolutionArgs& c = w->forward;
@@ -196,10 +127,11 @@ BEAK_KERNEL(convolution_turn_filters, TurnArgs) {
         const int64_t row = t.first_h + t.step_h * (taps_h - 1 - tap / taps_w);
         const int64_t column = t.first_w + t.step_w * (taps_w - 1 - tap % taps_w);
         const int64_t place = row * t.window_w + column;
-        for (int64_t f = 0; f < t.filters; f++) {
+        if (lanes < PANEL) memset(to, 0, static_cast<size_t>(t.filters * PANEL) * 4);
+        for (int64_t f = 0; f < t.filters; f += PANEL) {
             const float* from = t.weight + (((g * from_panels + f / PANEL) * t.window_h * t.window_w + place) *
-                                                t.channels + panel * PANEL) * PANEL + f % PANEL;
-            for (int64_t lane = 0; lane < PANEL; lane++) to[f * PANEL + lane] = lane < lanes ? from[lane * PANEL] : 0;
+                                                t.channels + panel * PANEL) * PANEL;
+            transpose(from, lanes, least(PANEL, t.filters - f), PANEL, to + f * PANEL, PANEL);
         }
     }
 }

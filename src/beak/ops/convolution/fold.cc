@@ -1,7 +1,5 @@
 // A batch norm with fixed statistics folded into the convolution before it:
 //     gamma (w x + b - mean) / sqrt(variance + epsilon) + beta = (w s) x + (b - mean) s + beta
-#include <cmath>
-
 #include "tile.h"
 
 namespace {
@@ -33,7 +31,7 @@ BEAK_KERNEL(convolution_fold_norm, FoldArgs) {
             float shift = 0;
             if (first + lane < f.filters) {
                 const int64_t c = from + lane;
-                scale[lane] = static_cast<float>(f.gamma[c] / std::sqrt(f.variance[c] + f.epsilon));
+                scale[lane] = static_cast<float>(f.gamma[c] / __builtin_sqrt(f.variance[c] + f.epsilon));
                 shift = f.beta[c] + ((f.bias ? f.bias[unit * PANEL + lane] : 0) - f.mean[c]) * scale[lane];
             }
             f.folded_bias[unit * PANEL + lane] = shift;

@@ -29,21 +29,7 @@ inline __attribute__((always_inline)) void tile_largest(const float* a, const in
                                                         const float* b, const float* bias, int64_t first,
                                                         Largest<V>& best) {
     vec sum[R][V];
-    UNROLL for (int r = 0; r < R; r++)
-        UNROLL for (int v = 0; v < V; v++) sum[r][v] = bias ? load(bias + v * LANES) : vec{};
-    for (int64_t o = 0; o < k.outer; o++)
-        for (int64_t i = 0; i < k.inner; i++) {
-            const float* row[R];
-            UNROLL for (int r = 0; r < R; r++) row[r] = a + offsets[r] + o * k.outer_step + i * k.inner_step;
-            for (int64_t j = 0; j < k.length; j++, b += PANEL) {
-                vec column[V];
-                UNROLL for (int v = 0; v < V; v++) column[v] = load(b + v * LANES);
-                UNROLL for (int r = 0; r < R; r++) {
-                    const vec x = broadcast(row[r][j]);
-                    UNROLL for (int v = 0; v < V; v++) sum[r][v] += x * column[v];
-                }
-            }
-        }
+    sum_rows<R, V>(a, offsets, k, b, bias, sum);
     UNROLL for (int v = 0; v < V; v++) {
         vec value = best.value[v];
         ivec place = best.place[v];
@@ -54,17 +40,6 @@ inline __attribute__((always_inline)) void tile_largest(const float* a, const in
         }
         best.value[v] = value;
         best.place[v] = place;
-    }
-}
-
-template <int R, int V>
-inline void rest_largest(int64_t rows, const float* a, const int64_t* offsets, const Segments& k, const float* b,
-                         const float* bias, int64_t first, Largest<V>& best) {
-    if constexpr (R > 0) {
-        if (rows == R)
-            tile_largest<R, V>(a, offsets, k, b, bias, first, best);
-        else
-            rest_largest<R - 1, V>(rows, a, offsets, k, b, bias, first, best);
     }
 }
 
@@ -80,7 +55,9 @@ void panel_largest(const GlobalMaxConvolutionArgs& args, int64_t image, int64_t 
     constexpr int R = rows_of(V);
     int64_t place = 0;
     for (; place + R <= s.places(); place += R) tile_largest<R, V>(pixels, offsets + place, k, b, bias, place, best);
-    rest_largest<R - 1, V>(s.places() - place, pixels, offsets + place, k, b, bias, place, best);
+    as_constant<R - 1>(s.places() - place, [&](auto left) {
+        tile_largest<left.value, V>(pixels, offsets + place, k, b, bias, place, best);
+    });
     const int64_t to = image * s.filters + panel * PANEL, columns = s.filters - panel * PANEL;
     UNROLL for (int v = 0; v < V; v++) {
         const int64_t count = least(LANES, columns - v * LANES);
@@ -93,18 +70,6 @@ void panel_largest(const GlobalMaxConvolutionArgs& args, int64_t image, int64_t 
         }
         store_some(args.y + to + v * LANES, value, count);
         if (args.winners) store_some((float*)(args.winners + to + v * LANES), (vec)place_of, count);
-    }
-}
-
-// As few vectors as hold the panel's filters.
-template <int V>
-inline void panel_of(int64_t vectors, const GlobalMaxConvolutionArgs& args, int64_t image, int64_t panel,
-                     const float* pixels, const int64_t* offsets, const Segments& k) {
-    if constexpr (V > 0) {
-        if (vectors >= V)
-            panel_largest<V>(args, image, panel, pixels, offsets, k);
-        else
-            panel_of<V - 1>(vectors, args, image, panel, pixels, offsets, k);
     }
 }
 
@@ -150,7 +115,8 @@ BEAK_KERNEL(global_max_convolution, GlobalMaxConvolutionArgs) {
             copied = image;
             pixels = view;
         }
-        const int64_t vectors = (s.filters - panel * PANEL + LANES - 1) / LANES;
-        panel_of<VECTORS>(vectors, *args, image, panel, pixels, offsets, k);
+        const int64_t vectors = (s.filters - panel * PANEL + LANES - 1) / LANES;    // that hold its filters
+        as_constant<VECTORS>(least(vectors, VECTORS),
+                             [&](auto v) { panel_largest<v.value>(*args, image, panel, pixels, offsets, k); });
     }
 }

@@ -58,17 +58,6 @@ void sum_pixels(const GlobalMaxShape& s, const float* x, const Live* live, int64
     UNROLL for (int v = 0; v < V; v++) store(to + v * LANES, sum[v]);
 }
 
-template <int V>
-inline void sum_pixels_of(int64_t vectors, const GlobalMaxShape& s, const float* x, const Live* live, int64_t lives,
-                          int64_t tap_y, int64_t tap_x, int64_t count, float* to) {
-    if constexpr (V > 0) {
-        if (vectors == V)
-            sum_pixels<V>(s, x, live, lives, tap_y, tap_x, count, to);
-        else
-            sum_pixels_of<V - 1>(vectors, s, x, live, lives, tap_y, tap_x, count, to);
-    }
-}
-
 }    // namespace
 
 BEAK_EXPORT int64_t global_max_weight_gradient_scratch(const WeightGradientArgs* args) {
@@ -99,9 +88,11 @@ BEAK_KERNEL(global_max_weight_gradient, WeightGradientArgs) {
         }
         const int64_t count = least(BLOCK, s.channels - channel), vectors = (count + LANES - 1) / LANES;
         for (int64_t lane = 0; lane < PANEL; lane++)
-            sum_pixels_of<BLOCK_VECTORS>(vectors, s, args->x + channel, live + ends[lane],
-                                         ends[lane + 1] - ends[lane], tap / s.window_w * s.dilation_h,
-                                         tap % s.window_w * s.dilation_w, count, sums + lane * BLOCK);
+            as_constant<BLOCK_VECTORS>(vectors, [&](auto v) {
+                sum_pixels<v.value>(s, args->x + channel, live + ends[lane], ends[lane + 1] - ends[lane],
+                                    tap / s.window_w * s.dilation_h, tap % s.window_w * s.dilation_w, count,
+                                    sums + lane * BLOCK);
+            });
         transpose(sums, PANEL, count, BLOCK, args->dweight + ((panel * s.taps() + tap) * s.channels + channel) * PANEL, PANEL);
         if (args->dbias && channel == 0 && tap == 0)
             for (int64_t lane = 0; lane < PANEL; lane++) {
@@ -192,17 +183,6 @@ void sum_addends(const Addend* addend, const Addend* end, const float* rows, con
     store_some(dx + (V - 1) * LANES, sum[V - 1], last);
 }
 
-template <int V>
-inline void sum_addends_of(int64_t vectors, const Addend* addend, const Addend* end, const float* rows,
-                           const float* onto, int64_t count, float* dx) {
-    if constexpr (V > 0) {
-        if (vectors == V)
-            sum_addends<V>(addend, end, rows, onto, count, dx);
-        else
-            sum_addends_of<V - 1>(vectors, addend, end, rows, onto, count, dx);
-    }
-}
-
 }    // namespace
 
 BEAK_EXPORT int64_t global_max_input_gradient_scratch(const InputGradientArgs* args) {
@@ -224,7 +204,9 @@ BEAK_KERNEL(global_max_input_gradient, InputGradientArgs) {
         ready = image;
         const int64_t count = least(BLOCK, s.channels - channel), vectors = (count + LANES - 1) / LANES;
         for (int64_t p = 0, at = image * s.image_floats() + channel; p < pixels; p++, at += s.channels)
-            sum_addends_of<BLOCK_VECTORS>(vectors, addends + ends[p], addends + ends[p + 1], args->rows + channel,
-                                          args->onto ? args->onto + at : nullptr, count, args->dx + at);
+            as_constant<BLOCK_VECTORS>(vectors, [&](auto v) {
+                sum_addends<v.value>(addends + ends[p], addends + ends[p + 1], args->rows + channel,
+                                     args->onto ? args->onto + at : nullptr, count, args->dx + at);
+            });
     }
 }

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from beak.ops.kernel import Kernel, structure
+from beak.ops.convolution.choices import choices
+from beak.ops.kernel import Kernel, instruction_set, structure
 from beak.ops.panels import padded
 
 _FORWARD = (
@@ -52,6 +53,42 @@ FOLD_NORM = (
     ),
 )
 
+# Convolutions whose filters read one channel each (depthwise.cc).
+DEPTHWISE_FORWARD = (
+    Kernel(
+        "depthwise_forward",
+        structure("ConvolutionArgs", _FORWARD),
+        scratch="depthwise_forward_scratch",
+    ),
+)
+DEPTHWISE_WEIGHT_GRADIENT = (
+    Kernel(
+        "depthwise_weight_gradient",
+        structure("WeightGradientArgs", _FORWARD + " ptr:dy ptr:partials int:stride int:bias_at"),
+        scratch="depthwise_weight_gradient_scratch",
+    ),
+)
+DEPTHWISE_PACK = (
+    Kernel(
+        "depthwise_pack",
+        structure(
+            "PackArgs",
+            "ptr:weight ptr:bias ptr:packed ptr:packed_bias int:groups int:each int:window_h "
+            "int:window_w int:first_h int:first_w int:step_h int:step_w int:turned",
+        ),
+    ),
+)
+DEPTHWISE_FINISH = (
+    Kernel(
+        "depthwise_finish",
+        structure(
+            "FinishArgs",
+            "ptr:partials ptr:dweight ptr:dbias int:partial_parts int:stride int:groups int:each "
+            "int:taps",
+        ),
+    ),
+)
+
 # Convolution of stride 1 + bias + ReLU + max pooling 2x2 in one (pooled.h). Rows are chosen with
 # ``choose(POOLED_FORWARD, PooledShape(window, channels, filters))``.
 
@@ -72,6 +109,8 @@ class PackedKernel(Kernel):
     """Run once a step, in any number of parts; None: the row reads the panels themselves."""
     packed: Callable[[PooledShape], int] = lambda shape: 0
     """How many floats the packed weights take, on any instruction set."""
+    direct: bool = True
+    """Each output is the sum of its terms, as a plain loop has it."""
 
 
 _POOLED = (
@@ -103,6 +142,7 @@ def _winograd(isa: set[str], channels: int) -> PackedKernel:
         scratch="pooled_winograd_forward_scratch",
         prepare=Kernel("pooled_winograd_prepare", structure("PrepareArgs", _PREPARE)),
         packed=lambda shape: 16 * shape.channels * padded(shape.filters),
+        direct=False,
     )
 
 
@@ -120,7 +160,9 @@ POOLED_WEIGHT_GRADIENT = (
     Kernel(
         "pooled_weight_gradient_few",
         _GRADIENT_ARGS,
-        takes=lambda shape: pooled_takes(shape) and shape.channels <= 5,
+        takes=lambda shape: (
+            pooled_takes(shape) and shape.channels <= choices(instruction_set()).few_channels
+        ),
         scratch="pooled_weight_gradient_few_scratch",
     ),
     Kernel(
@@ -230,7 +272,7 @@ WINOGRAD_FORWARD = {
             f"winograd{m}_forward",
             structure(
                 "WinogradArgs",
-                f"ptr:x ptr:prepared ptr:bias ptr:y {_WINOGRAD_SHAPE} int:relu int:groups",
+                f"ptr:x ptr:prepared ptr:bias ptr:onto ptr:y {_WINOGRAD_SHAPE} int:relu int:groups",
             ),
             scratch=f"winograd{m}_forward_scratch",
         ),

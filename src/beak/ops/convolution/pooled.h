@@ -3,8 +3,8 @@
 // Only outputs that the pool uses are computed, and nothing between input and pooled output is
 // written. What backward needs is one byte a pooled value, the winner:
 //     winners[images][pooled_h][pooled_w][filters rounded up to 16]
-// 0-3 is the cell of the pool's window that won (row by row; of equals the first; the first NaN
-// before every number), DEAD a pooled value that the ReLU cut off (no gradient passes). Bytes
+// 0-3 is the cell of the pool's window that won (row by row; of equals the first, the last NaN
+// before every number, as max_pool_forward), DEAD a pooled value that the ReLU cut off (no gradient passes). Bytes
 // behind the last filter are written but mean nothing.
 #pragma once
 #include "tile.h"
@@ -82,7 +82,7 @@ inline Pooled pool_exactly(vec a, vec b, vec c, vec d) {
     vec best = a;
     ivec winner{};
     UNROLL for (int i = 1; i < 4; i++) {
-        const ivec better = (cells[i] > best) | ((cells[i] != cells[i]) & (best == best));
+        const ivec better = (cells[i] > best) | (cells[i] != cells[i]);
         best = select(better, cells[i], best);
         winner = select(better, ivec{} + i, winner);
     }

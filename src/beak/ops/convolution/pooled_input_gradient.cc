@@ -28,13 +28,9 @@ struct PrepareArgs {
 
 // One block of one row of four filters (or fewer) out of their panel.
 void pack_filters(const float* panel, int64_t filters, int64_t length, int64_t width, float* to) {
-    int64_t j = 0;
-    if (filters == 4)
-        for (; j + 4 <= length; j += 4) transpose_quads(panel + j * PANEL, PANEL, to + j, width);
-    for (; j < length; j++)
-        for (int64_t f = 0; f < filters; f++) to[f * width + j] = panel[j * PANEL + f];
-    for (; j < width; j++)
-        for (int64_t f = 0; f < filters; f++) to[f * width + j] = 0;
+    transpose(panel, length, filters, PANEL, to, width);
+    for (int64_t f = 0; f < filters; f++)
+        for (int64_t j = length; j < width; j++) to[f * width + j] = 0;
 }
 
 }    // namespace
@@ -135,16 +131,6 @@ void add_block(const Picture& p, int64_t row, int64_t first, ivec last, const fl
             }
 }
 
-template <int V>
-void add_block_of(int64_t vectors, const Picture& p, int64_t row, int64_t first, ivec last, const float* weight) {
-    if constexpr (V > 0) {
-        if (vectors == V)
-            add_block<V>(p, row, first, last, weight);
-        else
-            add_block_of<V - 1>(vectors, p, row, first, last, weight);
-    }
-}
-
 // The picture's part of a view; pixels that no window saw get zero.
 void cut_out(const PooledShape& s, const float* view, float* dx) {
     memset(dx, 0, static_cast<size_t>(s.image_floats()) * 4);
@@ -182,9 +168,10 @@ BEAK_KERNEL(pooled_input_gradient, PooledInputGradientArgs) {
         for (int64_t row = 0; row < s.window_h; row++)
             for (int64_t block = 0; block < rows.blocks; block++) {
                 const int64_t first = rows.first_of(block) * LANES;
-                add_block_of<MOST_VECTORS>(rows.vectors_of(block), picture, row, first,
-                                           block + 1 == rows.blocks ? rest_of_row : everything,
-                                           args->weight + (row * rows.vectors * LANES + first) * s.filters);
+                const ivec last = block + 1 == rows.blocks ? rest_of_row : everything;
+                const float* weight = args->weight + (row * rows.vectors * LANES + first) * s.filters;
+                as_constant<MOST_VECTORS>(rows.vectors_of(block),
+                                          [&](auto v) { add_block<v.value>(picture, row, first, last, weight); });
             }
         cut_out(s, view, args->dx + image * s.image_floats());
     }

@@ -82,12 +82,7 @@ void to_panels(const PooledShape& s, const float* sums, float* panels) {
             for (int64_t c = 0; c < s.channels; c += 4) {
                 const float* from = sums + ((c / LANES * s.filters + f) * taps + tap) * LANES + c % LANES;
                 float* to = panels + ((f / PANEL * taps + tap) * s.channels + c) * PANEL + f % PANEL;
-                if (f + 4 <= s.filters && c + 4 <= s.channels)
-                    transpose_quads(from, taps * LANES, to, PANEL);
-                else
-                    for (int64_t i = 0; i < least(4, s.channels - c); i++)
-                        for (int64_t j = 0; j < least(4, s.filters - f); j++)
-                            to[i * PANEL + j] = from[j * taps * LANES + i];
+                transpose(from, least(4, s.filters - f), least(4, s.channels - c), taps * LANES, to, PANEL);
             }
 }
 

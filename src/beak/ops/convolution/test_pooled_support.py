@@ -97,11 +97,12 @@ def whole_numbers(seed, channels, filters, side=9, window=3):
 
 
 def winners_of(maps):
-    """Of each pool window the first largest cell, and 4 where nothing passes the ReLU."""
+    """Each pool window's first largest cell (or last NaN), 4 where the ReLU lets none pass."""
     height, width = (n // 2 * 2 for n in maps.shape[2:])
     cells = np.stack(
         [maps[:, :, i:height:2, j:width:2] for i in range(2) for j in range(2)], axis=-1
     )
-    return np.where(
-        cells.max(-1) <= 0, 4, cells.argmax(-1)
-    )  # argmax: the first, a NaN first of all
+    nan = np.isnan(cells)
+    last_nan = nan.shape[-1] - 1 - nan[..., ::-1].argmax(-1)
+    best = np.where(nan.any(-1), last_nan, cells.argmax(-1))
+    return np.where(cells.max(-1) <= 0, 4, best)

@@ -65,13 +65,14 @@ def prepare(m, w, turned=False, parts=1):
     )["prepared"]  # fmt: skip
 
 
-def forward(m, x, w, b, padding, *, relu=0, groups=1, parts=1, threads=1, turned=False):
+def forward(m, x, w, b, padding, *, onto=None, relu=0, groups=1, parts=1, threads=1, turned=False):
     prepared = prepare(m, w, turned)
     f = fields(x, w.shape[1] if turned else w.shape[0], padding)
     y = run(
         WINOGRAD_FORWARD[m][0], {"y": (f["images"], f["out_h"], f["out_w"], f["out_channels"])},
         parts=parts, threads=threads, x=last(x), prepared=prepared,
-        bias=None if b is None else pad_groups(b), **f, relu=relu, groups=groups,
+        bias=None if b is None else pad_groups(b), onto=None if onto is None else last(onto),
+        **f, relu=relu, groups=groups,
     )["y"]  # fmt: skip
     return y.transpose(0, 3, 1, 2)
 
@@ -100,6 +101,18 @@ def test_forward_is_the_reference(m, case):
     x, w, b, padding = case
     truth = conv2d(x, w, b, 1, padding)
     np.testing.assert_allclose(forward(m, x, w, b, padding), truth, rtol=1e-5, atol=2e-5)
+
+
+@sides
+@given(case=cases(), relu=st.booleans())
+@settings(max_examples=40)
+def test_what_it_is_laid_onto_is_added_to_every_output(m, case, relu):
+    x, w, b, padding = case
+    plain = forward(m, x, w, b, padding)
+    onto = np.random.default_rng(1).normal(size=plain.shape).astype(np.float32)
+    found = forward(m, x, w, b, padding, onto=onto, relu=int(relu))
+    whole = plain + onto
+    np.testing.assert_array_equal(found, np.maximum(whole, 0) if relu else whole)
 
 
 @sides

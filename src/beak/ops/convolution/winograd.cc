@@ -2,6 +2,7 @@
 //
 // The input gradient is forward run on the output's gradient with the filters turned
 // (WinogradFilterArgs.turned) and 2 - padding zeros around it.
+#include "transpose.h"
 #include "winograd.h"
 
 namespace {
@@ -31,8 +32,7 @@ inline void turn_taps(const WinogradFilterArgs& f, int64_t panel, int64_t first,
     for (int64_t tap = 0; tap < 9; tap++) {
         const float* from = f.weight + (((first / PANEL) * 9 + 8 - tap) * f.channels + panel * PANEL) * PANEL;
         float* to = taps + tap * TERMS * PANEL;
-        for (int64_t lane = 0; lane < lanes; lane++)
-            for (int64_t k = 0; k < last - first; k++) to[k * PANEL + lane] = from[lane * PANEL + k];
+        transpose(from, lanes, last - first, PANEL, to, PANEL);
     }
 }
 
@@ -58,6 +58,7 @@ struct WinogradArgs {
     const float* x;
     const float* prepared;
     const float* bias;    // in panels, or null
+    const float* onto;    // added to the outputs, before the ReLU; laid out like y; or null
     float* y;
     int64_t images, in_h, in_w, in_channels, out_h, out_w, out_channels, pad_top, pad_left, relu;
     int64_t groups;    // the panels of filters are cut into so many: blocks of TILES tiles x groups are the units
@@ -85,31 +86,27 @@ inline void product_tile(const float* a, int64_t panel_step, int64_t terms, cons
         UNROLL for (int v = 0; v < VECTORS; v++) store(y + r * PANEL + v * LANES, sum[r][v]);
 }
 
-template <int R>
-inline void product_rest(int64_t rows, const float* a, int64_t panel_step, int64_t terms, const float* b, float* y) {
-    if constexpr (R > 0) {
-        if (rows == R)
-            product_tile<R>(a, panel_step, terms, b, y);
-        else
-            product_rest<R - 1>(rows, a, panel_step, terms, b, y);
-    }
-}
-
 inline void product(int64_t rows, const float* a, int64_t panel_step, int64_t terms, const float* b, float* y) {
     int64_t r = 0;
     for (; r + ROWS <= rows; r += ROWS) product_tile<ROWS>(a + r * PANEL, panel_step, terms, b, y + r * PANEL);
-    product_rest<ROWS - 1>(rows - r, a + r * PANEL, panel_step, terms, b, y + r * PANEL);
+    as_constant<ROWS - 1>(rows - r, [&](auto left) {
+        product_tile<left.value>(a + r * PANEL, panel_step, terms, b, y + r * PANEL);
+    });
 }
 
 // One vector of a panel back to M x M outputs, of which rows x columns are there.
 template <class W, bool WHOLE>
-INLINE void write_tile(const float* products, vec bias, bool relu, float* y, int64_t row, int64_t step,
-                       int64_t rows, int64_t columns, int64_t lanes) {
+INLINE void write_tile(const float* products, vec bias, bool relu, const float* onto, float* y, int64_t row,
+                       int64_t step, int64_t rows, int64_t columns, int64_t lanes) {
     const int64_t down = opaque(row), right = opaque(step);
     both_axes<W::output, W::N, W::M>(
         [&](int i, int j) INLINE_LAMBDA { return load(products + (i * W::N + j) * STRIDE); },
         [&](int i, int j, vec v) INLINE_LAMBDA {
             v += bias;
+            if (onto && WHOLE)
+                v += load(onto + i * down + j * right);
+            else if (onto && i < rows && j < columns)
+                v += load_some(onto + i * down + j * right, lanes);
             if (relu) v = v < vec{} ? vec{} : v;    // NaN passes, as in PyTorch
             if (WHOLE)
                 store(y + i * down + j * right, v);
@@ -126,15 +123,18 @@ void write_block(const WinogradArgs& w, const Grid& grid, int64_t begin, int64_t
     for (int64_t tile = begin; tile < end; tile++, products += PANEL, place.next(grid)) {
         const int64_t top = place.row * W::M, left = place.column * W::M;
         const int64_t rows = w.out_h - top, columns = w.out_w - left;
-        float* y = w.y + (place.image * w.out_h + top) * row + left * w.out_channels + panel * PANEL;
+        const int64_t at = (place.image * w.out_h + top) * row + left * w.out_channels + panel * PANEL;
+        float* y = w.y + at;
+        const float* onto = w.onto ? w.onto + at : nullptr;
         for (int64_t lane = 0; lane < lanes; lane += LANES) {
             const vec bias = w.bias ? load(w.bias + panel * PANEL + lane) : vec{};
+            const float* under = onto ? onto + lane : nullptr;
             if (rows >= W::M && columns >= W::M && lane + LANES <= lanes)
-                write_tile<W, true>(products + lane, bias, w.relu != 0, y + lane, row, w.out_channels, rows, columns,
-                                    LANES);
+                write_tile<W, true>(products + lane, bias, w.relu != 0, under, y + lane, row, w.out_channels, rows,
+                                    columns, LANES);
             else
-                write_tile<W, false>(products + lane, bias, w.relu != 0, y + lane, row, w.out_channels, rows, columns,
-                                     lanes - lane);
+                write_tile<W, false>(products + lane, bias, w.relu != 0, under, y + lane, row, w.out_channels, rows,
+                                     columns, lanes - lane);
         }
     }
 }

@@ -2,13 +2,14 @@
 
 The choice follows from the layer's shape and the instruction set, never from the batch: an image's
 answer would otherwise depend on how many others came with it. What it weighs are multiply-adds,
-with constants that ``bench_winograd.py`` measured.
+with measured costs of the transforms (``choices.json``).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from beak.ops.convolution.choices import choices
 from beak.ops.panels import PANEL, padded
 
 TILES = 24
@@ -21,14 +22,6 @@ F4_CHANNELS = 512
 Measured on normal inputs, largest error of any output: 5e-6 at 16 channels, 1.0e-5 at 192, 1.6e-5
 at 512, 2.8e-5 at 2048 (a weight gradient: 5e-6 at most, whatever the channels). Relative to the
 largest output it is a fourth of that.
-"""
-TRANSFORM = {
-    "forward": {"v2": (3.0, 4.0), "v3": (5.5, 7.0), "v4": (5.5, 9.0)},
-    "weights": {"v2": (3.5, 5.0), "v3": (7.0, 9.0), "v4": (7.0, 9.0)},
-}
-"""What a transform costs for each value it makes, in multiply-adds, by side of the tile.
-
-Other instruction sets (NEON, portable) take v2's, which are of the same width.
 """
 
 
@@ -66,25 +59,26 @@ def f4_is_exact_enough(terms: int) -> bool:
     return terms <= F4_CHANNELS
 
 
-def choose_side(layer: Layer, isa: str, purpose: str = "forward", *, exact: bool = False) -> int:
+def choose_side(layer: Layer, isa: str, purpose: str = "forward") -> int:
     """The tile's side that wins on this instruction set: 2, 4, or 0 for the direct kernel.
 
     ``purpose`` is "forward" or "weights" (the weight gradient); for the input gradient ask as for
-    forward with the channels exchanged and the input's height and width. ``exact`` turns
-    F(4x4,3x3) off.
+    forward with the channels exchanged and the input's height and width.
 
     >>> choose_side(Layer(64, 64, 19, 19), "v3"), choose_side(Layer(1, 16, 28, 28), "v3")
     (4, 0)
     """
+    return cheapest_side(layer, choices(isa).transform[purpose], purpose)
+
+
+def cheapest_side(layer: Layer, transforms: tuple[float, float], purpose: str = "forward") -> int:
+    """The same for given costs of the transforms, by side of the tile."""
     if not takes(layer):
         return 0
     channels, filters = padded(layer.in_channels), padded(layer.out_channels)
     costs = {0: 9.0 * layer.in_channels * filters * layer.out_h * layer.out_w}
-    transforms = TRANSFORM[purpose].get(isa, TRANSFORM[purpose]["v2"])
     for m, transform in zip(SIDES, transforms, strict=True):
-        if m == 4 and (
-            exact or (purpose == "forward" and not f4_is_exact_enough(layer.in_channels))
-        ):
+        if m == 4 and purpose == "forward" and not f4_is_exact_enough(layer.in_channels):
             continue
         terms = channels if purpose == "weights" else layer.in_channels
         costs[m] = (
@@ -98,6 +92,15 @@ def choose_side(layer: Layer, isa: str, purpose: str = "forward", *, exact: bool
 def tiles_in(out_h: int, out_w: int, m: int) -> int:
     """Tiles of one image."""
     return -(-out_h // m) * -(-out_w // m)
+
+
+def slide_work(window: int, out: int) -> float:
+    """The products of F(7 - window, window) along a sequence, as a share of the direct ones.
+
+    >>> slide_work(3, 40), slide_work(3, 1)
+    (0.5, 2.0)
+    """
+    return 6 * -(-out // (7 - window)) / (out * window)
 
 
 def prepared_floats(m: int, terms: int, outputs: int) -> int:

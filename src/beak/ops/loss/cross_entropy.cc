@@ -29,12 +29,7 @@ struct Exponentials {
     double sum;
 };
 inline Exponentials exponentials(const float* x, int64_t classes) {
-    vec best = broadcast(-INFINITE);
-    by_lanes(0, classes, [&](int64_t c, int64_t n) {
-        const vec v = load_some_or(x + c, n, -INFINITE);
-        best = select(v > best, v, best);
-    });
-    const float top = largest_lane(best);
+    const float top = largest_of(x, classes);
     dvec sum{};
     by_lanes(0, classes, [&](int64_t c, int64_t n) {
         sum += widen(exponential(load_some_or(x + c, n, -INFINITE) - top));    // e^-infinity = 0 behind the end

@@ -27,6 +27,12 @@ struct ApplyArgs {
     const float *mean, *inverse, *weight, *bias;
     int64_t rows, channels, function;
 };
+struct AddArgs {
+    const float *x, *other;
+    float* y;
+    const float *mean, *inverse, *weight, *bias;
+    int64_t rows, channels, function;
+};
 
 constexpr int64_t ROWS_AT_ONCE = 32;    // stay in the first cache while one block of channels is done
 
@@ -129,12 +135,32 @@ BEAK_KERNEL(batch_norm_apply, ApplyArgs) {
     });
 }
 
+// The same plus another tensor, before the ReLU: what ends a residual block. y may be other.
+BEAK_KERNEL(batch_norm_add, AddArgs) {
+    const AddArgs& a = *args;
+    by_groups(Share(a.rows, part, parts), a.channels, [&](int64_t row, int64_t last, int64_t c, int64_t n) {
+        const Output output(a, c, n);
+        for (; row < last; row++) {
+            const int64_t at = row * a.channels + c;
+            vec y = output.of(load_some(a.x + at, n)) + load_some(a.other + at, n);
+            if (a.function == 0) y = select(y <= 0.0f, vec{}, y);
+            store_some(a.y + at, y, n);
+        }
+    });
+}
+
 namespace {
 
 struct BackwardSumsArgs {
     const float *x, *dy, *mean, *inverse, *weight, *bias;
     double* partials;    // [parts][2][channels]: sum of dy', sum of dy' x normalised x
     int64_t rows, channels, function;
+};
+struct AddSumsArgs {
+    const float *x, *y, *dy, *mean, *inverse;
+    float* g;            // dy', the gradient of both summands; may be dy
+    double* partials;    // as above
+    int64_t rows, channels;
 };
 struct BackwardFinishArgs {
     const double* partials;
@@ -166,6 +192,27 @@ BEAK_KERNEL(batch_norm_backward_sums, BackwardSumsArgs) {
             if (a.function == 0) dy = output.gradient(x, dy);
             sum += widen(dy);
             product += widen(dy * ((x - mean) * inverse));
+        }
+        store_doubles(sums + c, sum, n);
+        store_doubles(products + c, product, n);
+    });
+}
+
+// Of batch_norm_add with a ReLU, whose output y says which places it cut: their dy' is 0.
+BEAK_KERNEL(batch_norm_add_backward_sums, AddSumsArgs) {
+    const AddSumsArgs& a = *args;
+    double* sums = a.partials + part * 2 * a.channels;
+    double* products = sums + a.channels;
+    memset(sums, 0, static_cast<size_t>(2 * a.channels) * 8);
+    by_groups(Share(a.rows, part, parts), a.channels, [&](int64_t row, int64_t last, int64_t c, int64_t n) {
+        const vec mean = load_some(a.mean + c, n), inverse = load_some(a.inverse + c, n);
+        dvec sum = load_doubles(sums + c, n), product = load_doubles(products + c, n);
+        for (; row < last; row++) {
+            const int64_t at = row * a.channels + c;
+            const vec dy = select(load_some(a.y + at, n) <= 0.0f, vec{}, load_some(a.dy + at, n));
+            store_some(a.g + at, dy, n);
+            sum += widen(dy);
+            product += widen(dy * ((load_some(a.x + at, n) - mean) * inverse));
         }
         store_doubles(sums + c, sum, n);
         store_doubles(products + c, product, n);

@@ -24,6 +24,15 @@ BatchNormApplyArgs = structure(
     "BatchNormApplyArgs",
     "ptr:x ptr:y ptr:mean ptr:inverse ptr:weight ptr:bias int:rows int:channels int:function",
 )
+BatchNormAddArgs = structure(
+    "BatchNormAddArgs",
+    "ptr:x ptr:other ptr:y ptr:mean ptr:inverse ptr:weight ptr:bias"
+    " int:rows int:channels int:function",
+)
+BatchNormAddBackwardSumsArgs = structure(
+    "BatchNormAddBackwardSumsArgs",
+    "ptr:x ptr:y ptr:dy ptr:mean ptr:inverse ptr:g ptr:partials int:rows int:channels",
+)
 BatchNormBackwardSumsArgs = structure(
     "BatchNormBackwardSumsArgs",
     "ptr:x ptr:dy ptr:mean ptr:inverse ptr:weight ptr:bias ptr:partials"
@@ -51,6 +60,10 @@ BATCH_NORM_STATISTICS = (Kernel("batch_norm_statistics", BatchNormStatisticsArgs
 BATCH_NORM_FINISH = (Kernel("batch_norm_finish", BatchNormFinishArgs),)
 BATCH_NORM_INVERSE = (Kernel("batch_norm_inverse", BatchNormInverseArgs),)
 BATCH_NORM_APPLY = (Kernel("batch_norm_apply", BatchNormApplyArgs),)
+BATCH_NORM_ADD = (Kernel("batch_norm_add", BatchNormAddArgs),)
+BATCH_NORM_ADD_BACKWARD_SUMS = (
+    Kernel("batch_norm_add_backward_sums", BatchNormAddBackwardSumsArgs),
+)
 BATCH_NORM_BACKWARD_SUMS = (Kernel("batch_norm_backward_sums", BatchNormBackwardSumsArgs),)
 BATCH_NORM_BACKWARD_FINISH = (Kernel("batch_norm_backward_finish", BatchNormBackwardFinishArgs),)
 BATCH_NORM_BACKWARD_APPLY = (Kernel("batch_norm_backward_apply", BatchNormBackwardApplyArgs),)

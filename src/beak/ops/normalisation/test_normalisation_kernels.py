@@ -76,6 +76,31 @@ def backward(x, dy, found, weight, bias, function=-1, training=1, alias=False, p
     return dx, sums["dweight"], sums["dbias"]
 
 
+@given(rows=rows_, channels=channels_, parts=parts_, relu=st.booleans(), seed=seeds)
+def test_a_norm_with_a_sum_behind_it_is_both_in_turn(rows, channels, parts, relu, seed):
+    x, dy, weight, bias = draw(seed, rows, channels)
+    other = np.random.default_rng(seed + 1).normal(size=x.shape).astype(np.float32)
+    found = statistics(x)
+    sizes = {"rows": rows, "channels": channels}
+    known = {"mean": found["mean"], "inverse": found["inverse"]}
+    y = run(
+        kernels.BATCH_NORM_ADD[0], {"y": x.shape}, x=x, other=other, weight=weight, bias=bias,
+        **known, **sizes, function=0 if relu else -1, parts=parts, threads=2,
+    )["y"]  # fmt: skip
+    whole = apply(x, found, weight, bias) + other
+    np.testing.assert_array_equal(y, np.maximum(whole, 0) if relu else whole)
+    sums = run(
+        kernels.BATCH_NORM_ADD_BACKWARD_SUMS[0],
+        {"g": x.shape, "partials": ((parts, 2, channels), np.float64)},
+        x=x, y=y, dy=dy, **known, **sizes, parts=parts, threads=2,
+    )  # fmt: skip
+    masked = np.where(y <= 0, 0, dy).astype(np.float32)
+    np.testing.assert_array_equal(sums["g"], masked)
+    normal = (x.astype(float) - found["mean"]) * found["inverse"]
+    truth = np.stack([masked.sum(0, dtype=float), (masked * normal).sum(0)])
+    np.testing.assert_allclose(sums["partials"].sum(0), truth, rtol=1e-5, atol=1e-4)
+
+
 @given(
     rows=rows_, channels=channels_, parts=parts_, threads=st.integers(1, 3),
     offset=st.sampled_from([0.0, 3.0, 1e4]), seed=seeds,

@@ -5,8 +5,8 @@
 
 Float64, channels first. Windows that would reach past the end are left out (the sizes floor).
 Padding never wins a maximum and never counts in an average. On a tie the first cell, row by row,
-is the winner and gets the whole gradient; a NaN wins over every number, as in PyTorch (the first
-NaN, where there are several).
+is the winner and gets the whole gradient; a NaN wins over every number, the last NaN over all
+(as in PyTorch).
 
 Source: LeCun et al. 1998 (average), Ranzato et al. 2007 (maximum).
 """
@@ -92,69 +92,51 @@ def avg_pool2d_backward(
 
 
 def global_max_pool(maps: Array) -> Array:
-    """The largest number of each map: (B,C,H,W) or (B,C,L) -> (B,C); a NaN wins."""
-    result: Array = np.asarray(maps, np.float64).reshape(*maps.shape[:2], -1).max(axis=2)
-    return result
+    """The largest number of each map: (B,C,H,W) or (B,C,L) -> (B,C)."""
+    return max_pool2d(*_whole(maps))[:, :, 0, 0]
 
 
 def global_max_pool_backward(gradient: Array, maps: Array) -> Array:
     """The gradient by the maps: each map's gradient goes to its first largest cell."""
-    flat = np.asarray(maps, np.float64).reshape(*maps.shape[:2], -1)
-    first = flat.argmax(axis=2)[..., None]  # argmax takes the first, and a NaN before a number
-    result = np.zeros(flat.shape)
-    np.put_along_axis(result, first, np.asarray(gradient, np.float64)[..., None], axis=2)
-    return result.reshape(maps.shape)
+    return max_pool2d_backward(gradient[:, :, None, None], *_whole(maps)).reshape(maps.shape)
 
 
 def global_avg_pool(maps: Array) -> Array:
     """The average of each map: (B,C,H,W) or (B,C,L) -> (B,C)."""
-    result: Array = np.asarray(maps, np.float64).reshape(*maps.shape[:2], -1).mean(axis=2)
-    return result
+    return avg_pool2d(*_whole(maps))[:, :, 0, 0]
 
 
 def global_avg_pool_backward(gradient: Array, maps: Array) -> Array:
     """The gradient by the maps: equal shares to all cells of a map."""
+    return avg_pool2d_backward(gradient[:, :, None, None], *_whole(maps)).reshape(maps.shape)
+
+
+def _whole(maps: Array) -> tuple[Array, tuple[int, int]]:
+    """Maps as pictures of height 1, and the one window that sees all of such a picture."""
     places = int(np.prod(maps.shape[2:]))
-    share = np.asarray(gradient, np.float64) / places
-    return np.broadcast_to(share.reshape(*maps.shape[:2], *(1,) * (maps.ndim - 2)), maps.shape)
+    return np.asarray(maps).reshape(*maps.shape[:2], 1, places), (1, places)
 
 
-def max_pool1d(
-    sequences: Array, window: int = 2, stride: int | None = None, padding: Along = "valid"
-) -> Array:
-    """`max_pool2d` on pictures of height 1: (B,C,L) -> (B,C,L')."""
-    return max_pool2d(_as_picture(sequences), *_flat(window, stride, padding))[:, :, 0]
+def max_pool1d(sequences: Array, *options: Any) -> Array:
+    """`max_pool2d` on pictures of height 1: (B,C,L) -> (B,C,L'); window, stride, padding."""
+    return max_pool2d(_as_picture(sequences), *_flat(*options))[:, :, 0]
 
 
-def max_pool1d_backward(
-    gradient: Array,
-    sequences: Array,
-    window: int = 2,
-    stride: int | None = None,
-    padding: Along = "valid",
-) -> Array:
+def max_pool1d_backward(gradient: Array, sequences: Array, *options: Any) -> Array:
     """The gradient of `max_pool1d` by the sequences."""
-    options = _flat(window, stride, padding)
-    return max_pool2d_backward(_as_picture(gradient), _as_picture(sequences), *options)[:, :, 0]
+    gradient, pictures = _as_picture(gradient), _as_picture(sequences)
+    return max_pool2d_backward(gradient, pictures, *_flat(*options))[:, :, 0]
 
 
-def avg_pool1d(
-    sequences: Array, window: int = 2, stride: int | None = None, padding: Along = "valid"
-) -> Array:
-    """`avg_pool2d` on pictures of height 1: (B,C,L) -> (B,C,L')."""
-    return avg_pool2d(_as_picture(sequences), *_flat(window, stride, padding))[:, :, 0]
+def avg_pool1d(sequences: Array, *options: Any) -> Array:
+    """`avg_pool2d` on pictures of height 1: (B,C,L) -> (B,C,L'); window, stride, padding."""
+    return avg_pool2d(_as_picture(sequences), *_flat(*options))[:, :, 0]
 
 
-def avg_pool1d_backward(
-    gradient: Array,
-    sequences: Array,
-    window: int = 2,
-    stride: int | None = None,
-    padding: Along = "valid",
-) -> Array:
+def avg_pool1d_backward(gradient: Array, sequences: Array, *options: Any) -> Array:
     """The gradient of `avg_pool1d` by the sequences."""
-    options = _flat(window, stride, padding)
-    return avg_pool2d_backward(_as_picture(gradient), _as_picture(sequences), *options)[:, :, 0]
+    gradient, pictures = _as_picture(gradient), _as_picture(sequences)
+    return avg_pool2d_backward(gradient, pictures, *_flat(*options))[:, :, 0]
 
 
 def _as_picture(sequences: Array) -> Array:
@@ -162,7 +144,7 @@ def _as_picture(sequences: Array) -> Array:
 
 
 def _flat(
-    window: int, stride: int | None, padding: Along
+    window: int = 2, stride: int | None = None, padding: Along = "valid"
 ) -> tuple[tuple[int, int], tuple[int, int], Padding]:
     step = window if stride is None else stride
     return (1, window), (1, step), padding if isinstance(padding, str) else (0, padding)
@@ -179,7 +161,7 @@ def _largest(
         value, best = images[:, :, *pixels], largest[:, :, *outputs]  # best: a view, written to
         first = winner[:, :, *outputs] < 0  # a window of -inf alone still has a winner
         # only if strictly greater: on a tie the first cell keeps the whole gradient
-        wins = first | (value > best) | (np.isnan(value) & ~np.isnan(best))
+        wins = first | (value > best) | np.isnan(value)
         best[wins], winner[:, :, *outputs][wins] = value[wins], cell
     _refuse_empty(winner < 0, window)
     return largest, winner

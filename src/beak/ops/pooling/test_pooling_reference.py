@@ -102,6 +102,27 @@ def test_nan_and_infinity_pass_as_in_pytorch(kind, bad, place):
     np.testing.assert_array_equal(backward(gradient, images), gradients[0])
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 99), st.integers(1, 3), st.integers(0, 1))
+def test_of_several_nans_the_last_gets_the_gradient_as_in_pytorch(seed, stride, padding):
+    rng = np.random.default_rng(seed)
+    images = rng.choice([np.nan, np.inf, -np.inf, 1.0, 2.0], (2, 3, 6, 7))
+    options = (3, stride, padding)
+    output = max_pool2d(images, *options)
+    gradient = rng.normal(size=output.shape)
+    wanted, gradients = by_torch(lambda x: F.max_pool2d(x, *options), gradient, images)
+    np.testing.assert_array_equal(output, wanted)
+    np.testing.assert_allclose(max_pool2d_backward(gradient, images, *options), gradients[0])
+
+
+def test_of_several_nans_of_a_map_the_last_gets_the_gradient_as_in_pytorch():
+    maps = np.random.default_rng(0).choice([np.nan, np.inf, 1.0], (4, 5, 3, 4))
+    gradient = np.random.default_rng(1).normal(size=maps.shape[:2])
+    wanted, gradients = by_torch(lambda x: F.adaptive_max_pool2d(x, 1).flatten(1), gradient, maps)
+    np.testing.assert_array_equal(global_max_pool(maps), wanted)
+    np.testing.assert_array_equal(global_max_pool_backward(gradient, maps), gradients[0])
+
+
 def test_a_tie_gives_the_whole_gradient_to_the_first_cell():
     flat = max_pool2d_backward(np.array([[[[7.0]]]]), np.zeros((1, 1, 3, 3)), window=3)
     assert flat.ravel().tolist() == [7, 0, 0, 0, 0, 0, 0, 0, 0]

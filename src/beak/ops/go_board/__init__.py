@@ -1,0 +1,1 @@
+"""The rules of Go and the planes that networks read: slow and clear, then fast."""
