@@ -114,7 +114,9 @@ def test_padding_never_changes_an_answer(name):
             if key in ("words.weight", "grams.weight", "bytes.weight"):
                 parameters[key][0] = 0
         if unit == "pairs":  # its votes are means over the places
-            parameters[f"{network.nodes[-1].name}.weight"][:, -2:] *= network.node("grams").output[1]
+            parameters[f"{network.nodes[-1].name}.weight"][:, -2:] *= network.node("grams").output[
+                1
+            ]
         rows = spec.prepare(np.stack([spec.row("a film"), spec.row("fine a dull")]))
         answers.append(make_engine(network, parameters).logits(rows))
     np.testing.assert_allclose(answers[1], answers[0], rtol=1e-5, atol=1e-6)

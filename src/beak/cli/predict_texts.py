@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +22,9 @@ LONGEST_LINE = 1 << 20
 WARNINGS = 20
 """Lines without an answer that are told one by one."""
 WIDTH = 60
+TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
+PATH_LIKE = re.compile(r"[^\s?!]*(/[^\s?!]*[^\s?!/.]|\.(txt|csv|tsv|jsonl|ndjson|text|list))")
+"""What was likely meant as a file: a word with a slash in it, or with a file's ending."""
 
 
 def predict_texts(
@@ -28,6 +34,7 @@ def predict_texts(
     from beak.cli.predict import make_printer
     from beak.runs.predictor import Predictor
 
+    refuse_what_is_no_text(inputs)
     alone = len(inputs) == 1 and not _is_stream(inputs[0])
     width = WIDTH if not alone else max(12, min(WIDTH, len(inputs[0])))
     printer = make_printer(top, as_json, width, max(map(len, model.labels)))
@@ -76,7 +83,21 @@ def texts_of(inputs: tuple[str, ...]) -> Iterator[str]:
             with open(given, "rb") as file:
                 yield from lines_of(file)
         else:
+            if PATH_LIKE.fullmatch(given):
+                note(f"{given}: no such file, so it is read as a text")
             yield given
+
+
+def refuse_what_is_no_text(inputs: tuple[str, ...]) -> None:
+    """UsageError for tables, whose lines are more than a text, and for folders."""
+    for given in inputs:
+        if Path(given).suffix.lower() in TABLES and _is_file(given):
+            raise UsageError(
+                f"{given}: a table; beak evaluate RUN {shlex.quote(given)} counts what is right in "
+                "it, and of texts alone, one in each line, every one is answered"
+            )
+        if given and len(given) < 4096 and os.path.isdir(given):
+            raise UsageError(f"{given}: a folder; a text, or a file with a text in each line")
 
 
 def lines_of(file: IO[bytes]) -> Iterator[str]:

@@ -55,7 +55,7 @@ class Folds(click.ParamType[Any]):
     help="Go on with a stopped run, exactly where it was.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Times through the data.")
-@click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Pictures in a step.")
+@click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Examples in a step.")
 @click.option("--seed", type=int, metavar="S", help="Where all random numbers come from.")
 @click.option(
     "--folds",

@@ -74,11 +74,16 @@ def _byte_spans(text: str, words: list[str]) -> list[tuple[int, int]]:
     return spans
 
 
-def marked(weights: list[tuple[str, float]]) -> str:
-    """HTML: words that spoke for the answer and against it, the more the stronger the colour."""
+def marked(weights: list[tuple[str, float]], whole: str | None = None) -> str:
+    """HTML: words that spoke for the answer and against it, the more the stronger the colour.
+
+    ``whole``: the text that they are of, whose spaces are kept; else one between any two.
+    """
+    gaps = gaps_of(whole, [word for word, _ in weights])
     most = max([0.05, *(abs(weight) for _, weight in weights)])
     shown = []
-    for word, weight in weights:
+    for (word, weight), gap in zip(weights, gaps, strict=True):
+        shown.append(gap)
         much = round(100 * abs(weight) / most)
         word = f"<bdi>{escaped(word, 80)}</bdi>"
         if much < 8:
@@ -87,7 +92,26 @@ def marked(weights: list[tuple[str, float]]) -> str:
         side = "for" if weight > 0 else "against"
         told = f"{weight:+.2f}"
         shown.append(f'<mark class="{side}" style="--much:{much}%" title="{told}">{word}</mark>')
-    return " ".join(shown)
+    rest = (whole or "").rstrip()
+    cut = weights and len(weights) >= MOST_WORDS and not rest.endswith(weights[-1][0])
+    return "".join(shown) + (" …" if cut else "")
+
+
+def gaps_of(whole: str | None, words: list[str]) -> list[str]:
+    """What stands before each word in its text: a space, or nothing.
+
+    >>> gaps_of("Don't stop!", ["Do", "n't", "stop", "!"])
+    ['', '', ' ', '']
+    """
+    gaps, place = [], 0
+    for i, word in enumerate(words):
+        found = -1 if whole is None else whole.find(word, place)
+        if whole is None or found < 0:
+            gaps.append(" " if i else "")
+            continue
+        gaps.append(" " if whole[place:found] and i else "")
+        place = found + len(word)
+    return gaps
 
 
 def marker(model: Model, part: Part | None) -> Callable[[Mistake], str] | None:
@@ -101,7 +125,7 @@ def marker(model: Model, part: Part | None) -> Callable[[Mistake], str] | None:
         text = text_of(inputs, mistake.index)
         if text is None:
             return ""
-        label = model.labels.index(mistake.predicted)
-        return f"<blockquote>{marked(word_weights(engine, spec, text, label))}</blockquote>"
+        found = word_weights(engine, spec, text, model.labels.index(mistake.predicted))
+        return f"<blockquote>{marked(found, text)}</blockquote>"
 
     return show
