@@ -32,6 +32,7 @@ MODULES = {
     "pictures": "beak.data.picture_kind",
     "numbers": "beak.data.picture_kind",
     "sounds": "beak.data.sound_kind",
+    "texts": "beak.data.text_kind",
 }
 """Where each kind's ``KIND`` is."""
 CHOICES = tuple(name for name in MODULES if name != "numbers")
@@ -121,8 +122,10 @@ def kind_at(source: Path) -> str:
 
 
 def _speaks(source: Path) -> bool:
-    """Whether this can be sentences: a table without names of files, where texts are known."""
-    return "texts" in MODULES and source.suffix.lower() in TABLES
+    """Whether these can be texts, where no name tells what they are."""
+    from beak.data.texts import claims
+
+    return claims(source) > 0
 
 
 def _names(source: Path) -> Sequence[str] | Any:
