@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -40,6 +43,20 @@ def test_a_long_recording_is_a_line_of_stretches(predictor, tmp_path):
     for heard, after, turn in zip(line, line[1:], (2.0, 3.6), strict=False):
         assert heard.end == after.begin == pytest.approx(turn, abs=SPEC.seconds / 2)
     assert all(0.5 < heard.probability <= 1 for heard in line)
+
+
+def test_where_hardly_anything_sounds_nothing_is_answered(predictor):
+    quiet = np.random.default_rng(0).normal(size=8000).astype(np.float32) * 1e-3
+    samples = np.concatenate([quiet, tone(300, 1.2), quiet, tone(300, 1.2), quiet])
+    first, second = timeline(predictor, samples)
+    for heard, begin, end in ((first, 1.0, 2.2), (second, 3.2, 4.4)):
+        assert heard.begin == pytest.approx(begin, abs=SPEC.seconds / 2)
+        assert heard.end == pytest.approx(end, abs=SPEC.seconds / 2)
+    knows = Predictor(replace(predictor.model, labels=("low", "silence")))
+    line = timeline(knows, samples)
+    assert line[0].begin == 0
+    assert line[-1].end == pytest.approx(len(samples) / 8000)
+    assert all(a.end == b.begin for a, b in itertools.pairwise(line))
 
 
 def test_a_short_recording_is_one_stretch(predictor):

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 LONG = 2.0
 """A recording so many times as long as an input gets a time line."""
 SURE = 0.5
-"""From the microphone, only what is likelier than this is said on a terminal."""
+"""What is likelier than this is said to people as it comes from the microphone, and is bright in a
+time line.
+"""
 
 
 def hear(
@@ -60,7 +62,8 @@ def say(heard: Heard, as_json: bool, more: dict[str, Any]) -> None:
         from rich.text import Text
 
         line = Text(f"{heard.begin:8.2f} to {heard.end:.2f} s  ")
-        line.append(plain(heard.label), "number")
+        sure = heard.probability >= SURE
+        line.append(plain(heard.label), "number" if sure else "dim")
         line.append(f"  {percent(heard.probability)}", "dim")
         make_console().print(line)
     else:

@@ -17,6 +17,10 @@ Array = np.ndarray[Any, Any]
 
 STEPS = 2
 """Windows that begin within one window's length, along a file."""
+HARDLY = 0.05
+"""What is quieter than this share of the recording's loudest window is nothing to answer for."""
+SILENCE = "silence"
+"""The label that a network has for it; see data/sound_source.py."""
 STEP_SECONDS = 0.25
 """How often a microphone's last window is answered."""
 
@@ -55,24 +59,33 @@ def timeline(predictor: Predictor, samples: Array) -> list[Heard]:
     """What is heard when, in samples (n,) at the network's rate.
 
     Windows half an input apart; each answers for the time around its middle, and neighbours with
-    one label are one stretch, as sure as its surest window.
+    one label are one stretch, as sure as its surest window. Windows in whose middle hardly anything
+    sounds are left out, but for networks that have a label for silence.
     """
     spec = spec_of(predictor)
     length, step = spec.samples, max(1, spec.samples // STEPS)
     count = max(1, -(-(len(samples) - length) // step) + 1)
-    windows = (samples[i * step : i * step + length] for i in range(count))
     edge = (length - step) // 2
+    kept = list(range(count))
+    if SILENCE not in predictor.model.labels:
+        loud = [_loudness(samples[i * step + edge : (i + 1) * step + edge]) for i in range(count)]
+        kept = [i for i in kept if loud[i] >= HARDLY * max(loud)]
+    windows = (samples[i * step : i * step + length] for i in kept)
     heard: list[Heard] = []
-    for i, answer in enumerate(_answers(predictor, windows)):
+    for i, answer in zip(kept, _answers(predictor, windows), strict=True):
         begin = (i * step + edge) / spec.rate if i else 0.0
         end = ((i + 1) * step + edge) / spec.rate if i < count - 1 else len(samples) / spec.rate
         here = Heard(begin, end, answer.label, answer.probabilities[answer.label])
-        if heard and heard[-1].label == here.label:
+        if heard and heard[-1].label == here.label and heard[-1].end == begin:
             sure = max(heard[-1].probability, here.probability)
             heard[-1] = replace(heard[-1], end=end, probability=sure)
         else:
             heard.append(here)
     return heard
+
+
+def _loudness(samples: Array) -> float:
+    return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64)))) if len(samples) else 0.0
 
 
 def _answers(predictor: Predictor, windows: Iterable[Array]) -> Iterator[Prediction]:
