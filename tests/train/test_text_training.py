@@ -111,3 +111,10 @@ def test_a_stopped_training_of_texts_goes_on_to_the_same_bytes(tmp_path):
     again = resume(tmp_path / "half", listen=None)
     for key, value in load_model(whole.path).parameters.items():
         np.testing.assert_array_equal(value, load_model(again.path).parameters[key])
+
+
+def test_votes_that_are_good_at_once_train_half_as_long(tmp_path):
+    source = write(tmp_path)
+    slow, fast = (prepare(source, {}, name).recipe for name in ("sentence", "sentence-pairs"))
+    assert slow.epochs == 2 * fast.epochs == 20
+    assert prepare(source, {"epochs": 7}, "sentence-pairs").recipe.epochs == 7
