@@ -60,13 +60,15 @@ def recipe_for(
     """
     given = dict(overrides or {})
     if dataset.spec.kind == "texts":
-        return with_values(Recipe(augmentation=dataset.augmentation), {**_texts(dataset, network), **given})
+        return with_values(
+            Recipe(augmentation=dataset.augmentation), {**_texts(dataset, network), **given}
+        )
     examples = len(dataset.parts["train"].labels)
     photographs = dataset.spec.shape[0] >= 3
     batch = int(given.get("batch", batch_for(examples)))
     epochs = int(given.get("epochs", epochs_for(examples, photographs)))
     steps = epochs * max(1, math.ceil(examples / batch))
-    values: dict[str, Any] = {
+    values = {
         "epochs": epochs,
         "batch": batch,
         "average": average_for(steps),
