@@ -53,12 +53,15 @@ def test_the_baseline_learns_pairs_of_words_and_the_network_does(tmp_path):
     assert run.model.info["baseline"] == {"name": "NBSVM", "accuracy": found.accuracy}
 
 
-def test_a_better_baseline_is_said_with_what_would_help():
-    said = better_baseline("texts", "NBSVM", 0.7, 0.75)
-    assert said.startswith("NBSVM is better than the network by 5.0 points")
-    assert "--vectors" in said
-    assert better_baseline("texts", "NBSVM", 0.75, 0.75) == ""
-    assert better_baseline("texts", "NBSVM", 0.8, 0.75) == ""
+def test_a_better_baseline_is_said_with_what_would_help(tmp_path):
+    source = write(tmp_path)
+    pairs, plain = (prepare(source, {}, name) for name in ("sentence-pairs", "sentence"))
+    assert better_baseline(pairs, "NBSVM", 0.7, 0.75) == (
+        "NBSVM is better than the network by 5.0 points: word vectors trained on more text "
+        "(--vectors FILE) or more examples would help"
+    )
+    assert "--network sentence-pairs" in better_baseline(plain, "NBSVM", 0.7, 0.75)
+    assert better_baseline(pairs, "NBSVM", 0.75, 0.75) == ""
 
 
 def test_votes_start_as_log_count_ratios_of_the_training_part(tmp_path):
