@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -121,3 +123,14 @@ def test_votes_that_are_good_at_once_train_half_as_long(tmp_path):
     slow, fast = (prepare(source, {}, name).recipe for name in ("sentence", "sentence-pairs"))
     assert slow.epochs == 2 * fast.epochs == 20
     assert prepare(source, {"epochs": 7}, "sentence-pairs").recipe.epochs == 7
+
+
+def test_without_scikit_learn_there_is_no_baseline_and_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    events = []
+    source = write(tmp_path / "d", 60, 10)
+    train(source, out=tmp_path / "run", listen=events.append, set={**SMALL, "epochs": 1})
+    assert events[-1]["event"] == "done"
+    assert events[-1]["baseline"] is None
+    said = [e["text"] for e in events if e["event"] == "note"]
+    assert any("it needs scikit-learn; install it with: pip install" in text for text in said)
