@@ -95,7 +95,7 @@ def test_the_part_that_is_counted_is_the_one_asked_for(part, monkeypatch, capsys
             asked.append(str(path))
             self.model = SimpleNamespace(spec=SimpleNamespace(kind="pictures"))
 
-        def evaluate(self, source, part, data_dir):
+        def evaluate(self, source, part, data_dir, reading):
             asked.append((source, part))
             return evaluation([0, 1], [0, 1], ("ash", "birch"))
 

@@ -13,6 +13,7 @@ import pytest
 from beak.cli import predict_texts as room
 from beak.cli.group import run
 from beak.cli.predict_texts import LONGEST_LINE, PATH_LIKE, lines_of, texts_of
+from beak.cli.text_examples import is_small
 from beak.data.text_spec import TextSpec
 from beak.network.initial import initial_parameters
 from beak.network.named import make_network
@@ -128,3 +129,37 @@ def test_nothing_is_read_before_it_is_wanted(monkeypatch):
     assert sys.stdin.buffer.tell() == 0
     assert next(texts) == "one"
     assert sys.stdin.buffer.tell() == 4
+
+
+def test_examples_of_a_test_part_and_columns_by_name(trained, tmp_path, capsys):
+    rows = "".join(f"{i},good film {i},{'pos' if i % 2 else 'neg'},no {i}\n" for i in range(80))
+    (tmp_path / "t.csv").write_text("id,label,mood,text\n" + rows)
+    named = ["--text", "label", "--label", "mood"]
+    assert run(["evaluate", trained, "t.csv", "--part", "all", "--json", *named]) == 0
+    assert json.loads(capsys.readouterr().out)["examples"] == 80
+    assert run(["evaluate", trained, "t.csv", "--part", "all"]) != 0  # the text as a label
+    (tmp_path / "s.csv").write_text("text,label\n" + "".join(
+        f"good film {i},{'pos' if i % 2 else 'neg'}\n" for i in range(80)
+    ))  # fmt: skip
+    capsys.readouterr()
+    assert run(["predict", trained, "s.csv", "--show", "3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    for line in lines:
+        right = line.split()[1] == ("pos" if int(line.split()[-1]) % 2 else "neg")
+        assert line.startswith(" ✓" if right else " ✗")
+        assert ("is " in line) != right
+    assert run(["predict", trained, "s.csv", "--show", "3", "--json"]) == 0
+    found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {one["truth"] for one in found} <= {"pos", "neg"}
+    assert found[0]["input"].startswith("s.csv:")
+
+
+def test_a_large_source_is_not_read_once_more(tmp_path, monkeypatch):
+    monkeypatch.setattr("beak.cli.text_examples.MOST_BYTES", 10)
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "a.txt").write_text("12345")
+    assert is_small(str(tmp_path / "s"))
+    (tmp_path / "s" / "b.txt").write_text("123456")
+    assert not is_small(str(tmp_path / "s"))
+    assert not is_small(str(tmp_path))  # folders of classes: who knows how much

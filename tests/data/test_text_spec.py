@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from beak.data.load import load_dataset
 from beak.data.split import PARTS
 from beak.data.text_spec import TextSpec
 from beak.data.words import LONGEST_WORD, words_of
-from beak.errors import DataError
+from beak.errors import DataError, MissingExtraError
 
 SPEC = TextSpec("texts", (6,), "words", True, 0, ("good", "film", "bad"))
 PAIRS = TextSpec("texts", (18,), "pairs", True, 64, ("good", "film", "bad"))
@@ -44,6 +46,15 @@ def test_words_of_languages():
     assert words_of("हिन्दी العَرَبِيَّة 日本語", lower=False) == ["हिन्दी", "العَرَبِيَّة", "日", "本", "語"]
     assert words_of("x" * 500) == ["x" * LONGEST_WORD]
     assert words_of(" \t\n") == []
+
+
+def test_without_the_library_for_words_the_extra_is_named(monkeypatch):
+    words._pattern.cache_clear()
+    monkeypatch.setitem(sys.modules, "regex", None)
+    with pytest.raises(MissingExtraError, match=r'reading texts needs an extra: .*"beak\[text\]"'):
+        words_of("a film")
+    monkeypatch.undo()
+    assert words_of("a film") == ["a", "film"]
 
 
 @settings(deadline=None)

@@ -121,6 +121,11 @@ def test_lines_that_begin_with_their_label(tmp_path):
     assert sum(part == TEST for *_, part in examples(found)) == 4
     alone = read_texts(tmp_path / "trec" / "TREC.train.all")
     assert len(alone) == 20
+    file(tmp_path, "trec/other.all", lines)
+    shared = read_texts(tmp_path / "trec" / "TREC")
+    assert examples(shared) == examples(found)
+    assert claims(tmp_path / "trec" / "TREC") > 0.5
+    assert claims(tmp_path / "trec" / "TRE") == 0
     fasttext = file(tmp_path, "ft.txt", "__label__a one\n__label__b two\n")
     assert [label for _, label, _ in examples(read_texts(fasttext))] == ["a", "b"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -53,12 +55,15 @@ def test_the_baseline_learns_pairs_of_words_and_the_network_does(tmp_path):
     assert run.model.info["baseline"] == {"name": "NBSVM", "accuracy": found.accuracy}
 
 
-def test_a_better_baseline_is_said_with_what_would_help():
-    said = better_baseline("texts", "NBSVM", 0.7, 0.75)
-    assert said.startswith("NBSVM is better than the network by 5.0 points")
-    assert "--vectors" in said
-    assert better_baseline("texts", "NBSVM", 0.75, 0.75) == ""
-    assert better_baseline("texts", "NBSVM", 0.8, 0.75) == ""
+def test_a_better_baseline_is_said_with_what_would_help(tmp_path):
+    source = write(tmp_path)
+    pairs, plain = (prepare(source, {}, name) for name in ("sentence-pairs", "sentence"))
+    assert better_baseline(pairs, "NBSVM", 0.7, 0.75) == (
+        "NBSVM is better than the network by 5.0 points: word vectors trained on more text "
+        "(--vectors FILE) or more examples would help"
+    )
+    assert "--network sentence-pairs" in better_baseline(plain, "NBSVM", 0.7, 0.75)
+    assert better_baseline(pairs, "NBSVM", 0.75, 0.75) == ""
 
 
 def test_votes_start_as_log_count_ratios_of_the_training_part(tmp_path):
@@ -111,3 +116,21 @@ def test_a_stopped_training_of_texts_goes_on_to_the_same_bytes(tmp_path):
     again = resume(tmp_path / "half", listen=None)
     for key, value in load_model(whole.path).parameters.items():
         np.testing.assert_array_equal(value, load_model(again.path).parameters[key])
+
+
+def test_votes_that_are_good_at_once_train_half_as_long(tmp_path):
+    source = write(tmp_path)
+    slow, fast = (prepare(source, {}, name).recipe for name in ("sentence", "sentence-pairs"))
+    assert slow.epochs == 2 * fast.epochs == 20
+    assert prepare(source, {"epochs": 7}, "sentence-pairs").recipe.epochs == 7
+
+
+def test_without_scikit_learn_there_is_no_baseline_and_that_is_said(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    events = []
+    source = write(tmp_path / "d", 60, 10)
+    train(source, out=tmp_path / "run", listen=events.append, set={**SMALL, "epochs": 1})
+    assert events[-1]["event"] == "done"
+    assert events[-1]["baseline"] is None
+    said = [e["text"] for e in events if e["event"] == "note"]
+    assert any("it needs scikit-learn; install it with: pip install" in text for text in said)

@@ -9,7 +9,14 @@ import click
 import numpy as np
 
 from beak.cli.console import count, how_many, make_console, note, percent, plain, print_json
-from beak.cli.options import command, data_dir_option, exact_option, json_option, threads_option
+from beak.cli.options import (
+    command,
+    data_dir_option,
+    exact_option,
+    json_option,
+    text_options,
+    threads_option,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +38,7 @@ MOST_LINES = 5
     default="test",
     help="Which of the source's examples to count.",
 )
+@text_options
 @threads_option
 @exact_option
 @data_dir_option
@@ -43,6 +51,7 @@ def evaluate(
     exact: bool,
     data_dir: Path | None,
     as_json: bool,
+    **reading: str | None,
 ) -> None:
     """How good a trained network is on labelled pictures or texts.
 
@@ -54,7 +63,8 @@ def evaluate(
     from beak.runs.run import Run
 
     opened = Run(run, threads=threads, exact=exact)
-    found = opened.evaluate(source, part=part, data_dir=data_dir)
+    how = {name: value for name, value in reading.items() if value is not None}
+    found = opened.evaluate(source, part=part, data_dir=data_dir, reading=how)
     for text in found.notes:
         note(text)
     if as_json:

@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from beak.cli.options import command, data_dir_option, exact_option, json_option, threads_option
+from beak.cli.options import (
+    command,
+    data_dir_option,
+    exact_option,
+    json_option,
+    text_options,
+    threads_option,
+)
 from beak.errors import BeakError, RunError, UsageError
 
 if TYPE_CHECKING:
@@ -23,6 +30,8 @@ if TYPE_CHECKING:
 
 OF_TEXTS = ("text", "label", "encoding", "vectors")
 """Options that are keys of the recipe's [data]."""
+MOST_TEXTS = 5
+"""Test texts that are shown with their answers at the end."""
 
 
 class Folds(click.ParamType[Any]):
@@ -67,9 +76,7 @@ class Folds(click.ParamType[Any]):
 @click.option(
     "--kind", type=click.Choice(["auto", "pictures", "texts"]), default="auto", help="Of data."
 )
-@click.option("--text", metavar="COLUMN", help="Texts: the column that they stand in.")
-@click.option("--label", metavar="COLUMN", help="Texts: the column of their labels.")
-@click.option("--encoding", metavar="NAME", help="Texts: of the files; else UTF-8, or Latin-1.")
+@text_options
 @click.option("--vectors", metavar="FILE", help="Texts: word vectors trained elsewhere.")
 @click.option(
     "--set",
@@ -164,18 +171,23 @@ def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
     """A few pictures with the network's answers, and what to type next."""
     from beak.cli.console import make_console
     from beak.cli.examples import fitting_in_a_row, show_examples
+    from beak.cli.text_examples import is_small
 
     console = make_console()
     console.print()
     data = tomllib.loads(run.recipe).get("data", {})
+    texts = run.model.spec.kind == "texts"
+    reading = {key: data[key] for key in ("text", "label", "encoding") if texts and data.get(key)}
     with contextlib.suppress(BeakError):  # no test part, or the source has gone: nothing to draw
-        show_examples(
-            run.model,
-            data.get("source", ""),
-            fitting_in_a_row(console.width),
-            data_dir=options["data_dir"] or data.get("directory") or None,
-            threads=options["threads"],
-        )
+        if not texts or is_small(data.get("source", "")):
+            show_examples(
+                run.model,
+                data.get("source", ""),
+                MOST_TEXTS if texts else fitting_in_a_row(console.width),
+                data_dir=options["data_dir"] or data.get("directory") or None,
+                threads=options["threads"],
+                reading=reading,
+            )
     console.print(" next", style="label")
     for line in next_lines(program(), run.path, console.width, run.model.spec.kind):
         console.print(line, soft_wrap=True)

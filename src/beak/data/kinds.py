@@ -113,10 +113,15 @@ def read_spec(data: Any) -> InputSpec:
 
 
 def kind_at(source: Path) -> str:
-    """Which kind of files a source holds: what most of a sample of their names end in."""
+    """Which kind of files a source holds: what most of a sample of their names end in.
+
+    Text files that lie beside pictures or sounds are notes about them.
+    """
     names = list(islice(_names(source), SAMPLE))
     endings = [Path(name).suffix.lower() for name in names]
     counts = {name: sum(ending in kind_of(name).suffixes for ending in endings) for name in CHOICES}
+    if 100 * max(counts[name] for name in counts if name != "texts") >= len(names):
+        counts["texts"] = 0
     best = max(counts, key=lambda name: counts[name])
     return best if counts[best] or not _speaks(source) else "texts"
 

@@ -47,7 +47,8 @@ class Texts(Kind):
             raise DataError(f"{name}: an empty text; nothing can be told from it")
         if len(words) > LONGEST:
             raise DataError(f"{name}: {len(words):,} words; at most {LONGEST:,} are taken")
-        return spec.row(raw), tuple(_notes(spec, words))
+        row = spec.row(raw if spec.unit == "bytes" else words)
+        return row, tuple(_notes(spec, words, row))
 
     def augmented(
         self,
@@ -79,18 +80,17 @@ class Texts(Kind):
         raise UsageError(f"{name}: no built-in set of texts")
 
 
-def _notes(spec: TextSpec, words: list[str]) -> list[str]:
+def _notes(spec: TextSpec, words: list[str], row: Array) -> list[str]:
     notes = []
     if len(words) > spec.length:
         unit = "bytes" if spec.unit == "bytes" else "words"
         notes.append(f"only the first {spec.length:,} of its {len(words):,} {unit} are read")
     if spec.unit != "bytes":
-        heard = words[: spec.length]
-        known = sum((w.lower() if spec.lower else w) in spec.places for w in heard)
+        heard, known = min(len(words), spec.length), int((row >= FIRST_WORD).sum())
         if not known:
             notes.append("none of its words was seen in training: the answer is a guess")
-        elif known < len(heard) / 2:
-            notes.append(f"only {known} of its {len(heard)} words were seen in training")
+        elif known < heard / 2:
+            notes.append(f"only {known} of its {heard} words were seen in training")
     return notes
 
 

@@ -52,8 +52,8 @@ def read_texts(source: Path, how: Reading = Reading()) -> TextRows:
     """All usable texts of a source, in its order. Raises DataError, UsageError.
 
     ``source``: a .csv, .tsv or .jsonl; a folder with train and test tables; a file of ``label
-    text`` lines, or a folder with train and test files of them; class folders of .txt; files that
-    differ by their ending, one for each class (or the name that they share).
+    text`` lines, or a folder with train and test files of them (or the name that these share);
+    class folders of .txt; files that differ by their ending, one for each class (or their name).
     """
     into = TextRows()
     if source.is_dir():
@@ -64,6 +64,8 @@ def read_texts(source: Path, how: Reading = Reading()) -> TextRows:
         read_label_lines(into, source, UNKNOWN, how.encoding)
     elif shared := shared_name(source):
         _class_files(into, shared, how)
+    elif given := shared_parts(source):
+        _line_files(into, given, how)
     else:
         raise DataError(
             f"{source}: no labelled texts: wanted a CSV, TSV or JSON lines with a text and a label "
@@ -91,11 +93,7 @@ def _folder(into: TextRows, source: Path, how: Reading) -> None:
         if len(parts) < len(lined) or UNKNOWN in parts or others:
             told = ", ".join([*(path.name for path in lined), *others])
             raise DataError(f"{source}: several sets lie in it ({told}); give one folder or file")
-        for part, path in sorted(parts.items()):
-            read_label_lines(into, path, part, how.encoding)
-        names = ", ".join(path.name for _, path in sorted(parts.items()))
-        into.note(NOTE, f"lines of 'label text' from {names}")
-        return
+        return _line_files(into, parts, how)
     sets = others
     stems = [path for path in files if path.suffix.lower() == ".txt"]
     if len(sets) == 1:
@@ -114,6 +112,13 @@ def _folder(into: TextRows, source: Path, how: Reading) -> None:
             f"{source}: no labelled texts in it: wanted LABEL/*.txt, train.csv, lines of 'label "
             "text' (train.txt, test.txt), or a file for each class (reviews.pos, reviews.neg)"
         )
+
+
+def _line_files(into: TextRows, parts: dict[int, Path], how: Reading) -> None:
+    for part, path in sorted(parts.items()):
+        read_label_lines(into, path, part, how.encoding)
+    names = ", ".join(path.name for _, path in sorted(parts.items()))
+    into.note(NOTE, f"lines of 'label text' from {names}")
 
 
 def _class_files(into: TextRows, paths: list[Path], how: Reading) -> None:
@@ -151,6 +156,16 @@ def shared_name(source: Path) -> list[Path]:
     return sets.get(source.name, [])
 
 
+def shared_parts(source: Path) -> dict[int, Path]:
+    """Files of 'label text' lines by part that a name stands for: TREC of TREC.train.all."""
+    if source.exists() or not source.parent.is_dir() or not source.name:
+        return {}
+    begin = tuple(f"{source.name}{sign}" for sign in ".-_")
+    mine = [path for path in text_files(source.parent) if path.name.startswith(begin)]
+    parts = {part_of(path.name): path for path in mine if has_label_lines(path)}
+    return parts if TRAIN in parts and UNKNOWN not in parts and len(parts) == len(mine) else {}
+
+
 def _class_texts(source: Path) -> Iterator[Path]:
     """Texts that lie in class folders, or in class folders below train/."""
     for entry in sorted(os.scandir(source), key=lambda entry: entry.name):
@@ -169,7 +184,7 @@ def claims(path: Path) -> float:
         if path.is_dir():
             return _folder_claim(path)
         if not path.exists():
-            return 0.8 if shared_name(path) else 0.0
+            return 0.8 if shared_name(path) or shared_parts(path) else 0.0
         ending = path.suffix.lower()
         if ending in JSON_ENDINGS:
             return 0.9

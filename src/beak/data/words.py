@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from beak.errors import DataError
+from beak.errors import MissingExtraError
 
 PATTERN = r"""
     [a-zA-Z]++(?!['’\p{L}\p{M}])
@@ -33,9 +33,7 @@ def _pattern() -> Any:
     try:
         import regex  # type: ignore[import-untyped]
     except ImportError:
-        raise DataError(
-            "texts need the library regex; install it with: pip install 'beak[text]'"
-        ) from None
+        raise MissingExtraError("reading texts", "text") from None
     return regex.compile(PATTERN, regex.VERBOSE | regex.VERSION1)
 
 

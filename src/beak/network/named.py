@@ -47,6 +47,8 @@ class Entry:
     """The least height and width of a picture that it takes."""
     words: bool = False
     """Whether it reads the word numbers of a text, one behind the other."""
+    usual: Shape = (1, 28, 28)
+    """An input to show its sizes for."""
 
 
 def make_network(name: str, input_shape: Sequence[int], classes: int, **options: Any) -> Network:
@@ -276,24 +278,28 @@ _ENTRIES = (
         "Kim 2014: word vectors, windows of 3, 4 and 5 words, the largest answer of each filter",
         make_sentence,
         words=True,
+        usual=(60,),
     ),
     Entry(
         "sentence-wide",
         "the same with windows of 2 to 7 words, after Zhang and Wallace 2015",
         make_sentence_wide,
         words=True,
+        usual=(60,),
     ),
     Entry(
         "sentence-pairs",
         "windows, and beside them a vote of each word and pair of words (Wang and Manning 2012)",
         make_sentence_pairs,
         words=True,
+        usual=(180,),
     ),
     Entry(
         "characters",
         "the bytes of a text: for languages without spaces, and for noisy text",
         make_characters,
         words=True,
+        usual=(400,),
     ),
 )
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

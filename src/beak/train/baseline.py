@@ -95,12 +95,20 @@ def baseline_name(ready: Prepared) -> str:
     return "NBSVM" if ready.dataset.spec.kind == "texts" else "linear"
 
 
-def better_baseline(kind: str, name: str, accuracy: float, baseline: float) -> str:
+def better_baseline(ready: Prepared, name: str, accuracy: float, baseline: float) -> str:
     """What to say where the simple classifier is better; "" where it is not."""
     if baseline <= accuracy:
         return ""
-    help_ = {
-        "texts": "word vectors trained on more text would help (--vectors FILE), and more examples",
-    }.get(kind, "a longer training (--epochs) or more examples would help")
     points = 100 * (baseline - accuracy)
-    return f"{name} is better than the network by {points:.1f} points: {help_}"
+    return f"{name} is better than the network by {points:.1f} points: {_help(ready)}"
+
+
+def _help(ready: Prepared) -> str:
+    if ready.dataset.spec.kind != "texts":
+        return "a longer training (--epochs) or more examples would help"
+    ways = []
+    if "grams.weight" not in ready.network.parameters:
+        ways.append("--network sentence-pairs, which starts from the same pairs of words,")
+    if not ready.recipe.data.vectors and "words.weight" in ready.network.parameters:
+        ways.append("word vectors trained on more text (--vectors FILE)")
+    return f"{' or '.join([*ways, 'more examples'])} would help"

@@ -63,7 +63,9 @@ def recipe_for(
     """
     given = dict(overrides or {})
     if dataset.spec.kind == "texts":
-        return with_values(Recipe(augmentation=dataset.augmentation), {**_texts(dataset), **given})
+        return with_values(
+            Recipe(augmentation=dataset.augmentation), {**_texts(dataset, network), **given}
+        )
     examples = len(dataset.parts["train"].labels)
     photographs = dataset.spec.shape[0] >= 3
     sounds = dataset.spec.kind == "sounds"
@@ -71,7 +73,7 @@ def recipe_for(
     usual = epochs_for(examples, photographs)
     epochs = int(given.get("epochs", max(4, round(usual * SOUNDS_SHARE)) if sounds else usual))
     steps = epochs * max(1, math.ceil(examples / batch))
-    values: dict[str, Any] = {
+    values = {
         "epochs": epochs,
         "batch": batch,
         "average": average_for(steps),
@@ -107,10 +109,15 @@ def text_epochs(examples: int) -> int:
     return min(max(round(10 * math.pow(9000 / max(examples, 1), 0.3)), 2), 20)
 
 
-def _texts(dataset: Dataset) -> dict[str, Any]:
-    """Kim 2014's batch; Adam, whose rate only falls."""
+def _texts(dataset: Dataset, network: Network) -> dict[str, Any]:
+    """Kim 2014's batch; Adam, whose rate only falls.
+
+    Votes that start as log-count ratios are good at once and soon know their texts by heart: half
+    the epochs (MR, three folds: 79.8 % of the validation texts right, 78.8 % with all of them).
+    """
+    epochs = text_epochs(len(dataset.parts["train"]))
     return {
-        "epochs": text_epochs(len(dataset.parts["train"])),
+        "epochs": max(2, epochs // 2) if "grams.weight" in network.parameters else epochs,
         "batch": 50,
         "optimiser.kind": "adamw",
         "optimiser.learning_rate": 0.001,

@@ -202,8 +202,7 @@ def _train_all(ready: Prepared, directory: RunDirectory, session: Session, *, re
 def _told_if_better(info: Mapping[str, Any], ready: Prepared, session: Session) -> None:
     simple, test = info.get("baseline"), info.get("test")
     if simple and test:
-        kind = ready.dataset.spec.kind
-        said = better_baseline(kind, simple["name"], test["accuracy"], simple["accuracy"])
+        said = better_baseline(ready, simple["name"], test["accuracy"], simple["accuracy"])
         if said:
             session.tell("note", text=said)
 
