@@ -162,4 +162,8 @@ def test_a_large_source_is_not_read_once_more(tmp_path, monkeypatch):
     assert is_small(str(tmp_path / "s"))
     (tmp_path / "s" / "b.txt").write_text("123456")
     assert not is_small(str(tmp_path / "s"))
-    assert not is_small(str(tmp_path))  # folders of classes: who knows how much
+    assert not is_small(str(tmp_path))
+    monkeypatch.setattr("beak.cli.text_examples.MOST_BYTES", 100)
+    assert is_small(str(tmp_path))
+    monkeypatch.setattr("beak.cli.text_examples.MOST_FILES", 2)
+    assert not is_small(str(tmp_path))  # the folder, and two files in it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,23 +16,23 @@ if TYPE_CHECKING:
     from beak.runs.model import Model
 
 
-MOST_BYTES = 20_000_000
+MOST_BYTES, MOST_FILES = 20_000_000, 2_000
 """A source larger than this is not read once more only to show some of it."""
 
 
 def is_small(source: str) -> bool:
-    """Whether reading a source again takes no time: one file, or a folder of a few."""
+    """Whether reading a source again takes no time: a small file, or a folder of a few."""
     path = Path(source)
-    if path.is_dir():
-        files = list(path.iterdir())
-        return not any(f.is_dir() for f in files) and sum(map(size_of, files)) <= MOST_BYTES
-    return size_of(path) <= MOST_BYTES
+    if not path.is_dir():
+        return size_of(path) <= MOST_BYTES
+    files = list(itertools.islice(path.rglob("*"), MOST_FILES + 1))
+    return len(files) <= MOST_FILES and sum(map(size_of, files)) <= MOST_BYTES
 
 
 def size_of(path: Path) -> int:
     """Bytes of a file; 0 where there is none."""
     try:
-        return path.stat().st_size
+        return path.stat().st_size if path.is_file() else 0
     except OSError:
         return 0
 

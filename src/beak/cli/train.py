@@ -188,6 +188,8 @@ def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
                 threads=options["threads"],
                 reading=reading,
             )
+            if texts:
+                console.print()
     console.print(" next", style="label")
     for line in next_lines(program(), run.path, console.width, run.model.spec.kind):
         console.print(line, soft_wrap=True)
