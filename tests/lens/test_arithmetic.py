@@ -37,9 +37,7 @@ TOLERANCE = 1e-5
 # facts.md's picture of 6x6 and its two filters, as on the lecture's slides
 ROWS = ("100001", "010010", "001100", "100010", "010010", "001010")
 PICTURE = np.array([[list(map(float, row)) for row in ROWS]], np.float32)
-FILTERS = np.array(
-    [[[[1, -1, -1], [-1, 1, -1], [-1, -1, 1]]], [[[-1, 1, -1]] * 3]], np.float32
-)
+FILTERS = np.array([[[[1, -1, -1], [-1, 1, -1], [-1, -1, 1]]], [[[-1, 1, -1]] * 3]], np.float32)
 FIRST = [[3, -1, -3, -1], [-3, 1, 0, -3], [-3, -3, 0, 1], [3, -2, -2, -1]]
 SECOND = [[-1, -1, -1, -1], [-1, -1, -2, 1], [-1, -1, -2, 1], [-1, 0, -4, 3]]
 
