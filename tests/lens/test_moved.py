@@ -14,7 +14,6 @@ from beak.network.catalogue import make_network
 from beak.network.layers import Conv2D, Dense, Embedding, Flatten, GlobalAvgPool
 from beak.network.network import Network
 from beak.network.receptive import Field, receptive_fields
-
 from tests.lens.conftest import NETWORKS, input_of, look_at, parameters_of
 
 WITH_MAPS = [name for name in NETWORKS if name != "sums"]

@@ -30,7 +30,6 @@ from beak.network.layers import (
     MaxPool2D,
 )
 from beak.network.network import Network
-
 from tests.lens.conftest import NETWORKS, input_of, look_at, parameters_of
 
 

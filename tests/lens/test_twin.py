@@ -14,7 +14,6 @@ from beak.lens.twin import edge_counts, twin
 from beak.network.catalogue import make_network
 from beak.network.layers import Conv1D, Conv2D, Dense, Flatten
 from beak.network.network import Network
-
 from tests.lens.conftest import input_of, parameters_of
 
 

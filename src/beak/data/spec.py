@@ -54,6 +54,15 @@ class InputSpec(ABC):
         """
         return self, parts
 
+    @property
+    def bounds(self) -> tuple[Array, Array] | None:
+        """The least and the greatest value of each channel (C,); None where there are none."""
+        return None
+
+    def place_names(self, row: Array) -> tuple[str, ...]:
+        """What the places of a stored row are called, such as its words; nothing for pictures."""
+        return ()
+
     def difference(self, other: InputSpec) -> str:
         """How ``other`` prepares inputs differently from this, as a line; "" where it does not."""
         return "" if self == other else f"prepared as: {other.describe()}; here: {self.describe()}"
