@@ -88,7 +88,9 @@ class Trained(Protocol):
     def opened(self, raw: Any) -> OpenedInput:
         """One raw input, prepared."""
 
-    def examples(self, source: Any, *, part: str, most: int | None) -> Examples:
+    def examples(
+        self, source: Any, *, part: str, most: int | None, data_dir: Any = None
+    ) -> Examples:
         """A part of a source, prepared."""
 
 
@@ -142,6 +144,9 @@ def _looked(function: Callable[..., Explanation]) -> Answer:
     return lambda _, look, options: function(look, **options)
 
 
+FROM = ("part", "most", "data_dir")
+"""Which examples: options of ``Trained.examples``."""
+
 WHAT: dict[str, What] = {
     "moved": What(
         "what moved the answer: each place of the input, for or against",
@@ -180,13 +185,13 @@ WHAT: dict[str, What] = {
     "patches": What(
         "for each filter, where in a data set it answers most",
         "examples",
-        ("layer", "k", "part", "most", "listen"),
+        ("layer", "k", *FROM, "listen"),
         _patches,
     ),
     "alike": What(
         "dead units, filters alike, accuracy without each filter",
         "examples",
-        ("layer", "part", "most", "listen"),
+        ("layer", *FROM, "listen"),
         _alike,
     ),
 }
@@ -238,8 +243,9 @@ def explain(run: Trained, input: Any = None, what: str = "moved", **options: Any
         }
         return replace(told, facts={**told.facts, "input": about})
     if row.needs == "examples":
-        part, most = given.pop("part", "test"), given.pop("most", USUAL_EXAMPLES[what])
-        return row.answer(subject, run.examples(input, part=part, most=most), given)
+        which: dict[str, Any] = {"part": "test", "most": USUAL_EXAMPLES[what]}
+        which |= {name: given.pop(name) for name in FROM if name in given}
+        return row.answer(subject, run.examples(input, **which), given)
     return row.answer(subject, None, given)
 
 

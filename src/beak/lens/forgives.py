@@ -43,7 +43,7 @@ def forgives(look: Look, shift: int = 1) -> Explanation:
     }
     first, end = (100 * float(change[k].mean()) for k in (0, -1))
     caption = (
-        f"Shifted by {shift}, {names[0]} changes by {first:.0f} % of its size "
+        f"Shifted by {shift}, the {names[0]} changes by {first:.0f} % of its size "
         f"and the answer by {end:.1f} %; {same} of {len(ways)} ways keep it "
         f"'{facts['answer']}'."
     )

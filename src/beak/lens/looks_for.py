@@ -78,9 +78,11 @@ def looks_for(
         "where": surface.start,
     }
     how = "plain" if not (l1 or smooth) else f"with L1 {l1:g} and smoothing {smooth:g}"
+    many = len(chosen)
+    whose = f"{many} answers" if node is None else f"{many} of {node}'s {channels} channels"
     caption = (
-        f"What {what} looks for: inputs that excite each of {len(chosen)} most, found by {steps} "
-        f"steps uphill from noise, {how}."
+        f"What {whose} look for: the inputs that excite each most, found by {steps} steps uphill "
+        f"from noise, {how}."
     )
     return Explanation("looks-for", caption, arrays, facts)
 

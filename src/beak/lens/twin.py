@@ -53,8 +53,8 @@ def twin(
     facts = {
         "layer": node.name,
         "kind": node.layer.kind,
-        "input": shape,
-        "output": out,
+        "input_shape": shape,
+        "output_shape": out,
         "rows": span,
         "columns": across,
         "all_rows": count(out),
