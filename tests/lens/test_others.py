@@ -85,6 +85,15 @@ def test_going_uphill_raises_every_score(name):
     assert not np.array_equal(told["input"], other["input"])
 
 
+def test_a_unit_whose_relu_is_closed_is_excited_all_the_same():
+    network = Network((1, 5, 5), [Conv2D(2, 3, activation="relu"), Flatten(), Dense(2)])
+    parameters = parameters_of(network)
+    parameters["conv1.bias"][:] = -3
+    told = looks_for(Subject(network, parameters), "conv1", steps=80)
+    assert told["score"][:, 0].max() < -2
+    assert told["score"][:, 1].min() > 0
+
+
 def test_what_an_answer_looks_for_with_l1_is_sparse_and_within_bounds():
     network = NETWORKS["picture"]
     low, high = np.array([-1, -0.5, -0.4]), np.array([2, 1.5, 1.0])

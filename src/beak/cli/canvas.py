@@ -251,13 +251,13 @@ def grid_of(maps: Array) -> Array:
 
 
 def as_maps(values: Array) -> Array:
-    """Any layer's output as maps (n, h, w): a row of numbers is one map, in rows of up to 50."""
+    """Any layer's output as maps (n, h, w): a row of numbers is one map, in rows of up to 100."""
     if values.ndim == 3:
         return values
     if values.ndim == 2:
         return values[:, None, :]
     count = len(values)
-    width = min(count, 50)
+    width = min(count, 100)
     padded = np.full(-(-count // width) * width, np.nan)
     padded[:count] = values
     return padded.reshape(1, -1, width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from beak.errors import UsageError
 from beak.lens.explanation import Explanation
 from beak.lens.subject import Array, Subject
 from beak.lens.surface import Surface, Words, surface_of
+from beak.network.network import Network
 
 ANSWER = "answer"
 """In place of a layer: the answers' logits."""
@@ -31,6 +33,8 @@ def looks_for(
 ) -> Explanation:
     """For each filter (its map's mean), dense unit or answer (its logit): an input found uphill.
 
+    A layer's own activation is left out: where a ReLU is closed there is no way up.
+
     ``layer``: a node, or None or "answer" for the answers. ``units``: which channels of it, None
     is all, at most 256. The lecture's steps: a filter, a unit, an answer plain; an answer with
     ``l1``, the price of each number's distance from nothing, against the slope's mean size 1.
@@ -40,7 +44,7 @@ def looks_for(
     Arrays: ``input`` (units, *shape), ``score`` before and after (units, 2), ``unit``; for texts
     ``word``, the numbers of the nearest words.
     """
-    surface = surface_of(subject)
+    surface = surface_of(before_activation(subject, layer))
     node = None if layer in (None, ANSWER) else subject.node(str(layer)).name
     shape = subject.network.output if node is None else subject.network.node(node).output
     channels = subject.answers if node is None else shape[0]
@@ -77,7 +81,8 @@ def looks_for(
         "seed": seed,
         "where": surface.start,
     }
-    how = "plain" if not (l1 or smooth) else f"with L1 {l1:g} and smoothing {smooth:g}"
+    used = [f"{name} {value:g}" for name, value in (("L1", l1), ("smoothing", smooth)) if value]
+    how = f"with {' and '.join(used)}" if used else "plain"
     many = len(chosen)
     whose = f"{many} answers" if node is None else f"{many} of {node}'s {channels} channels"
     caption = (
@@ -85,6 +90,20 @@ def looks_for(
         f"from noise, {how}."
     )
     return Explanation("looks-for", caption, arrays, facts)
+
+
+def before_activation(subject: Subject, layer: str | None) -> Subject:
+    """The same network in which this layer gives its sums as they are."""
+    if (
+        layer in (None, ANSWER)
+        or getattr(subject.node(str(layer)).layer, "activation", None) is None
+    ):
+        return subject
+    told = subject.network.to_json()
+    for data in told["nodes"]:
+        if data["name"] == layer:
+            del data["activation"]
+    return replace(subject, network=Network.from_json(told))
 
 
 def _units(channels: int, units: Sequence[int] | None) -> Array:
