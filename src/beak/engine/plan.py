@@ -68,7 +68,8 @@ class Plan:
         if purpose != "activations":
             folds = purpose in ("forward", "written") and not exact
             self.fusions = fuse(network, fold_norms=folds)
-        if any(map(self.fusions.hides, at if node is None else (node, *at))):
+        fusions, looked_at = self.fusions, at if node is None else (node, *at)
+        if any(fusions.hides(name) or fusions.leaves_gradient(name) for name in looked_at):
             self.fusions = Fusions()
         self._forward()
         self.logits = self._logits()
