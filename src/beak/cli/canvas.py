@@ -187,8 +187,15 @@ class Canvas:
 @cache
 def _known(letter: str) -> bool:
     """Whether the typeface has this letter: one that it lacks looks like another it lacks."""
-    face = font(26)
-    return letter == " " or face.getmask(letter).tobytes() != face.getmask("\uffff").tobytes()
+    return letter == " " or not np.array_equal(_drawn(letter), _drawn("\uffff"))
+
+
+def _drawn(letter: str) -> Array:
+    from PIL import Image, ImageDraw
+
+    sheet = Image.new("L", (40, 40))
+    ImageDraw.Draw(sheet).text((4, 2), letter, 255, font(26))
+    return np.asarray(sheet)
 
 
 def readable(text: str) -> str:
