@@ -33,7 +33,7 @@ def looks_for(
 ) -> Explanation:
     """For each filter (its map's mean), dense unit or answer (its logit): an input found uphill.
 
-    A layer's own activation is left out: where a ReLU is closed there is no way up.
+    Where a layer's ReLU is closed everywhere there is no way up: its sums before it show one.
 
     ``layer``: a node, or None or "answer" for the answers. ``units``: which channels of it, None
     is all, at most 256. The lecture's steps: a filter, a unit, an answer plain; an answer with
@@ -44,7 +44,7 @@ def looks_for(
     Arrays: ``input`` (units, *shape), ``score`` before and after (units, 2), ``unit``; for texts
     ``word``, the numbers of the nearest words.
     """
-    surface = surface_of(before_activation(subject, layer))
+    surface, sums = surface_of(subject), surface_of(before_activation(subject, layer))
     node = None if layer in (None, ANSWER) else subject.node(str(layer)).name
     shape = subject.network.output if node is None else subject.network.node(node).output
     channels = subject.answers if node is None else shape[0]
@@ -58,6 +58,9 @@ def looks_for(
     start = _score(surface, points, pull, node)
     for _ in range(steps):
         slope = surface.gradient(points, pull, node)
+        stuck = ~slope.reshape(len(slope), -1).any(1)
+        if stuck.any():
+            slope[stuck] = sums.gradient(points[stuck], pull[stuck], node)
         size = np.abs(slope).mean(tuple(range(1, slope.ndim)), keepdims=True)
         points = points + rate * slope / np.maximum(size, 1e-12)
         if l1:  # a proximal step: numbers that do not earn their price end at nothing exactly
