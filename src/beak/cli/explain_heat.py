@@ -36,7 +36,13 @@ def moved(sheet: Canvas, told: Explanation, inputs: Array | None, bounds: Bounds
     if heat.ndim == 1:
         _line(sheet, heat, most)
         return
-    base = None if inputs is None else as_rgb(inputs, *(bounds or (None, None)))
+    base = None
+    if inputs is not None and inputs.shape[1:] == heat.shape:
+        base = as_rgb(inputs, *(bounds or (None, None)))
+    sound = told.facts.get("input", {}).get("kind") == "sounds"
+    if sound:  # as spectrograms are read: time to the right, high notes above
+        heat = heat.T[::-1]
+        base = None if base is None else base.transpose(1, 0, 2)[::-1]
     columns = 1 if base is None else 3
     side = min(340.0, (sheet.inner - 2 * 20) / max(columns, 2))
     tall = side * heat.shape[0] / heat.shape[1]
@@ -52,6 +58,8 @@ def moved(sheet: Canvas, told: Explanation, inputs: Array | None, bounds: Bounds
         sheet.text(x, sheet.y, name, 12, PALE)
         sheet.tile(x, sheet.y + 20, picture, side, tall)
     sheet.y += tall + 36
+    if sound:
+        sheet.paragraph("Time goes to the right, from low bands to high ones upward.", 12)
     what = "for the answer (orange), against it (blue)" if signed else "how much each place counts"
     sheet.legend(-most if signed else 0, most, signed, what)
 

@@ -11,6 +11,7 @@ from beak.engine.make import make_engine
 from beak.errors import UsageError
 from beak.lens.explanation import Explanation
 from beak.lens.subject import Array, Subject
+from beak.lens.surface import BehindNode, surface_of
 from beak.network.layer import count
 from beak.network.network import Network, Node
 from beak.network.receptive import Field, receptive_fields
@@ -38,8 +39,8 @@ def strongest_patches(
     example is its map's largest number (a dense unit's is its own); each example counts once.
     ``layers``: None is all convolutions. Arrays, by layer: ``NAME.value`` and ``NAME.example``
     (filters, k), ``NAME.place`` (filters, k, axes) in its map, ``NAME.box`` (filters, k, axes, 2)
-    from and up to in the input, ``NAME.patch`` (filters, k, *patch) cut out of it (NaN or -1
-    beyond its edge). Where fewer examples came than k, ``example`` is -1.
+    from and up to in the input (of samples: in their spectrogram), ``NAME.patch`` (filters, k,
+    *patch) cut out of it (NaN or -1 beyond its edge). Where fewer examples came than k, ``example`` is -1.
     """
     nodes = _chosen(subject, layers)
     if k < 1 or examples < 1:
@@ -47,6 +48,7 @@ def strongest_patches(
     engine = _maxima_engine(subject, nodes)
     _, numbers = _pass(engine, fetch, examples, k, listen)
     arrays: dict[str, Array] = {}
+    seen, shape = _seen(subject, fetch)
     fields = receptive_fields(subject.network)
     at = 0
     found = _look_again(subject, fetch, nodes, numbers)
@@ -60,7 +62,7 @@ def strongest_patches(
         place = np.take_along_axis(place, order[..., None], 1)
         box = boxes(fields[node.name], fields["input"], place)
         own = {"value": value, "example": example, "place": place, "box": box}
-        patch = _cut(subject, fetch, example, box, fields[node.name])
+        patch = _cut(seen, shape, example, box, fields[node.name])
         own |= {} if patch is None else {"patch": patch}
         arrays |= {f"{node.name}.{name}": array for name, array in own.items()}
         silent = int((value[:, 0] <= 0).sum())
@@ -178,11 +180,22 @@ def boxes(fields: tuple[Field, ...], whole: tuple[Field, ...], place: Array) -> 
     return np.stack(ends, axis=-2)
 
 
+def _seen(subject: Subject, fetch: Fetch) -> tuple[Fetch, tuple[int, ...]]:
+    """What the boxes lie in, and its shape: the inputs, or the spectrograms made of samples."""
+    surface = surface_of(subject)
+    if isinstance(surface, BehindNode):
+        return lambda numbers: surface.point(fetch(numbers)), surface.shape
+    return fetch, subject.network.input
+
+
 def _cut(
-    subject: Subject, fetch: Fetch, example: Array, box: Array, fields: tuple[Field, ...]
+    fetch: Fetch,
+    shape: tuple[int, ...],
+    example: Array,
+    box: Array,
+    fields: tuple[Field, ...],
 ) -> Array | None:
     """What lies in the boxes: (filters, k, C, *patch); None where that is too much."""
-    shape = subject.network.input
     sizes = shape[len(shape) - len(fields) :]
     channels = shape[: len(shape) - len(fields)]
     patch = tuple(min(field.size, size) for field, size in zip(fields, sizes, strict=True))
