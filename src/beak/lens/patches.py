@@ -40,7 +40,8 @@ def strongest_patches(
     ``layers``: None is all convolutions. Arrays, by layer: ``NAME.value`` and ``NAME.example``
     (filters, k), ``NAME.place`` (filters, k, axes) in its map, ``NAME.box`` (filters, k, axes, 2)
     from and up to in the input (of samples: in their spectrogram), ``NAME.patch`` (filters, k,
-    *patch) cut out of it (NaN or -1 beyond its edge). Where fewer examples came than k, ``example`` is -1.
+    *patch) cut out of it (NaN or -1 beyond its edge). Where fewer examples came than k,
+    ``example`` is -1.
     """
     nodes = _chosen(subject, layers)
     if k < 1 or examples < 1:
