@@ -76,7 +76,7 @@ def test_a_linear_networks_parts_are_weight_times_input():
 def test_every_method_gives_a_number_for_each_place(name, method):
     look = look_at(NETWORKS[name])
     told = moved(look, method)
-    places = look.inputs.shape[1:] if name == "sentence" else look.inputs.shape[2:]
+    places = surface_of(look.subject).shape[1:]
     assert told["heat"].shape == places
     assert np.isfinite(told["heat"]).all()
     assert told.facts["answer_number"] == int(look.logits.argmax())

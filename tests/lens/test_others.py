@@ -221,7 +221,8 @@ def test_pooling_forgives_a_shift_that_a_dense_layer_does_not():
 
 
 def test_forgiving_tells_every_layer(look):
-    if look.inputs.ndim == 2 and look.inputs.dtype == np.float32:
+    kind = look.subject.network.nodes[0].layer.kind
+    if look.inputs.ndim == 2 and kind not in ("Embedding", "LogMel"):
         with pytest.raises(UsageError, match="without places"):
             forgives(look)
         return

@@ -55,7 +55,8 @@ def forgives(look: Look, shift: int = 1) -> Explanation:
 def _axes(look: Look) -> list[int]:
     """The axes of a batch along which places lie."""
     axes = len(look.inputs.shape)
-    if axes == 2 and look.inputs.dtype.kind == "f":
+    samples = look.subject.network.nodes[0].layer.kind == "LogMel"
+    if axes == 2 and look.inputs.dtype.kind == "f" and not samples:
         raise UsageError("this network reads a row of numbers without places; nothing to shift")
     return list(range(min(2, axes - 1), axes))
 
