@@ -46,6 +46,9 @@ class OpenedInput(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What was done to it."""
 
+    def by_name(self, heat: Array) -> Array:
+        """A number for each place as one for each of ``places``."""
+
 
 class Examples(Protocol):
     """Examples by number; ``runs.opened`` has such ones."""
@@ -234,7 +237,7 @@ def explain(run: Trained, input: Any = None, what: str = "moved", **options: Any
         raise UsageError(f"{what} needs {one}, as beak.explain(run, {_EXAMPLE[row.needs]})")
     if row.needs == "input":
         opened = run.opened(input)
-        told = row.answer(subject, Look.at(subject, opened.inputs), given)
+        told = _by_name(row.answer(subject, Look.at(subject, opened.inputs), given), opened)
         about = {
             "name": opened.name,
             "kind": opened.kind,
@@ -247,6 +250,15 @@ def explain(run: Trained, input: Any = None, what: str = "moved", **options: Any
         which |= {name: given.pop(name) for name in FROM if name in given}
         return row.answer(subject, run.examples(input, **which), given)
     return row.answer(subject, None, given)
+
+
+def _by_name(told: Explanation, opened: OpenedInput) -> Explanation:
+    """A heat of words as the reader knows them; what the network reads beside stays in it."""
+    if told.facts.get("where") != "words" or not opened.places:
+        return told
+    whole = told["heat"]
+    named = {"heat": opened.by_name(whole)[: len(opened.places)], "heat_by_number": whole}
+    return replace(told, arrays={**told.arrays, **named})
 
 
 _EXAMPLE = {"input": '"cat.jpg"', "examples": '"digits"'}

@@ -28,10 +28,17 @@ class OpenedInput:
     """(1, *shape), as the engine takes it."""
     kind: str
     """"pictures", "texts", …"""
+    row: Array
+    """As it is stored."""
+    spec: InputSpec
     places: tuple[str, ...] = ()
     """What the input's places are called, such as words; empty where they have no names."""
     notes: tuple[str, ...] = ()
     """What was done to it that a user may not expect, a line each."""
+
+    def by_name(self, heat: Array) -> Array:
+        """A number for each place as one for each of ``places``."""
+        return self.spec.by_name(heat, self.row)
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +76,8 @@ def open_input(spec: InputSpec, raw: Any) -> OpenedInput:
         said = one_line(error.strerror or error)
         raise DataError(f"{name_of(raw)} could not be read: {said}") from None
     inputs = spec.prepare(row[None])
-    return OpenedInput(name_of(raw), inputs, spec.kind, spec.place_names(row), notes)
+    places = spec.place_names(row, raw)
+    return OpenedInput(name_of(raw), inputs, spec.kind, row, spec, places, notes)
 
 
 def spread(part: Part, spec: InputSpec, most: int | None) -> Examples:
