@@ -209,6 +209,16 @@ def readable(text: str) -> str:
     return "".join(c if c.isprintable() and (c.isascii() or _known(c)) else "?" for c in text)
 
 
+def on(colour: Colour) -> Colour:
+    """Ink or paper, whichever is read better on a colour.
+
+    >>> on((250, 250, 250)) == INK, on((5, 48, 97)) == PAPER
+    (True, True)
+    """
+    red, green, blue = colour
+    return INK if 0.299 * red + 0.587 * green + 0.114 * blue > 135 else PAPER
+
+
 def number(value: float) -> str:
     """A number in few letters.
 

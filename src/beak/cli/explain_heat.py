@@ -74,8 +74,9 @@ def _words(sheet: Canvas, heat: Array, words: list[str], most: float) -> None:
             x, sheet.y = float(MARGIN), sheet.y + 32
         much = min(1.0, abs(float(value)) / most)
         colour = shades(np.array([[value]]), True, most)[0, 0] if much > 0.04 else np.array(EMPTY)
-        sheet.box(x, sheet.y, wide, 27, (int(colour[0]), int(colour[1]), int(colour[2])))
-        sheet.text(x + 5, sheet.y + 4, word, 17, (255, 255, 255) if much > 0.7 else INK)
+        fill = int(colour[0]), int(colour[1]), int(colour[2])
+        sheet.box(x, sheet.y, wide, 27, fill)
+        sheet.text(x + 5, sheet.y + 4, word, 17, on(fill))
         x += wide + 4
     sheet.y += 44
     sheet.legend(-most, most, True, "for the answer (orange), against it (blue)")

@@ -27,6 +27,7 @@ GAP = 6
 def activations(sheet: Canvas, told: Explanation, inputs: Array | None, bounds: Bounds) -> None:
     """A row of maps for each layer, the first ones; one layer alone shows all."""
     layers = told.facts["layers"]
+    sound = told.facts.get("input", {}).get("kind") == "sounds"
     for row in layers:
         values = told[row["name"]]
         shape = " x ".join(map(str, row["shape"]))
@@ -37,7 +38,10 @@ def activations(sheet: Canvas, told: Explanation, inputs: Array | None, bounds: 
         sheet.text(after, sheet.y + 1, f"{row['kind']}   {said}", 12, PALE)
         sheet.y += 24
         picture = as_rgb(values, *(bounds or (None, None))) if row["name"] == "input" else None
-        maps = as_maps(values) if values.dtype.kind == "f" else as_maps(values.astype(np.float32))
+        maps = as_maps(values if values.dtype.kind == "f" else values.astype(np.float32))
+        if sound and values.ndim == 3:  # time to the right, high notes above
+            maps = maps.transpose(0, 2, 1)[:, ::-1]
+            picture = None if picture is None else picture.transpose(1, 0, 2)[::-1]
         _maps(sheet, maps, picture, all_of_them=len(layers) == 1)
     answers = told.facts["answers"]
     bars(sheet, {k: float(v) for k, v in answers.items()}, "the answers", most=10)

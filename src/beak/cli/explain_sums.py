@@ -15,6 +15,7 @@ from beak.cli.canvas import (
     Bounds,
     Canvas,
     number,
+    on,
     shades,
 )
 from beak.lens.explanation import Explanation
@@ -70,10 +71,12 @@ def _grids(sheet: Canvas, told: Explanation, window: tuple[int, ...]) -> None:
             )
             for (i, j), value in np.ndenumerate(values):
                 if cell >= 30:
-                    dark = abs(value) > 0.6 * most
+                    fill = colours[i, j]
                     shown = number(round(float(value), 2)) if inside[channel, i, j] else "pad"
                     middle = x + (j + 0.5) * cell, sheet.y + 18 + (i + 0.5) * cell
-                    sheet.text(*middle, shown, 11, (255, 255, 255) if dark else INK, "mm")
+                    sheet.text(
+                        *middle, shown, 11, on((int(fill[0]), int(fill[1]), int(fill[2]))), "mm"
+                    )
             if sign:
                 middle = x + cell * columns + 23, sheet.y + 18 + rows * cell / 2
                 sheet.text(*middle, sign, 18, PALE, "mm")
