@@ -20,6 +20,7 @@ from beak.cli.canvas import (
     as_rgb,
     bars,
     fitting,
+    on,
     shades,
 )
 from beak.lens.explanation import Explanation
