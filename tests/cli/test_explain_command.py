@@ -198,6 +198,19 @@ def test_words_are_drawn_on_their_colours():
     assert draw(told).finished().height > 300
 
 
+@pytest.mark.parametrize("planes", [1, 4])
+def test_a_board_shows_stones_and_heat(planes):
+    inputs = np.zeros((planes, 9, 9), np.float32)
+    inputs[0, 2, 3] = 1
+    inputs[min(1, planes - 1), 5, 5] = 1 if planes > 1 else -1
+    heat = np.zeros((9, 9), np.float32)
+    heat[4, 4] = -1
+    facts = {"signed": True, "where": "input", "input": {"kind": "go"}}
+    picture = draw(Explanation("moved", "What moved it.", {"heat": heat}, facts), inputs).finished()
+    found = {colour for _, colour in picture.getcolors(1 << 24)}
+    assert {(31, 41, 51), (5, 48, 97), (250, 243, 228)} <= found
+
+
 def test_a_line_of_numbers_is_drawn_as_bars():
     told = Explanation(
         "moved",

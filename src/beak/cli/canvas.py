@@ -153,6 +153,15 @@ class Canvas:
         edges = (x * s, y * s, max(x * s, (x + w) * s - 1), max(y * s, (y + h) * s - 1))
         self._draw.rectangle(edges, fill, line, s if line else 0)
 
+    def disc(
+        self, x: float, y: float, radius: float, fill: Colour, line: Colour | None = None
+    ) -> None:
+        """A filled circle about a point."""
+        self.room(y + radius - self.y)
+        s = self.SCALE
+        edges = ((x - radius) * s, (y - radius) * s, (x + radius) * s, (y + radius) * s)
+        self._draw.ellipse(edges, fill, line, s if line else 0)
+
     def tile(
         self, x: float, y: float, colours: Array, w: float, h: float, edge: Colour | None = LINE
     ) -> None:

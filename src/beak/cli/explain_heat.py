@@ -23,6 +23,7 @@ from beak.cli.canvas import (
     on,
     shades,
 )
+from beak.cli.explain_board import boards
 from beak.lens.explanation import Explanation
 
 
@@ -40,7 +41,13 @@ def moved(sheet: Canvas, told: Explanation, inputs: Array | None, bounds: Bounds
     base = None
     if inputs is not None and inputs.shape[1:] == heat.shape:
         base = as_rgb(inputs, *(bounds or (None, None)))
-    sound = told.facts.get("input", {}).get("kind") == "sounds"
+    kind = told.facts.get("input", {}).get("kind")
+    what = "for the answer (orange), against it (blue)" if signed else "how much each place counts"
+    if kind == "go" and inputs is not None and inputs.shape[1:] == heat.shape:
+        boards(sheet, inputs, heat, signed, most)
+        sheet.legend(-most if signed else 0, most, signed, what)
+        return
+    sound = kind == "sounds"
     if sound:  # as spectrograms are read: time to the right, high notes above
         heat = heat.T[::-1]
         base = None if base is None else base.transpose(1, 0, 2)[::-1]
@@ -61,7 +68,6 @@ def moved(sheet: Canvas, told: Explanation, inputs: Array | None, bounds: Bounds
     sheet.y += tall + 36
     if sound:
         sheet.paragraph("Time goes to the right, from low bands to high ones upward.", 12)
-    what = "for the answer (orange), against it (blue)" if signed else "how much each place counts"
     sheet.legend(-most if signed else 0, most, signed, what)
 
 
