@@ -299,6 +299,8 @@ def test_float32_goes_to_json_and_back_whole(values):
     array = np.array(values, np.float32)
     told = json.loads(json.dumps(Explanation("x", "y", {"a": array}).to_json(), allow_nan=False))
     np.testing.assert_array_equal(Explanation.from_json(told)["a"], array)
+    packed = json.loads(json.dumps(Explanation("x", "y", {"a": array}).to_json(packed=True)))
+    np.testing.assert_array_equal(Explanation.from_json(packed)["a"], array)
 
 
 def test_looks_are_of_one_input():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -38,13 +39,15 @@ class Explanation:
             raise UsageError(f"{self.what}: no array '{name}'{did_you_mean(name, self.arrays)}")
         return self.arrays[name]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self, packed: bool = False) -> dict[str, Any]:
         """Plain data: arrays as shape, type and flat values, which ``from_json`` takes back.
 
         Float32 keeps its shortest decimals; what JSON cannot say is "NaN", "Infinity" or
-        "-Infinity", as text, which JavaScript's Number() reads.
+        "-Infinity", as text, which JavaScript's Number() reads. ``packed``: the values as base64
+        of their little-endian bytes, for large arrays.
         """
-        arrays = {name: _array_to_json(array) for name, array in self.arrays.items()}
+        tell = _array_packed if packed else _array_to_json
+        arrays = {name: tell(array) for name, array in self.arrays.items()}
         facts = plain_facts(self.facts)
         return {"what": self.what, "caption": self.caption, "facts": facts, "arrays": arrays}
 
@@ -100,7 +103,16 @@ def _array_to_json(array: Array) -> dict[str, Any]:
     return {"shape": list(array.shape), "type": str(array.dtype), "values": values}
 
 
+def _array_packed(array: Array) -> dict[str, Any]:
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    told = base64.b64encode(little.tobytes()).decode()
+    return {"shape": list(array.shape), "type": str(array.dtype), "base64": told}
+
+
 def _array_from_json(told: Mapping[str, Any]) -> Array:
     dtype = np.dtype(told["type"])
+    if "base64" in told:
+        raw = np.frombuffer(base64.b64decode(told["base64"]), dtype.newbyteorder("<"))
+        return raw.astype(dtype).reshape(told["shape"])
     values = map(float, told["values"]) if dtype.kind == "f" else told["values"]
     return np.array(list(values), dtype).reshape(told["shape"])
