@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from beak.errors import UsageError
 from beak.lens.arithmetic import arithmetic
 from beak.lens.explanation import Explanation
+from beak.lens.rules import FORMULAS, TERMS
 from beak.lens.subject import Look, Subject
-from beak.lens.terms import FORMULAS, TERMS
 from beak.network.layers import (
     LAYERS,
     AvgPool2D,

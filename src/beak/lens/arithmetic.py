@@ -10,8 +10,9 @@ import numpy as np
 
 from beak.errors import UsageError
 from beak.lens.explanation import Explanation
+from beak.lens.rules import FORMULAS, TERMS
 from beak.lens.subject import Array, Look, cell_name, checked_cell
-from beak.lens.terms import FORMULAS, TERMS, At, Index, Terms
+from beak.lens.terms import At, Index, Terms
 from beak.network.network import Node
 from beak.ops.activation.reference import activation
 from beak.shapes import windows_along
