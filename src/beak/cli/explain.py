@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from beak.cli.console import note, print_json
-from beak.cli.options import command, data_dir_option, exact_option, json_option, threads_option
+from beak.cli.console import make_console, note, print_json
+from beak.cli.meter import waiting
+from beak.cli.options import command, data_dir_option, json_option, threads_option
 from beak.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -44,7 +46,6 @@ ENDINGS = (".png", ".html", ".json")
     help="Write it: FILE.png, FILE.html (opens offline) or FILE.json.",
 )
 @threads_option
-@exact_option
 @data_dir_option
 @json_option
 def explain(
@@ -53,7 +54,6 @@ def explain(
     what: str,
     out: Path | None,
     threads: int | None,
-    exact: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -85,7 +85,7 @@ def explain(
     if out is not None and not out.parent.is_dir():
         raise UsageError(f"--out {out}: there is no folder '{out.parent}'")
     given = checked_options(what, options)
-    trained = load(run, threads=threads, exact=exact)
+    trained = load(run, threads=threads)
     raw = raw_input(trained, input, what)
     told = ask(trained, raw, what, given)
     for line in told.facts.get("input", {}).get("notes", ()):
@@ -103,10 +103,20 @@ def explain(
 
 
 def ask(trained: Run, raw: Any, what: str, given: dict[str, Any]) -> Explanation:
-    """The explanation, with a bar while examples go by."""
+    """The explanation, on a terminal with a bar while examples go by."""
+    from beak.lens.ask import WHAT
     from beak.lens.ask import explain as explain_run
 
-    return explain_run(trained, raw, what, **given)
+    if WHAT[what].needs != "examples" or not sys.stderr.isatty():
+        return explain_run(trained, raw, what, **given)
+    from rich.live import Live
+
+    with Live(console=make_console(errors=True), transient=True) as live:
+
+        def listen(done: int, total: int) -> None:
+            live.update(waiting("going through the examples", done / total))
+
+        return explain_run(trained, raw, what, listen=listen, **given)
 
 
 def checked_options(what: str, options: dict[str, Any]) -> dict[str, Any]:
