@@ -89,6 +89,18 @@ MORE: list[tuple[str, str, tuple[int, ...], list[Any]]] = [
         ],
     ),
     (
+        "sound",
+        "log-mel within",
+        (8000,),
+        [
+            L.LogMel(rate=8000, window=256, hop=80, bands=40),
+            L.Conv2D(8, (9, 9), activation="relu"),
+            L.MaxPool2D((1, 3)),
+            L.Flatten(),
+            L.Dense(10, activation="softmax"),
+        ],
+    ),
+    (
         "go",
         "policy of 3 layers",
         (48, 19, 19),

@@ -24,6 +24,7 @@ from beak.network.layers import (
     GlobalAvgPool,
     GlobalMaxPool,
     LayerNorm,
+    LogMel,
     MaxPool1D,
     MaxPool2D,
     Multiply,
@@ -108,6 +109,16 @@ NETWORKS = {
             Parallel(
                 *[[Conv1D(5, k, padding=k, activation="relu"), GlobalMaxPool()] for k in (2, 3)]
             ),
+            END,
+        ],
+    ),
+    "samples": Network(
+        (600,),
+        [
+            LogMel(rate=2000, window=120, hop=60, bands=8, fft=128),
+            Conv2D(4, 3, activation="relu"),
+            MaxPool2D(2),
+            Flatten(),
             END,
         ],
     ),

@@ -21,6 +21,8 @@ from beak.lens.terms import (
     together,
     window_places,
 )
+from beak.ops.spectrogram import reference as spectrogram
+from beak.ops.spectrogram.settings import MelSettings
 
 
 def convolution(at: At, index: Index) -> Terms:
@@ -155,6 +157,35 @@ def embedding(at: At, index: Index) -> Terms:
     return Terms(terms.index, hot, terms.weight, terms.source, terms.inside, facts=facts)
 
 
+def log_mel(at: At, index: Index) -> Terms:
+    """The logarithm of a band's energy: each sample of the frame times what it adds to that energy.
+
+    The energy is a sum of squares; a sample's weight is half the energy's slope by it, so that
+    samples x weights add up to the energy.
+    """
+    settings, (_, frame, band) = MelSettings.of(at.layer), index
+    samples = at.inputs[0]
+    count, begin = settings.size, frame * settings.hop
+    hann, mel = spectrogram.window_of(settings), spectrogram.mel_map(settings)[band]
+    spectrum = np.fft.rfft(samples.ravel()[begin : begin + count].astype(np.float64) * hann)
+    whole = np.zeros(count, np.complex128)
+    whole[: settings.bins] = mel * spectrum
+    weight = np.fft.ifft(whole).real * count * hann
+    places = np.zeros((count, samples.ndim), np.int64)
+    places[:, -1] = begin + np.arange(count)
+    heard = np.flatnonzero(mel)
+    hertz = heard * settings.rate / count
+    facts = {
+        "frame": frame,
+        "band": band,
+        "hertz": hertz,
+        "power": np.abs(spectrum[heard]) ** 2,
+        "share": mel[heard],
+    }
+    floor = Constant("floor", spectrogram.FLOOR)
+    return read(at, places, weight, constants=(floor,), function="ln", facts=facts)
+
+
 def position_bias(at: At, index: Index) -> Terms:
     """The number plus its place's bias."""
     place = index[1:] or index
@@ -198,6 +229,7 @@ TERMS: dict[str, Callable[[At, Index], Terms]] = {
     "Dropout": same,
     "Activation": same,
     "Embedding": embedding,
+    "LogMel": log_mel,
     "PositionBias": position_bias,
     "Add": add,
     "Concat": concat,
@@ -221,6 +253,7 @@ FORMULAS = {
     "Dropout": "the input (dropout does nothing in prediction)",
     "Activation": "a function of the input",
     "Embedding": "the word's number in the table",
+    "LogMel": "ln of the band's energy, to which each sample of the frame adds",
     "PositionBias": "input + this place's bias",
     "Add": "sum of the inputs",
     "Concat": "the input, behind the channels of others",
