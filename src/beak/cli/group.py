@@ -19,6 +19,7 @@ COMMANDS = {
     "train": "Train a network on pictures; --resume goes on with a stopped run.",
     "predict": "What a trained network sees in pictures.",
     "evaluate": "How good a trained network is on labelled pictures.",
+    "explain": "Look into a trained network: what moved an answer, every number's terms.",
     "summary": "A network layer by layer: shapes, parameters, work.",
     "play": "Play Go against a trained network, or let other programs play it.",
     "bench": "How fast a network runs on this machine.",

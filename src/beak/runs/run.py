@@ -21,6 +21,7 @@ from beak.runs.safe import one_line
 if TYPE_CHECKING:
     from beak.data.dataset import Dataset, Part
     from beak.data.spec import InputSpec
+    from beak.runs.opened import Examples, OpenedInput
     from beak.runs.predictor import Prediction, Predictor
 
 
@@ -139,6 +140,31 @@ class Run:
         return replace(
             found, notes=(*self._other_preparation(dataset), *notes, *told, *found.notes)
         )
+
+    def opened(self, raw: Any) -> OpenedInput:
+        """One raw input as the network reads it, for ``beak.explain``. Raises DataError."""
+        from beak.runs.opened import open_input
+
+        return open_input(self.spec, raw)
+
+    def examples(
+        self,
+        source: Any,
+        *,
+        part: str = "test",
+        most: int | None = None,
+        data_dir: str | Path | None = None,
+    ) -> Examples:
+        """A part of a source (or of a Dataset), prepared example by example, labels as here.
+
+        ``most``: only so many, spread evenly. Raises as ``evaluate`` does.
+        """
+        from beak.runs.opened import spread
+
+        dataset = self._dataset(source, data_dir)
+        chosen, _ = _chosen(dataset, part)
+        self._other_preparation(dataset)
+        return spread(self._numbered(chosen, dataset), self.spec, most)
 
     def summary(self) -> Summary:
         """Shapes, parameters, multiply-adds and receptive fields, layer by layer."""
