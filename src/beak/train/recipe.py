@@ -16,6 +16,7 @@ from beak.data.augment import Augmentation
 from beak.data.kinds import CHOICES
 from beak.engine.interface import Loss, Optimiser
 from beak.errors import RecipeError, UsageError
+from beak.ops.go_board.planes import PLANE_SETS
 from beak.train.keys import keys_of, known_key, setting
 from beak.train.toml import read_toml, write_toml
 
@@ -39,6 +40,19 @@ class DataRecipe:
     fit: str = setting(
         "auto", "pictures of another shape: pad, crop or stretch them",
         choices=("auto", "pad", "crop", "stretch"), kind="pictures",
+    )  # fmt: skip
+    planes: str = setting(
+        "alphago", "planes that a position is read as", choices=tuple(PLANE_SETS), kind="go"
+    )
+    passes: bool = setting(False, "passes are moves to learn too", kind="go")
+    min_moves: int = setting(0, "games with fewer moves are left out", low=0, kind="go")
+    min_rank: str = setting("", "games with a weaker player are left out: 6d, 2k, 1p", kind="go")
+    decided: bool = setting(False, "games without a known result are left out", kind="go")
+    handicap: bool = setting(True, "games with handicap are taken too", kind="go")
+    games: int = setting(0, "games to train on at most; 0: all", low=0, kind="go")
+    held_out: int = setting(
+        10_000, "positions that validation, and the test, count; 0: all of their games", low=0,
+        kind="go",
     )  # fmt: skip
 
 
