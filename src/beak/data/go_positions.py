@@ -95,7 +95,7 @@ class GroupKeys:
 
 
 class NamesOfPositions:
-    """ "games/a.sgf move 57", made when it is asked for."""
+    """The name of each position, "games/a.sgf move 57", made when it is asked for."""
 
     def __init__(self, positions: Positions) -> None:
         self.positions = positions

@@ -16,7 +16,7 @@ from beak.data.go_files import files_of, key_of, records_in
 from beak.data.go_spec import PASS_NAME, POINT_NAMES
 from beak.data.kept import made_store
 from beak.data.report import NOTE, Finding, printable
-from beak.data.sgf import SIZE, Game, Refused, read_games
+from beak.data.sgf import SIZE, Game, read_games
 from beak.data.split import UNKNOWN
 from beak.data.store import (
     DamagedStoreError,
@@ -231,9 +231,10 @@ def _write(path: Path, read: tuple[dict[str, Any], dict[str, Array]]) -> None:
 
 def _from_store(store: Store) -> Records:
     a = store.arrays
-    games = Games(
-        *(np.asarray(a[name]) for name in ("moves", "starts", "setup", "setup_starts")), SIZE
+    moves, starts, setup, setup_starts = (
+        np.asarray(a[name]) for name in ("moves", "starts", "setup", "setup_starts")
     )
+    games = Games(moves, starts, setup, setup_starts, SIZE)
     names = unpack_names(a["names"]) if len(games) else []
     given = np.array([part_of(name) for name in names], np.int8)
     columns = {name: np.asarray(a[name]) for name in ("keys", "openings", "handicap", "weaker",

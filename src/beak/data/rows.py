@@ -82,12 +82,12 @@ class Names(Sequence[str]):
     (['c', 'a'], 'a')
     """
 
-    def __init__(self, base: Any, index: Array) -> None:
+    def __init__(self, base: Any, places: Array) -> None:
         self.base = base
-        self.index = index
+        self.places = places
 
     def __len__(self) -> int:
-        return len(self.index)
+        return len(self.places)
 
     @overload
     def __getitem__(self, key: int) -> str: ...
@@ -97,12 +97,12 @@ class Names(Sequence[str]):
 
     def __getitem__(self, key: int | slice) -> str | Names:
         if isinstance(key, slice):
-            return Names(self.base, self.index[key])
-        return str(self.base[int(self.index[key])])
+            return Names(self.base, self.places[key])
+        return str(self.base[int(self.places[key])])
 
     def take(self, index: Array) -> Names:
         """Names of these names."""
-        return Names(self.base, self.index[index])
+        return Names(self.base, self.places[index])
 
 
 def names_at(names: Sequence[str], index: Array) -> Sequence[str]:
@@ -114,7 +114,7 @@ def joined_names(several: Sequence[Sequence[str]]) -> Sequence[str]:
     """Names one after the other."""
     lazy = [names for names in several if isinstance(names, Names)]
     if len(lazy) == len(several) and all(names.base is lazy[0].base for names in lazy):
-        return Names(lazy[0].base, np.concatenate([names.index for names in lazy]))
+        return Names(lazy[0].base, np.concatenate([names.places for names in lazy]))
     return [name for names in several for name in names]
 
 

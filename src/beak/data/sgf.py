@@ -140,7 +140,7 @@ def _game(nodes: list[list[Property]], broken: str) -> Game:
     stones: dict[int, int] = {}
     for node in nodes:
         for name, values in node:
-            short = name if name.isupper() else bytes(filter(_is_capital, name))  # AddBlack is AB
+            short = name if name.isupper() else _capitals(name)  # AddBlack is AB
             colour = COLOURS.get(short)
             if colour is None:
                 continue
@@ -154,8 +154,8 @@ def _game(nodes: list[list[Property]], broken: str) -> Game:
     return game
 
 
-def _is_capital(letter: int) -> bool:
-    return 65 <= letter <= 90
+def _capitals(name: bytes) -> bytes:
+    return bytes(letter for letter in name if 65 <= letter <= 90)
 
 
 def _play(game: Game, colour: int, values: list[bytes]) -> None:
