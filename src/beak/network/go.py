@@ -39,7 +39,7 @@ def alphago_policy(input: Shape, classes: int, filters: int = 192) -> Network:
     return Network(input, [*layers, *_points(), Activation("softmax")])
 
 
-def go_small(input: Shape, classes: int, width: int = 64, blocks: int = 4) -> Network:
+def go_small(input: Shape, classes: int, width: int = 48, blocks: int = 4) -> Network:
     """A 5x5 layer, residual blocks of two 3x3 layers, and AlphaGo's last layer.
 
     With one class more than there are points, the last answer is the pass, from the means of all

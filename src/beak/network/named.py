@@ -234,9 +234,7 @@ _ENTRIES = (
         alphago_policy,
         5,
     ),
-    Entry(
-        "go-small", "Go: residual, less than a million parameters, for a laptop", go_small, 5
-    ),
+    Entry("go-small", "Go: residual, less than a million parameters, for a laptop", go_small, 5),
     Entry(
         "go-dense",
         "Go: fully connected, as many parameters as go-small or a given other network",

@@ -106,6 +106,7 @@ class Recipe:
     network: str = setting("auto", "name, file or the network's own JSON")
     epochs: int = setting(20, "times that every example is seen", low=1)
     batch: int = setting(64, "examples in a step", low=1)
+    sample: int = setting(0, "examples drawn for an epoch, others each time; 0: all", low=0)
     seed: int = setting(0, "where every random number comes from", low=0, high=2**63 - 1)
     average: float = setting(0.0, "decay of the averaged weights (EMA); 0: off", low=0, below=1)
     folds: int | str = setting(0, "parts of a cross-validation, or what to deal by; 0: off", low=0)
@@ -132,6 +133,10 @@ class Recipe:
             raise RecipeError(f"data.size = {list(self.data.size)}: wanted [height, width] or []")
         if self.loss.balance and self.loss.class_weights:
             raise RecipeError("loss.balance and loss.class_weights are both given: leave one out")
+
+    def drawn(self, examples: int) -> int:
+        """How many of so many examples an epoch sees."""
+        return min(self.sample, examples) if self.sample else examples
 
     def to_json(self) -> dict[str, Any]:
         """Nested plain values, lists for tuples."""
