@@ -127,9 +127,11 @@ class Dataset:
     def _tenth(self, whole: Part, rest: Array) -> Array:
         """bool: which of the places ``rest`` are for validation; by groups where there are ten."""
         keys = whole.hashes
-        if whole.groups is not None and len(np.unique(whole.groups[rest], axis=0)) >= 10:
+        groups = 0 if whole.groups is None else len(np.unique(whole.groups[rest], axis=0))
+        if groups >= 10 or keys is None:
             keys = np.asarray(whole.groups)
-        assert keys is not None
+            if groups < 2:
+                return np.zeros(len(rest), bool)
         return np.asarray(fold_numbers(keys[rest][:, ::-1], whole.labels[rest], 10) == 0)
 
     def everything(self) -> Dataset:

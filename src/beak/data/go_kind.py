@@ -43,6 +43,7 @@ class Go(Kind):
         ``(record, 57)`` is the position in which move 57 was played, 1 the first.
         """
         record, move = raw if isinstance(raw, tuple) and len(raw) == 2 else (raw, None)
+        name = str(record) if isinstance(record, str | Path) else name
         game, notes = load_game(record, name)
         number = len(game.moves) if move is None else int(move) - 1
         return position_row(game, number, name), notes
@@ -117,10 +118,9 @@ def load_game(record: Any, name: str) -> tuple[Game, tuple[str, ...]]:
     if isinstance(record, Game):
         return record, ()
     if isinstance(record, str | Path):
-        name = str(record)
         record = content_of(Path(record), name)
     if not isinstance(record, bytes | bytearray | memoryview):
-        raise DataError(f"{name}: a {type(record).__name__} is no game record; give an SGF file")
+        raise DataError(f"{name}: {type(record).__name__} is no game record; give an SGF file")
     game, count = main_game(bytes(record), name)
     legal, refused = Games.of([game.moves], [game.setup]).check(Rules(suicide=True))
     if refused[0]:
