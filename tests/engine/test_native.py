@@ -117,6 +117,16 @@ NETWORKS = {
         head(Conv2D(32, 3, padding=1, activation="relu"), Conv2D(33, 3, padding="same"),
              BatchNorm(), Activation("relu"), Conv2D(20, 3, padding=(0, 2)), GlobalAvgPool()),
     ),
+    "winograd of five": (
+        (32, 9, 10),
+        head(Conv2D(33, 5, padding=2, activation="relu"), Conv2D(32, 5, padding=(1, 2)),
+             GlobalAvgPool()),
+    ),
+    "large windows": (
+        (1, 12, 20),
+        head(Conv2D(20, (5, 4), activation="relu"), MaxPool2D((1, 3)), Conv2D(18, (6, 3)),
+             Activation("relu"), MaxPool2D(2, stride=1), Flatten()),
+    ),
     "strides": (
         (4, 13, 11),
         head(Conv2D(6, 3, stride=2, padding=1), Conv2D(6, (2, 3), stride=(3, 2), padding=(1, 0),
@@ -409,6 +419,8 @@ def trained(threads, steps=8, name="norms", batch=37, optimiser="adamw"):
         "pooled",
         "pooled many",
         "winograd",
+        "winograd of five",
+        "large windows",
         "sentence",
         "largest",
         "words",

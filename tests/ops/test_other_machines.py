@@ -32,6 +32,8 @@ def check(run_program, kernel_tests, tmp_path):
             "src/beak/ops",
             "-k",
             KERNEL_TESTS,
+            "-m",
+            "not slow",
             plugins=("remote_kernels",),
             examples=8,
             BEAK_SERVER=shlex.join(command),

@@ -67,7 +67,8 @@ def test_a_stray_write_would_be_reported(sanitised):
 def test_the_kernels_tests_pass_under_address_and_undefined_behaviour_sanitizers(
     sanitised, kernel_tests
 ):
-    out = kernel_tests("src/beak/ops", "-k", KERNEL_TESTS, examples=12, **sanitised)
+    words = ("src/beak/ops", "-k", KERNEL_TESTS, "-m", "not slow")
+    out = kernel_tests(*words, examples=12, **sanitised)
     passed = re.search(r"(\d+) passed", out)
     assert passed, out
     assert int(passed[1]) >= 150 * len(supported_sets())

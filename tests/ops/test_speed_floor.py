@@ -115,11 +115,11 @@ class Work:
     def winograd4(self) -> Table:
         prepared = np.zeros(prepared_floats(4, self.channels, self.filters), np.float32)
         call_kernel(
-            WINOGRAD_PREPARE[4][0], weight=to_panels(self.w), prepared=prepared,
+            WINOGRAD_PREPARE[3][4][0], weight=to_panels(self.w), prepared=prepared,
             channels=self.channels, filters=self.filters, turned=0,
         )  # fmt: skip
         given = {"prepared": prepared, "onto": None}
-        return self.call(WINOGRAD_FORWARD[4][0], **given, **self.sizes(), groups=1)
+        return self.call(WINOGRAD_FORWARD[3][4][0], **given, **self.sizes(), blocks=2, groups=1)
 
     def pooled_row(self, row, weight) -> Table:
         half = self.out // 2

@@ -12,6 +12,7 @@ from beak.network.layers import (
     Conv2D,
     Dense,
     GlobalMaxPool,
+    MaxPool1D,
     MaxPool2D,
 )
 from beak.network.network import Network, Node
@@ -32,6 +33,11 @@ class Fused:
     """A max pooling of 2x2 windows side by side."""
     largest: Node | None = None
     """The maximum over all places."""
+    relu_later: bool = False
+    """Of a ReLU before a max pooling of its own: the pooling's gradient passes living places alone,
+    a fraction of those that the ReLU would look at."""
+    relu_before: bool = False
+    """Of that pooling."""
     summand: Node | None = None
     """A batch norm before a sum of two, which alone reads it."""
 
@@ -49,6 +55,10 @@ class Fusions:
         chain = [root, *(name for name, other in self.done.items() if other == root)]
         summand = self.at[root].summand if root in self.at else None
         return node in chain[:-1] or (summand is not None and summand.name == node)
+
+    def leaves_gradient(self, node: str) -> bool:
+        """Whether going back from this node's output, its ReLU would be left to the node behind."""
+        return self.at.get(self.done.get(node, node), Fused()).relu_later
 
 
 def fuse(network: Network, fold_norms: bool) -> Fusions:
@@ -100,8 +110,19 @@ def _follow(
         if not relu and after is not None and _is_relu(after):  # the same after the maximum
             relu = True
             found.done[after.name] = root.name
+    later = pool is None and largest is None and _is_convolution(root) and _takes_relu(relu, after)
+    if later and after is not None:
+        found.at[after.name] = Fused(relu_before=True)
     if norm or relu or pool or largest or summand:
-        found.at[root.name] = Fused(norm, relu, pool, largest, summand)
+        found.at[root.name] = Fused(norm, relu, pool, largest, later, summand=summand)
+
+
+def _is_convolution(node: Node) -> bool:
+    return isinstance(node.layer, Conv1D | Conv2D)
+
+
+def _takes_relu(relu: bool, after: Node | None) -> bool:
+    return relu and after is not None and isinstance(after.layer, MaxPool1D | MaxPool2D)
 
 
 def _summand(

@@ -11,7 +11,7 @@ import numpy as np
 
 from beak.engine.checks import reads_words
 from beak.engine.interface import Loss, Optimiser, Randomness
-from beak.engine.native import LARGEST_BATCH, NativeEngine
+from beak.engine.native import NativeEngine
 from beak.engine.plan import Purpose
 from beak.engine.rows import operations, rows_of
 from beak.network.layers import Embedding
@@ -101,14 +101,14 @@ def measure(
 ) -> Speed:
     """Run a network on random examples for about so many seconds.
 
-    ``purpose``: "train" or "forward". Batches above 128 are answered in pieces, and the layers'
-    times are those of one piece. ``exact``: as for ``make_engine``.
+    ``purpose``: "train" or "forward". Large batches are answered in pieces, and the layers' times
+    are those of one piece. ``exact``: as for ``make_engine``.
     """
     engine = NativeEngine(network, threads=threads, exact=exact)
     batches = [example_batch(network, images, seed) for seed in range(4)]
     step = (training_step if purpose == "train" else answering)(engine, batches)
     took = seconds_a_step(step, seconds / 2)
-    piece = images if purpose == "train" else min(images, LARGEST_BATCH)
+    piece = images if purpose == "train" else min(images, engine.at_once)
     layers = layer_times(engine, piece, purpose, seconds / 2)
     return Speed(images / took, operations(network, purpose), tuple(layers))
 

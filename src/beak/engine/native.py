@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
@@ -28,9 +29,25 @@ from beak.network.network import Network
 from beak.ops.kernel import default_threads
 
 LARGEST_BATCH = 128
-"""Answers are computed for so many examples at a time."""
+"""Answers are computed for at most so many examples at a time."""
+CACHE = 4 << 20
+"""So many bytes of a layer's inputs and outputs are taken to stay near the cores."""
 PLANS = 12
 """So many plans (batch sizes and purposes) are kept ready."""
+
+
+def answered_at_once(network: Network) -> int:
+    """For how many examples answers are computed at a time: what a layer reads lies in a cache.
+
+    >>> from beak.network.catalogue import make_network
+    >>> answered_at_once(make_network("lecture", (1, 28, 28), 10))
+    128
+    """
+    floats = [
+        sum(map(math.prod, node.input_shapes)) + math.prod(node.output) for node in network.nodes
+    ]
+    fits = CACHE // (4 * max(floats))
+    return min(LARGEST_BATCH, max(8, 1 << (fits.bit_length() - 1))) if fits else 8
 
 
 class NativeEngine:
@@ -52,6 +69,7 @@ class NativeEngine:
         ``beside``: an engine that never runs at the same time, whose working memory is shared.
         """
         self.network = network
+        self.at_once = answered_at_once(network)
         self.exact = exact
         self.threads = threads or default_threads()
         self.slots = place_parameters(network, orders(network))
@@ -124,8 +142,8 @@ class NativeEngine:
     def _answers(self, inputs: Array, logits: bool) -> Array:
         inputs = self._checked(inputs)
         answers = np.empty((len(inputs), *self.network.output), np.float32)
-        for begin in range(0, len(inputs), LARGEST_BATCH):
-            batch = inputs[begin : begin + LARGEST_BATCH]
+        for begin in range(0, len(inputs), self.at_once):
+            batch = inputs[begin : begin + self.at_once]
             plan = self._plan("forward", len(batch))
             self._run(plan, batch)
             tensor = plan.logits if logits else plan.outputs[self.network.nodes[-1].name]

@@ -64,7 +64,8 @@ class Plan:
         self.fusions = Fusions()
         if purpose != "activations":
             self.fusions = fuse(network, fold_norms=purpose == "forward" and not exact)
-        if node is not None and self.fusions.hides(node):
+        fusions = self.fusions
+        if node is not None and (fusions.hides(node) or fusions.leaves_gradient(node)):
             self.fusions = Fusions()
         self._forward()
         self.logits = self._logits()

@@ -93,7 +93,7 @@ def _operations(plan: Plan, entry: Entry, way: str) -> int:
     if way in ("prepare", "update") or entry.node in ("input", "loss"):
         return 0
     each = plan.network.node(entry.node).multiply_adds
-    multiplies = "forward" in kernel or "gradient" in kernel
+    multiplies = any(word in kernel for word in ("forward", "gradient", "scatter"))
     if not each or not multiplies or kernel.startswith(NO_PRODUCTS) or kernel.endswith("prepare"):
         return 0
     return 2 * each * plan.images

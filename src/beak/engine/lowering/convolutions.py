@@ -84,7 +84,7 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused
             **shape,
         )
     output, through = activate(c, None if fused.relu else layer.activation, y)
-    if fused.relu:
+    if fused.relu and not fused.relu_later:
         through = partial(relu_gradient, c, y)
 
     def linear(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:

@@ -78,7 +78,7 @@ def lower_dense(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> L
 
 
 def _dense_parts(rows: int, outputs: int) -> int:
-    return min(64, -(-rows // 48) * (padded(outputs) // 16))
+    return min(64, -(-rows // 24) * (padded(outputs) // 16))
 
 
 def lower_flatten(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:

@@ -3,7 +3,8 @@
 With a stride s the input is s x s grids of pixels, each of which met only every s-th tap of the
 filters: one call for each grid with its share of the taps, and nothing is multiplied by the zeros
 that a stride would put between the pixels of the gradient. (With a dilation as well, those zeros
-are written: `spread`.)
+are written: `spread`.) Where windows reach far over the border of the gradient, or with a stride
+and a dilation, each output's window is added up instead (convolution_scatter).
 """
 
 from __future__ import annotations
@@ -51,6 +52,9 @@ def input_gradient(c: Context, node: Node, shape: Shape, x: Tensor, dy: Tensor) 
     dx = c.tape.like(x)
     strides = shape["stride_h"], shape["stride_w"]
     back = _whole(shape, x)
+    if not is_depthwise(shape) and not side_for(c, back) and scatters(shape):
+        _scatter(c, node, shape, dy, dx)
+        return dx
     if strides == (1, 1) or (shape["dilation_h"], shape["dilation_w"]) != (1, 1):
         _emit(c, node, shape, back, dy, dx, (0, 0), (1, 1))
         return dx
@@ -87,6 +91,37 @@ def input_gradient(c: Context, node: Node, shape: Shape, x: Tensor, dy: Tensor) 
             to = dx.behind((rows.begin * x.width + columns.begin) * x.channels)
             _emit(c, node, shape, grid, dy, to, (rows.first, columns.first), strides)
     return dx
+
+
+def scatters(shape: Shape) -> bool:
+    """Whether adding each output's window is less work than a convolution of the padded gradient.
+
+    Counted in multiply-adds, a sum's way to memory and back as eight. With a stride alone the
+    convolution's grids leave the padding between pixels out as well.
+    """
+    strided = (shape["stride_h"], shape["stride_w"]) != (1, 1)
+    dilated = (shape["dilation_h"], shape["dilation_w"]) != (1, 1)
+    if strided and not dilated:
+        return False
+    filters = shape["out_channels"] // shape["groups"]
+    outputs, pixels = shape["out_h"] * shape["out_w"], shape["in_h"] * shape["in_w"]
+    return outputs * (filters + 8) < pixels * filters
+
+
+def _scatter(c: Context, node: Node, shape: Shape, dy: Tensor, dx: Tensor) -> None:
+    taps = shape["window_h"] * shape["window_w"]
+    weight = c.parameter(f"{node.name}.weight")
+    c.tape.emit(
+        convolution.SCATTER,
+        dx.images,
+        x=None,
+        weight=_turn_filters(c, weight, shape, taps, (0, 0), (1, 1)),
+        bias=None,
+        y=None,
+        **shape,
+        dy=dy,
+        dx=dx,
+    )
 
 
 def _axis(size: int, stride: int, window: int, padding: int, begin: int) -> Axis:

@@ -21,6 +21,9 @@ from beak.ops.convolution.kernels import PackedKernel, PooledShape
 from beak.ops.kernel import Kernel, choose
 from beak.ops.panels import padded
 
+PARTS = 32
+"""Into so many parts a batch is cut: tiles of several images share a group."""
+
 
 def lower_pooled(c: Context, node: Node, x: Tensor, fused: Fused, bands: int) -> Lowered:
     """The pooled output; backward visits the cell of each window that won.
@@ -55,7 +58,7 @@ def lower_pooled(c: Context, node: Node, x: Tensor, fused: Fused, bands: int) ->
     forward = choose([row for row in rows if row.direct or not c.direct], kind)
     c.tape.emit(
         forward,
-        x.images * bands,
+        min(PARTS, x.images * bands),
         x=x,
         weight=_packed(c, forward, kind, weight),
         bias=bias,

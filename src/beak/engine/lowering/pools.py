@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from beak.engine.fusion import Fused
+from beak.engine.lowering.activations import relu_gradient
 from beak.engine.lowering.context import Context, Lowered, dimensions
 from beak.engine.lowering.convolutions import window_fields
 from beak.engine.tape import Tensor
@@ -44,6 +45,8 @@ def lower_pool(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lo
 
     def backward(dy: Tensor, wanted: Sequence[bool]) -> list[Tensor | None]:
         dx = c.tape.like(x)
+        if fused.relu_before:
+            dy = relu_gradient(c, y, dy)
         c.tape.emit(back, x.images, x=dx, y=dy, winner=winner, **shape)
         return [dx]
 

@@ -1,4 +1,4 @@
-"""3x3 convolutions by Winograd's kernels: forward, input gradient, weight gradient."""
+"""3x3 and 5x5 convolutions by Winograd's kernels: forward, input gradient, weight gradient."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ def winograd_forward(
     turned: bool = False,
 ) -> None:
     """Emit the call; ``turned``: ``shape`` is the input gradient's, the weights are forward's."""
-    terms, outputs = shape["in_channels"], shape["out_channels"]
-    floats = winograd.prepared_floats(side, terms, outputs)
+    terms, outputs, window = shape["in_channels"], shape["out_channels"], shape["window_h"]
+    floats = winograd.prepared_floats(side, terms, outputs, window)
     prepared = c.prepared(floats)
     c.prepare(
-        convolution.WINOGRAD_PREPARE[side],
+        convolution.WINOGRAD_PREPARE[window][side],
         winograd.prepare_parts(terms, outputs),
         weight=weight,
         prepared=prepared,
@@ -64,10 +64,10 @@ def winograd_forward(
         filters=terms if turned else outputs,
         turned=int(turned),
     )
-    groups, parts = winograd.forward_cut(side, x.images, layer_of(shape))
+    cut = winograd.forward_cut(side, x.images, layer_of(shape))
     c.tape.emit(
-        convolution.WINOGRAD_FORWARD[side],
-        parts,
+        convolution.WINOGRAD_FORWARD[window][side],
+        cut.parts,
         x=x,
         prepared=prepared,
         bias=bias,
@@ -75,7 +75,8 @@ def winograd_forward(
         y=y,
         **_fields(shape),
         relu=shape["relu"],
-        groups=groups,
+        blocks=cut.blocks,
+        groups=cut.groups,
     )
 
 
@@ -87,7 +88,7 @@ def winograd_weight_gradient(
     cut = winograd.gradient_cut(side, x.images, layer_of(shape))
     partials = c.tape.floats(cut.splits * stride)
     c.tape.emit(
-        convolution.WINOGRAD_WEIGHT_GRADIENT[side],
+        convolution.WINOGRAD_WEIGHT_GRADIENT[shape["window_h"]][side],
         cut.parts,
         x=x,
         dy=dy,

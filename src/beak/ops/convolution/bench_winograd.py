@@ -98,11 +98,11 @@ def forward_rows(images: int, layer: Layer, turned: bool) -> Iterator[tuple[str,
             **direct_fields(images, layer),
         ),
     )  # fmt: skip
-    for m in winograd.SIDES:
+    for m in winograd.SIDES[3]:
         prepared = floats(winograd.prepared_floats(m, c, f))
         channels, filters = (f, c) if turned else (c, f)
         preparation = table(
-            WINOGRAD_PREPARE[m][0], 1, weight=weight, prepared=prepared, channels=channels,
+            WINOGRAD_PREPARE[3][m][0], 1, weight=weight, prepared=prepared, channels=channels,
             filters=filters, turned=int(turned),
         )  # fmt: skip
         preparation.run()
@@ -110,8 +110,9 @@ def forward_rows(images: int, layer: Layer, turned: bool) -> Iterator[tuple[str,
         yield (
             f"F{m}",
             table(
-                WINOGRAD_FORWARD[m][0], 1, x=x, prepared=prepared, bias=None if turned else bias,
-                onto=None, y=y, **shape_fields(images, layer), relu=0, groups=1,
+                WINOGRAD_FORWARD[3][m][0], 1, x=x, prepared=prepared, bias=None if turned else bias,
+                onto=None, y=y, **shape_fields(images, layer), relu=0,
+                blocks=winograd.forward_cut(m, images, layer).blocks, groups=1,
             ),
         )  # fmt: skip
 
@@ -131,12 +132,12 @@ def weight_rows(images: int, layer: Layer) -> Iterator[tuple[str, Table]]:
             **direct_fields(images, layer),
         ),
     )  # fmt: skip
-    for m in winograd.SIDES:
+    for m in winograd.SIDES[3]:
         cut = winograd.gradient_cut(m, images, layer)
         yield (
             f"F{m}",
             table(
-                WINOGRAD_WEIGHT_GRADIENT[m][0], cut.parts, x=x, dy=dy, **sums,
+                WINOGRAD_WEIGHT_GRADIENT[3][m][0], cut.parts, x=x, dy=dy, **sums,
                 **shape_fields(images, layer), splits=cut.splits,
                 channel_blocks=cut.channel_blocks, filter_blocks=cut.filter_blocks,
             ),
@@ -184,7 +185,7 @@ def measure(shape: tuple[int, int, int, int], seconds: float, with_torch: bool) 
             line += f"  torch {operations / torch_seconds(images, forward, purpose, seconds):6.1f}"
         spent = "".join(
             f"  F{m} filters {100 * rates[f'F{m}'] / rates[f'F{m} filters']:.1f} %"
-            for m in winograd.SIDES
+            for m in winograd.SIDES[3]
             if f"F{m} filters" in rates
         )
         name = f"F{chosen}" if chosen else "direct"

@@ -53,50 +53,91 @@ BEAK_KERNEL(convolution_forward, ConvolutionArgs) {
         const bool whole = c.y_step == 1 && c.y_row == c.out_w;    // then rows follow each other
         const int64_t runs = whole ? 1 : rows, length = whole ? rows * c.out_w : c.out_w;
         for (int64_t g = 0; g < c.groups; g++)
-            for (int64_t p = 0; p < panels; p++)
+            by_panels(panels, [&](auto wide, int64_t p) {
+                constexpr int P = wide.value;
                 for (int64_t run = 0; run < runs; run++)
-                    times_panel(length, view.pixels + g * channels, offsets + run * length, k,
-                                c.weight + (g * panels + p) * terms * PANEL,
-                                c.bias ? c.bias + (g * panels + p) * PANEL : nullptr, c.relu != 0,
-                                out + run * c.y_row * c.out_channels + g * filters + p * PANEL,
-                                c.y_step * c.out_channels, least(PANEL, filters - p * PANEL));
+                    times_panels_in_pieces<P>(length, view.pixels + g * channels, offsets + run * length, k,
+                                              c.weight + (g * panels + p) * terms * PANEL, terms * PANEL,
+                                              c.bias ? c.bias + (g * panels + p) * PANEL : nullptr, c.relu != 0,
+                                              out + run * c.y_row * c.out_channels + g * filters + p * PANEL,
+                                              c.y_step * c.out_channels, least(P * PANEL, filters - p * PANEL));
+            });
     }
 }
 
+namespace {
+
+constexpr int64_t TERMS = 96;    // pixels whose products are summed in registers before they are written
+
+// Images whose windows are gone over together, so that small outputs fill TERMS.
+int64_t images_together(const ConvolutionArgs& c) { return most(1, least(4, TERMS / (c.out_h * c.out_w))); }
+
+// Where the windows of some images lie, and the gradients there.
+struct Windows {
+    const float* pixels;
+    const int64_t* offsets;
+    const float* dy;
+    int64_t count;
+};
+
+// sums += the products of the windows with P panels of their gradients.
+template <int P>
+void add_windows(const ConvolutionArgs& c, const Windows& w, const Segments& k, int64_t columns, float* packed,
+                 float* sums, int64_t step, float* bias) {
+    const int64_t chunks = (w.count + TERMS - 1) / TERMS;
+    for (int64_t chunk = 0; chunk < chunks; chunk++) {
+        const Share terms(w.count, chunk, chunks);
+        const int64_t count = terms.end - terms.begin;
+        pack_panels<P>(w.dy + terms.begin * c.out_channels, count, c.out_channels, columns, packed);
+        float* out = sums;
+        for (int64_t o = 0; o < k.outer; o++)
+            for (int64_t i = 0; i < k.inner; i++, out += k.length * PANEL)
+                outer_product<P>(k.length, count, w.pixels + o * k.outer_step + i * k.inner_step,
+                                 w.offsets + terms.begin, packed, out, step);
+        if (bias) add_rows<P>(packed, count, bias);
+    }
+}
+
+}    // namespace
+
 BEAK_EXPORT int64_t convolution_weight_gradient_scratch(const WeightGradientArgs* w) {
     const ConvolutionArgs& c = w->forward;
-    const int64_t pixels = c.out_h * c.out_w;
-    return view_floats(c, c.out_h) * 4 + round_up(pixels, 8) * 8 + pixels * PANEL * 4;
+    const int64_t images = images_together(c), windows = images * c.out_h * c.out_w;
+    return (images * view_floats(c, c.out_h) + TERMS * WIDE * PANEL) * 4 + round_up(windows, 8) * 8;
 }
 
 BEAK_KERNEL(convolution_weight_gradient, WeightGradientArgs) {
     const ConvolutionArgs& c = args->forward;
-    const int64_t pixels = c.out_h * c.out_w;
+    const int64_t pixels = c.out_h * c.out_w, together = images_together(c), room_step = view_floats(c, c.out_h);
     int64_t* offsets = reinterpret_cast<int64_t*>(scratch);
-    float* packed = reinterpret_cast<float*>(offsets + round_up(pixels, 8));
-    float* room = packed + pixels * PANEL;
+    float* packed = reinterpret_cast<float*>(offsets + round_up(together * pixels, 8));
+    float* room = packed + TERMS * WIDE * PANEL;
     const int64_t channels = c.in_channels / c.groups, filters = c.out_channels / c.groups;
     const int64_t panels = (filters + PANEL - 1) / PANEL, terms = c.window_h * c.window_w * channels;
     float* sums = args->partials + part * args->stride;
     memset(sums, 0, static_cast<size_t>(args->stride) * 4);
     const Share images(c.images, part, parts);
-    for (int64_t image = images.begin; image < images.end; image++) {
-        const View view = view_of(c.x + image * c.in_h * c.in_w * c.in_channels, c, 0, c.out_h, room);
-        if (image == images.begin) window_offsets(c, c.out_h, view.width, offsets);
+    for (int64_t first = images.begin; first < images.end; first += together) {
+        const int64_t count = least(together, images.end - first);
+        View view{};
+        const float* pictures = nullptr;
+        for (int64_t i = 0; i < count; i++) {
+            view = view_of(c.x + (first + i) * c.in_h * c.in_w * c.in_channels, c, 0, c.out_h, room + i * room_step);
+            if (i == 0) pictures = view.pixels;
+            window_offsets(c, c.out_h, view.width, offsets + i * pixels);
+            for (int64_t p = 0; p < pixels; p++) offsets[i * pixels + p] += view.pixels - pictures;
+        }
         const Segments k = segments_of(c, view.width);
         for (int64_t g = 0; g < c.groups; g++)
-            for (int64_t p = 0; p < panels; p++) {
-                pack_panel(args->dy + image * pixels * c.out_channels + g * filters + p * PANEL, pixels,
-                           c.out_channels, least(PANEL, filters - p * PANEL), packed);
-                float* out = sums + (g * panels + p) * terms * PANEL;
-                for (int64_t o = 0; o < k.outer; o++)
-                    for (int64_t i = 0; i < k.inner; i++, out += k.length * PANEL)
-                        outer_product(k.length, pixels,
-                                      view.pixels + g * channels + o * k.outer_step + i * k.inner_step, offsets,
-                                      packed, out);
-                if (args->bias_at >= 0)
-                    add_rows(packed, pixels, sums + args->bias_at + (g * panels + p) * PANEL);
-            }
+            by_panels(panels, [&](auto wide, int64_t p) {
+                const Windows windows{pictures + g * channels, offsets,
+                                      args->dy + first * pixels * c.out_channels + g * filters + p * PANEL,
+                                      count * pixels};
+                const int64_t panel = g * panels + p;
+                add_windows<wide.value>(c, windows, k, filters - p * PANEL, packed,
+                                                   sums + panel * terms * PANEL, terms * PANEL,
+                                                   args->bias_at >= 0 ? sums + args->bias_at + panel * PANEL : nullptr);
+            });
     }
 }
 

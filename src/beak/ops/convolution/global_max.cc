@@ -29,7 +29,9 @@ inline __attribute__((always_inline)) void tile_largest(const float* a, const in
                                                         const float* b, const float* bias, int64_t first,
                                                         Largest<V>& best) {
     vec sum[R][V];
-    sum_rows<R, V>(a, offsets, k, b, bias, sum);
+    UNROLL for (int r = 0; r < R; r++)
+        UNROLL for (int v = 0; v < V; v++) sum[r][v] = bias ? load(bias + v * LANES) : vec{};
+    sum_rows(a, offsets, k, b, 0, sum);
     UNROLL for (int v = 0; v < V; v++) {
         vec value = best.value[v];
         ivec place = best.place[v];

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ctypes import Structure
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -30,6 +31,13 @@ WEIGHT_GRADIENT = (
         "convolution_weight_gradient",
         structure("WeightGradientArgs", _FORWARD + " ptr:dy ptr:partials int:stride int:bias_at"),
         scratch="convolution_weight_gradient_scratch",
+    ),
+)
+SCATTER = (
+    Kernel(
+        "convolution_scatter",
+        structure("ScatterArgs", _FORWARD + " ptr:dy ptr:dx"),
+        scratch="convolution_scatter_scratch",
     ),
 )
 TURN_FILTERS = (
@@ -249,47 +257,45 @@ GLOBAL_MAX_INPUT_GRADIENT = (
 )
 
 
-# Winograd's rows by the side of their tiles; winograd.py says which of them takes a shape.
-WINOGRAD_PREPARE = {
-    m: (
-        Kernel(
-            f"winograd{m}_prepare",
-            structure(
-                "WinogradFilterArgs", "ptr:weight ptr:prepared int:channels int:filters int:turned"
-            ),
-            scratch="winograd_prepare_scratch",
-        ),
-    )
-    for m in (2, 4)
-}
+# Winograd's rows by the filters' side, then by the tiles'; winograd.py says which takes a shape.
 _WINOGRAD_SHAPE = (
     "int:images int:in_h int:in_w int:in_channels int:out_h int:out_w int:out_channels "
     "int:pad_top int:pad_left "
 )
-WINOGRAD_FORWARD = {
-    m: (
-        Kernel(
-            f"winograd{m}_forward",
-            structure(
-                "WinogradArgs",
-                f"ptr:x ptr:prepared ptr:bias ptr:onto ptr:y {_WINOGRAD_SHAPE} int:relu int:groups",
-            ),
-            scratch=f"winograd{m}_forward_scratch",
-        ),
-    )
-    for m in (2, 4)
-}
-WINOGRAD_WEIGHT_GRADIENT = {
-    m: (
-        Kernel(
-            f"winograd{m}_weight_gradient",
-            structure(
-                "WinogradGradientArgs",
-                f"ptr:x ptr:dy ptr:partials {_WINOGRAD_SHAPE} int:splits "
-                "int:channel_blocks int:filter_blocks int:stride int:bias_at",
-            ),
-            scratch=f"winograd{m}_weight_gradient_scratch",
-        ),
-    )
-    for m in (2, 4)
-}
+
+
+WinogradRows = dict[int, dict[int, tuple[Kernel, ...]]]
+
+
+def _winograd_rows(end: str, args: type[Structure], scratch: str | None = None) -> WinogradRows:
+    names = {3: {2: "winograd2", 4: "winograd4"}, 5: {2: "winograd2x5"}}
+    return {
+        window: {
+            m: (Kernel(name + end, args, scratch=scratch or f"{name}{end}_scratch"),)
+            for m, name in by_side.items()
+        }
+        for window, by_side in names.items()
+    }
+
+
+WINOGRAD_PREPARE = _winograd_rows(
+    "_prepare",
+    structure("WinogradFilterArgs", "ptr:weight ptr:prepared int:channels int:filters int:turned"),
+    "winograd_prepare_scratch",
+)
+WINOGRAD_FORWARD = _winograd_rows(
+    "_forward",
+    structure(
+        "WinogradArgs",
+        f"ptr:x ptr:prepared ptr:bias ptr:onto ptr:y "
+        f"{_WINOGRAD_SHAPE} int:relu int:blocks int:groups",
+    ),
+)
+WINOGRAD_WEIGHT_GRADIENT = _winograd_rows(
+    "_weight_gradient",
+    structure(
+        "WinogradGradientArgs",
+        f"ptr:x ptr:dy ptr:partials {_WINOGRAD_SHAPE} int:splits "
+        "int:channel_blocks int:filter_blocks int:stride int:bias_at",
+    ),
+)

@@ -125,17 +125,21 @@ inline bytes_of_vec shuffle_bytes(bytes_of_vec v, bytes_of_vec from) {
 #endif
 }
 inline void store_winners(uint8_t* to, ivec winner) {
+#if defined(__AVX512F__)
+    const __m128i packed = _mm512_maskz_cvtepi32_epi8(0xffff, (__m512i)winner);    // without a mask g++ 12 warns
+    memcpy(to, &packed, LANES);
+#else
     bytes_of_vec low_bytes{};
     UNROLL for (int i = 0; i < LANES; i++) low_bytes[i] = static_cast<uint8_t>(4 * i);
     const bytes_of_vec packed = shuffle_bytes((bytes_of_vec)winner, low_bytes);
     memcpy(to, &packed, LANES);
+#endif
 }
 inline ivec load_winners(const uint8_t* from) {
 #if defined(__AVX512F__)
-    typedef uint8_t lane_bytes __attribute__((vector_size(LANES)));
-    lane_bytes v;
+    __m128i v;
     memcpy(&v, from, LANES);
-    return __builtin_convertvector(v, ivec);
+    return (ivec)_mm512_maskz_cvtepu8_epi32(0xffff, v);
 #else
     bytes_of_vec repeated, spread{};
     if constexpr (LANES == 8) {

@@ -20,6 +20,18 @@ void make_quads(const float* view, int64_t pitch, int64_t channels, int64_t rows
         }
 }
 
+// The pixel of a quad that each lane's winner picks. Reading no more than the quad keeps the load
+// within a cache line.
+inline vec pick(const float* quad, ivec winner) {
+#if defined(__AVX512F__)
+    return (vec)_mm512_maskz_permutevar_ps(0xffff, _mm512_maskz_broadcast_f32x4(0xffff, _mm_loadu_ps(quad)), (__m512i)winner);
+#elif defined(__AVX__)
+    return (vec)_mm256_permutevar_ps(_mm256_broadcast_ps(reinterpret_cast<const __m128*>(quad)), (__m256i)winner);
+#else
+    return shuffle(load(quad), winner);
+#endif
+}
+
 // Window rows [first_row, first_row + HIGH) of one vector of filters, over all places of an image.
 template <int HIGH, int WIDE>
 void add_few(const PooledShape& s, const float* dy, const uint8_t* winners, const float* quads, int64_t first_row,
@@ -39,7 +51,7 @@ void add_few(const PooledShape& s, const float* dy, const uint8_t* winners, cons
             bias_sum += g;
             UNROLL for (int h = 0; h < HIGH; h++)
                 UNROLL for (int w = 0; w < WIDE; w++)
-                    sum[h][w] += shuffle(load(place + h * pitch + w * 4), winner) * g;
+                    sum[h][w] += pick(place + h * pitch + w * 4, winner) * g;
         }
     }
     UNROLL for (int h = 0; h < HIGH; h++)

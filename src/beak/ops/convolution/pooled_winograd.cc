@@ -30,7 +30,9 @@ constexpr int64_t BIAS_FREQUENCY = 5;      // counts once in each of a tile's fo
 
 // From one frequency of a group to the next, in floats: a cache line more than there are numbers, or
 // the sixteen that belong to one tile would fall on the same lines of the first cache.
-constexpr int64_t PRODUCTS_STEP = GROUP * PANEL + 16;
+// With one vector a panel, two are multiplied at once (tile.h): [tile][2 x 16].
+constexpr int SIDE_BY_SIDE = WIDE < 2 ? 1 : 2;
+constexpr int64_t PRODUCTS_TILE = SIDE_BY_SIDE * PANEL, PRODUCTS_STEP = GROUP * PRODUCTS_TILE + 16;
 inline int64_t transformed_step(int64_t channels) { return round_up(GROUP * channels, 16) + 16; }
 
 struct Group {
@@ -130,21 +132,31 @@ inline __attribute__((always_inline)) void product(const float* a, const float* 
 
 template <int R, int V>
 inline void products(int64_t tiles, const float* a, const float* b, int64_t channels, const float* bias, float* out) {
-    int64_t t = 0;
-    for (; t + R <= tiles; t += R) product<R, V>(a + t * channels, b, channels, bias, out + t * PANEL);
-    for (; t < tiles; t++) product<1, V>(a + t * channels, b, channels, bias, out + t * PANEL);
+    const int64_t pieces = (tiles + R - 1) / R;
+    for (int64_t i = 0; i < pieces; i++) {
+        const Share share(tiles, i, pieces);
+        as_constant<R>(share.end - share.begin, [&](auto high) {
+            product<high.value, V>(a + share.begin * channels, b, channels, bias, out + share.begin * PANEL);
+        });
+    }
 }
 
-// One panel of filters of one frequency; only as many vectors of it as hold filters.
-inline void times_frequency(int64_t vectors, int64_t tiles, const float* a, const float* b, int64_t channels,
-                            const float* bias, float* out) {
-    constexpr int WIDE = LANES == 4 && ROWS == 2 ? 2 : VECTORS;    // SSE: half a panel fills the registers
-    constexpr int HIGH = WIDE == 1 ? 12 : 6;
-    int64_t v = 0;
-    for (; v + WIDE <= vectors; v += WIDE)
-        products<HIGH, WIDE>(tiles, a, b + v * LANES, channels, bias ? bias + v * LANES : nullptr, out + v * LANES);
-    for (; v < vectors; v++)
-        products<12, 1>(tiles, a, b + v * LANES, channels, bias ? bias + v * LANES : nullptr, out + v * LANES);
+// P panels of filters of one frequency; of a single one only as many vectors as hold filters.
+template <int P>
+inline void times_frequency(int64_t vectors, int64_t tiles, const float* a, const int64_t* offsets, const float* b,
+                            int64_t channels, const float* bias, float* out) {
+    if constexpr (SIDE_BY_SIDE > 1) {
+        const Segments k{1, 0, 1, 0, channels};
+        times_panels<P>(tiles, a, offsets, k, b, FREQUENCIES * channels * PANEL, bias, false, false, out, PRODUCTS_TILE,
+                        P * PANEL);
+    } else {
+        constexpr int WIDE = LANES == 4 && ROWS == 2 ? 2 : VECTORS;    // SSE: half a panel fills the registers
+        int64_t v = 0;
+        for (; v + WIDE <= vectors; v += WIDE)
+            products<6, WIDE>(tiles, a, b + v * LANES, channels, bias ? bias + v * LANES : nullptr, out + v * LANES);
+        for (; v < vectors; v++)
+            products<12, 1>(tiles, a, b + v * LANES, channels, bias ? bias + v * LANES : nullptr, out + v * LANES);
+    }
 }
 
 struct Cells {
@@ -176,29 +188,46 @@ inline void store_pooled(const Group& group, int64_t tile, int64_t vector, int64
 inline void pool_group(const Group& group, const float* products, int64_t vector, int64_t columns) {
     vec poison{};
     for (int64_t t = 0; t < group.count; t++) {
-        const Cells cells = outputs_of(products + t * PANEL);
+        const Cells cells = outputs_of(products + t * PRODUCTS_TILE);
         const Pooled out = pool(cells.a, cells.b, cells.c, cells.d, poison);
         store_pooled(group, t, vector, columns, out.value);
         if (group.winners[t]) store_winners(group.winners[t] + vector * LANES, out.winner);
     }
     if (!has_nan(poison)) return;
     for (int64_t t = 0; t < group.count; t++) {
-        const Cells cells = outputs_of(products + t * PANEL);
+        const Cells cells = outputs_of(products + t * PRODUCTS_TILE);
         const Pooled out = pool_exactly(cells.a, cells.b, cells.c, cells.d);
         store_pooled(group, t, vector, columns, out.value);
         if (group.winners[t]) store_winners(group.winners[t] + vector * LANES, out.winner);
     }
 }
 
+// A part's tiles in groups as equal as can be: a group of a single tile would take as long as one of six.
+int64_t group_size(const PooledShape& s, const Share& units, int64_t bands) {
+    int64_t tiles = 0;
+    for (int64_t unit = units.begin; unit < units.end; unit++) {
+        const Share rows(s.pooled_h, unit % bands, bands);
+        tiles += (rows.end - rows.begin) * s.pooled_w;
+    }
+    const int64_t groups = most(1, (tiles + GROUP - 1) / GROUP);
+    return most(1, (tiles + groups - 1) / groups);
+}
+
 void finish_group(const PooledForwardArgs& args, Group& group, const float* transformed, float* products) {
     const PooledShape& s = args.shape;
-    for (int64_t panel = s.lanes() / PANEL - 1; panel >= 0; panel--) {    // the last filters first: store_pooled
-        const int64_t vectors = least(VECTORS, s.vectors() - panel * VECTORS);
-        for (int64_t f = 0; f < FREQUENCIES; f++)
-            times_frequency(vectors, group.count, transformed + f * transformed_step(s.channels),
-                            args.weight + (panel * FREQUENCIES + f) * s.channels * PANEL, s.channels,
-                            f == BIAS_FREQUENCY && args.bias ? args.bias + panel * PANEL : nullptr,
-                            products + f * PRODUCTS_STEP);
+    int64_t offsets[GROUP];
+    for (int64_t t = 0; t < group.count; t++) offsets[t] = t * s.channels;
+    for (int64_t end = s.lanes() / PANEL; end > 0;) {    // the last filters first: store_pooled
+        const int64_t wide = end % SIDE_BY_SIDE ? 1 : SIDE_BY_SIDE, panel = end -= wide;
+        const int64_t vectors = least(wide * VECTORS, s.vectors() - panel * VECTORS);
+        as_constant<SIDE_BY_SIDE>(wide, [&](auto number) {
+            for (int64_t f = 0; f < FREQUENCIES; f++)
+                times_frequency<number.value>(
+                    vectors, group.count, transformed + f * transformed_step(s.channels), offsets,
+                    args.weight + (panel * FREQUENCIES + f) * s.channels * PANEL, s.channels,
+                    f == BIAS_FREQUENCY && args.bias ? args.bias + panel * PANEL : nullptr,
+                    products + f * PRODUCTS_STEP);
+        });
         for (int64_t v = vectors - 1; v >= 0; v--)
             pool_group(group, products + v * LANES, panel * VECTORS + v, s.filters - panel * PANEL - v * LANES);
     }
@@ -221,6 +250,7 @@ BEAK_KERNEL(pooled_winograd_forward, PooledForwardArgs) {
     float* view = transformed + FREQUENCIES * transformed_step(s.channels);
     Group group;
     const Share units(s.images * args->bands, part, parts);
+    const int64_t full = group_size(s, units, args->bands);
     for (int64_t unit = units.begin; unit < units.end; unit++) {
         const Share rows(s.pooled_h, unit % args->bands, args->bands);
         const int64_t image = unit / args->bands;
@@ -235,7 +265,7 @@ BEAK_KERNEL(pooled_winograd_forward, PooledForwardArgs) {
         }
         for (int64_t row = rows.begin; row < rows.end; row++, pixels += 2 * pitch)
             for (int64_t column = 0; column < s.pooled_w;) {
-                const int64_t tiles = least(GROUP - group.count, s.pooled_w - column);
+                const int64_t tiles = least(full - group.count, s.pooled_w - column);
                 transform_tiles(pixels + column * 2 * s.channels, pitch, s.channels, tiles,
                                 transformed + group.count * s.channels);
                 for (int64_t t = 0; t < tiles; t++, column++, group.count++) {
@@ -244,7 +274,7 @@ BEAK_KERNEL(pooled_winograd_forward, PooledForwardArgs) {
                     group.room[group.count] = ((rows.end - row) * s.pooled_w - column) * s.filters;
                     group.winners[group.count] = args->winners ? args->winners + place * s.lanes() : nullptr;
                 }
-                if (group.count == GROUP) finish_group(*args, group, transformed, products);
+                if (group.count == full) finish_group(*args, group, transformed, products);
             }
     }
     if (group.count) finish_group(*args, group, transformed, products);

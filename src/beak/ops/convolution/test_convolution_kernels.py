@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from beak.ops.convolution.kernels import FOLD_NORM, FORWARD, TURN_FILTERS, WEIGHT_GRADIENT
+from beak.ops.convolution.kernels import (
+    FOLD_NORM,
+    FORWARD,
+    SCATTER,
+    TURN_FILTERS,
+    WEIGHT_GRADIENT,
+)
 from beak.ops.convolution.reference import conv2d, conv2d_backward
 from beak.ops.panels import from_panels, pad_groups, to_panels, unpad_groups
 from beak.ops.test_support import run
@@ -33,6 +39,26 @@ def cases(draw):
     w = generator.normal(size=(filters, channels // groups, *window)).astype(np.float32)
     b = generator.normal(size=filters).astype(np.float32)
     return x, w, b, {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+
+
+# (channels, filters, window, picture, padding): tiles several panels wide, sums in several pieces,
+# windows almost as large as their picture.
+LARGE = [
+    (1, 64, (20, 8), (32, 40), (0, 0)),
+    (64, 64, (10, 4), (13, 11), (0, 0)),
+    (33, 50, (3, 5), (9, 12), (1, 2)),
+    (40, 100, (5, 5), (7, 6), (2, 2)),
+    (300, 20, (1, 1), (4, 5), (0, 0)),
+]
+
+
+def large(case):
+    channels, filters, window, sides, padding = case
+    generator = np.random.default_rng(channels)
+    x = generator.normal(size=(3, channels, *sides)).astype(np.float32)
+    w = generator.normal(size=(filters, channels, *window)).astype(np.float32)
+    b = generator.normal(size=filters).astype(np.float32)
+    return x, w, b, {"stride": (1, 1), "padding": padding, "dilation": (1, 1), "groups": 1}
 
 
 def last(x):
@@ -77,6 +103,39 @@ def test_forward_is_the_reference(case):
     np.testing.assert_allclose(
         forward(x, w, b, options), conv2d(x, w, b, **options), rtol=1e-4, atol=1e-4
     )
+
+
+@pytest.mark.parametrize("shape", LARGE)
+def test_large_layers_are_the_reference(shape):
+    x, w, b, options = large(shape)
+    y, truth = forward(x, w, b, options, relu=1), np.maximum(conv2d(x, w, b, **options), 0)
+    np.testing.assert_allclose(y, truth, rtol=1e-4, atol=2e-6 * w[0].size)
+    whole = forward(x, w, b, options)
+    np.testing.assert_array_equal(forward(x, w, b, options, 3, 2, bands=2), whole)
+    np.testing.assert_array_equal(forward(x[-1:], w, b, options)[0], whole[-1])
+
+
+@pytest.mark.parametrize("shape", LARGE)
+def test_gradients_of_large_layers_are_the_reference(shape):
+    x, w, b, options = large(shape)
+    f = fields(x, w, **options)
+    dy = output_gradient(f)
+    truth = conv2d_backward(dy, x, w, **options)
+    size, bias = to_panels(w).size, pad_groups(b).size
+    partials = run(
+        WEIGHT_GRADIENT[0], {"partials": (2, size + bias)}, parts=2, threads=2,
+        x=last(x), weight=None, bias=None, y=None, dy=last(dy), **f,
+        stride=size + bias, bias_at=size,
+    )["partials"].sum(0)  # fmt: skip
+    close = {"rtol": 1e-4, "atol": 1e-5 * dy[:, 0].size}
+    np.testing.assert_allclose(from_panels(partials[:size], w.shape), truth.filters, **close)
+    np.testing.assert_allclose(unpad_groups(partials[size:], b.size), truth.bias, **close)
+    dx = run(
+        SCATTER[0], {"dx": last(x).shape}, parts=2, threads=2, x=None, bias=None, y=None,
+        weight=turned_filters(x, w, f, 1), dy=last(dy), **f,
+    )["dx"]  # fmt: skip
+    close = {"rtol": 1e-4, "atol": 2e-6 * w[:, 0].size}
+    np.testing.assert_allclose(dx.transpose(0, 3, 1, 2), truth.images, **close)
 
 
 @given(cases(), st.integers(1, 5), st.integers(1, 4))
@@ -130,23 +189,42 @@ def test_weight_and_bias_gradients_are_the_reference(case, parts):
     assert (partials[:size][unused] == 0).all(), "lanes without a filter must stay zero"
 
 
+def turned_filters(x, w, f, groups):
+    channels, filters = x.shape[1] // groups, w.shape[0] // groups
+    size = to_panels(np.zeros((x.shape[1], filters, *w.shape[2:]), np.float32), groups).size
+    return run(
+        TURN_FILTERS[0], {"turned": (size,)}, parts=3,
+        weight=to_panels(w, groups), groups=groups, window_h=f["window_h"], window_w=f["window_w"],
+        channels=channels, filters=filters, first_h=0, first_w=0, step_h=1, step_w=1,
+    )["turned"]  # fmt: skip
+
+
+def output_gradient(f):
+    shape = (f["images"], f["out_channels"], f["out_h"], f["out_w"])
+    return np.random.default_rng(2).normal(size=shape).astype(np.float32)
+
+
+@given(cases(), st.integers(1, 4))
+@settings(max_examples=150)
+def test_an_input_gradient_added_up_window_by_window_is_the_reference(case, parts):
+    x, w, _, options = case
+    f, groups = fields(x, w, **options), options["groups"]
+    dy = output_gradient(f)
+    dx = run(
+        SCATTER[0], {"dx": last(x).shape}, parts=parts, threads=2, x=None, bias=None, y=None,
+        weight=turned_filters(x, w, f, groups), dy=last(dy), **f,
+    )["dx"]  # fmt: skip
+    truth = conv2d_backward(dy, x, w, **options).images
+    np.testing.assert_allclose(dx.transpose(0, 3, 1, 2), truth, rtol=1e-4, atol=2e-4)
+
+
 @given(cases())
 @settings(max_examples=150)
 def test_input_gradient_is_the_reference(case):
     x, w, _, options = case
     f, groups = fields(x, w, **options), options["groups"]
-    dy = (
-        np.random.default_rng(2)
-        .normal(size=(f["images"], f["out_channels"], f["out_h"], f["out_w"]))
-        .astype(np.float32)
-    )
-    channels, filters = x.shape[1] // groups, w.shape[0] // groups
-    turned_size = to_panels(np.zeros((x.shape[1], filters, *w.shape[2:]), np.float32), groups).size
-    turned = run(
-        TURN_FILTERS[0], {"turned": (turned_size,)}, parts=3,
-        weight=to_panels(w, groups), groups=groups, window_h=f["window_h"], window_w=f["window_w"],
-        channels=channels, filters=filters, first_h=0, first_w=0, step_h=1, step_w=1,
-    )["turned"]  # fmt: skip
+    dy = output_gradient(f)
+    turned = turned_filters(x, w, f, groups)
     back = {
         **f, "in_h": f["out_h"], "in_w": f["out_w"], "in_channels": w.shape[0],
         "out_h": x.shape[2], "out_w": x.shape[3], "out_channels": x.shape[1],

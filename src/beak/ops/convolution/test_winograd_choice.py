@@ -20,8 +20,11 @@ def test_the_choice_of_a_row():
     assert choose_side(Layer(3, 16, 32, 32), "v3") == 0
     assert choose_side(Layer(1024, 64, 19, 19), "v3") == 2, "F4's error grows with the channels"
     assert choose_side(Layer(64, 64, 2, 2), "v3") == 2, "a 4x4 tile would be three quarters empty"
+    first = Layer(48, 64, 19, 19, window=(5, 5), padding=(2, 2))
+    for purpose in ("forward", "weights"):
+        assert choose_side(first, "v3", purpose) == 2
     for field, value in {
-        "window": (5, 5), "stride": (2, 2), "dilation": (2, 1), "groups": 2, "padding": (1, 3),
+        "window": (7, 7), "stride": (2, 2), "dilation": (2, 1), "groups": 2, "padding": (1, 3),
     }.items():  # fmt: skip
         assert choose_side(Layer(64, 64, 19, 19, **{field: value}), "v3") == 0
 
@@ -30,10 +33,11 @@ def test_the_examples_in_the_docstrings_hold():
     assert run_doctests(winograd) >= 3
 
 
-def test_one_image_is_cut_over_filters_and_a_batch_over_tiles():
+def test_one_image_is_cut_into_small_blocks_and_over_filters():
     go = Layer(192, 192, 19, 19)
-    assert forward_cut(4, 1, go) == (8, 16)  # 25 tiles: 2 blocks
-    assert forward_cut(4, 128, go) == (1, 64)
+    assert forward_cut(4, 1, go) == (4, 1, 4)  # 25 tiles
+    assert forward_cut(4, 128, go) == (134, 1, 64)
+    assert forward_cut(4, 1, Layer(192, 192, 4, 4)) == (1, 4, 4)
 
 
 @given(

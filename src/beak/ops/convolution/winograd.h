@@ -1,12 +1,13 @@
-// Winograd convolution with 3x3 filters, stride 1: what forward and the gradients share.
+// Winograd convolution with 3x3 or 5x5 filters, stride 1: what forward and the gradients share.
 //
-// A tile is M x M outputs and the N x N inputs that they see, N = M + 2. Tiles and filters are
+// A tile is M x M outputs and the N x N inputs that they see, N = M + R - 1 for R x R filters. Tiles and filters are
 // evaluated at N points along each axis (N^2 "frequencies"); there a convolution is a product, and
 // the sum over channels a matrix product [tiles][channels] x [channels][filters] per frequency:
 //     y = A' [(G g G') * (B' x B)] A,    and so    dg = G' [(A dy A') * (B' x B)] G.
 // (A. Lavin, S. Gray: Fast algorithms for convolutional neural networks, arXiv:1509.09308.)
-// M = 2 uses the points 0, 1, -1 and infinity, M = 4 the points 0, +-sqrt(1/2), +-sqrt(2) and
+// N = 4 uses the points 0, 1, -1 and infinity, N = 6 the points 0, +-sqrt(1/2), +-sqrt(2) and
 // infinity, whose powers stay nearer to one than those of the usual 0, +-1, +-2: less is lost.
+// How inputs are evaluated follows from the points alone.
 //
 // What tiles share a block, a part or a batch never changes a sum: a tile's numbers come from the
 // tile alone, and the weight gradient is split as its arguments say.
@@ -18,13 +19,13 @@
 
 namespace {
 
-template <int M>
+template <int M, int R = 3>
 struct Winograd;
 
 // One axis of each transform: vectors of channels or filters, point by point.
 template <>
 struct Winograd<2> {
-    static constexpr int M = 2, N = 4;
+    static constexpr int M = 2, R = 3, N = 4;
     static INLINE void data(const vec* d, vec* out) {    // B'
         out[0] = d[0] - d[2];
         out[1] = d[1] + d[2];
@@ -58,7 +59,7 @@ struct Winograd<2> {
 
 template <>
 struct Winograd<4> {
-    static constexpr int M = 4, N = 6;
+    static constexpr int M = 4, R = 3, N = 6;
     static constexpr float P = 0.70710678118654752f, Q = 1.4142135623730950f;    // +-P, +-Q; PQ = 1
     static INLINE void data(const vec* d, vec* out) {
         const vec even_p = d[4] - 2.0f * d[2], odd_p = P * d[3] - Q * d[1];
@@ -105,6 +106,45 @@ struct Winograd<4> {
     }
 };
 
+template <>
+struct Winograd<2, 5> {
+    static constexpr int M = 2, R = 5, N = 6;
+    static constexpr float P = Winograd<4>::P, Q = Winograd<4>::Q;
+    static INLINE void data(const vec* d, vec* out) { Winograd<4>::data(d, out); }
+    static INLINE void output(const vec* m, vec* y) {
+        y[0] = m[0] + (m[1] + m[2]) + (m[3] + m[4]);
+        y[1] = P * (m[1] - m[2]) + Q * (m[3] - m[4]) + m[5];
+    }
+    static INLINE void output_gradient(const vec* dy, vec* out) {
+        out[0] = dy[0];
+        out[1] = dy[0] + P * dy[1];
+        out[2] = dy[0] - P * dy[1];
+        out[3] = dy[0] + Q * dy[1];
+        out[4] = dy[0] - Q * dy[1];
+        out[5] = dy[1];
+    }
+    static INLINE void filter(const vec* g, vec* u) {
+        const vec even_p = (-2.0f / 3) * g[0] - (1.0f / 3) * g[2] - (1.0f / 6) * g[4];
+        const vec odd_p = (-Q / 3) * g[1] - (Q / 6) * g[3];
+        const vec even_q = (1.0f / 6) * g[0] + (1.0f / 3) * g[2] + (2.0f / 3) * g[4];
+        const vec odd_q = (Q / 6) * g[1] + (Q / 3) * g[3];
+        u[0] = g[0];
+        u[1] = even_p + odd_p;
+        u[2] = even_p - odd_p;
+        u[3] = even_q + odd_q;
+        u[4] = even_q - odd_q;
+        u[5] = g[4];
+    }
+    static INLINE void filter_gradient(const vec* u, vec* g) {
+        const vec even_p = u[1] + u[2], even_q = u[3] + u[4], odd_p = u[1] - u[2], odd_q = u[3] - u[4];
+        g[0] = u[0] - (2.0f / 3) * even_p + (1.0f / 6) * even_q;
+        g[1] = (Q / 6) * odd_q - (Q / 3) * odd_p;
+        g[2] = (1.0f / 3) * even_q - (1.0f / 3) * even_p;
+        g[3] = (Q / 3) * odd_q - (Q / 6) * odd_p;
+        g[4] = u[5] - (1.0f / 6) * even_p + (2.0f / 3) * even_q;
+    }
+};
+
 // LINE along the columns, then along the rows: put(i, j, value) for FROM x FROM values get(i, j).
 template <void (*LINE)(const vec*, vec*), int FROM, int TO, class Get, class Put>
 INLINE void both_axes(Get get, Put put) {
@@ -133,13 +173,6 @@ constexpr int64_t STRIDE = (TILES + 1) * PANEL;
 inline int64_t filter_stride(int64_t terms) { return (terms | 1) * PANEL; }
 
 inline int64_t panels_of(int64_t channels) { return (channels + PANEL - 1) / PANEL; }
-
-// The compiler knows nothing about the result. It would otherwise compute dozens of addresses
-// before a loop of one or two turns, and keep them in memory.
-inline int64_t opaque(int64_t x) {
-    asm("" : "+r"(x));
-    return x;
-}
 
 // The tiles of a batch, numbered image by image, row by row.
 struct Grid {

@@ -8,16 +8,19 @@ with measured costs of the transforms (``choices.json``).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from beak.ops.convolution.choices import choices
 from beak.ops.panels import PANEL, padded
 
 TILES = 24
 """Tiles in a block, as in winograd.h."""
-SIDES = (2, 4)
-"""Outputs along a tile: the rows of the table, F(2x2,3x3) and F(4x4,3x3)."""
+SIDES = {3: (2, 4), 5: (2,)}
+"""By the filters' side, outputs along a tile: F(2x2,3x3), F(4x4,3x3) and F(2x2,5x5)."""
 F4_CHANNELS = 512
 """Up to so many terms F(4x4,3x3) stays below 2e-5 of its output's standard deviation.
+
+So does F(2x2,5x5), which has the same points.
 
 Measured on normal inputs, largest error of any output: 5e-6 at 16 channels, 1.0e-5 at 192, 1.6e-5
 at 512, 2.8e-5 at 2048 (a weight gradient: 5e-6 at most, whatever the channels). Relative to the
@@ -43,15 +46,15 @@ class Layer:
 def takes(layer: Layer) -> bool:
     """Whether Winograd's rows compute this layer and its input gradient at all."""
     return (
-        layer.window == (3, 3)
+        layer.window in ((3, 3), (5, 5))
         and layer.stride == layer.dilation == (1, 1)
         and layer.groups == 1
-        and all(0 <= p <= 2 for p in layer.padding)
+        and all(0 <= p < layer.window[0] for p in layer.padding)
     )
 
 
 def f4_is_exact_enough(terms: int) -> bool:
-    """Whether a sum over so many channels by F(4x4,3x3) keeps its error below 2e-5.
+    """Whether a sum over so many channels at 6 points an axis keeps its error below 2e-5.
 
     >>> f4_is_exact_enough(192), f4_is_exact_enough(2048)
     (True, False)
@@ -60,31 +63,35 @@ def f4_is_exact_enough(terms: int) -> bool:
 
 
 def choose_side(layer: Layer, isa: str, purpose: str = "forward") -> int:
-    """The tile's side that wins on this instruction set: 2, 4, or 0 for the direct kernel.
+    """The tile's side that wins on this instruction set: one of SIDES, or 0 for the direct kernel.
 
     ``purpose`` is "forward" or "weights" (the weight gradient); for the input gradient ask as for
     forward with the channels exchanged and the input's height and width.
 
     >>> choose_side(Layer(64, 64, 19, 19), "v3"), choose_side(Layer(1, 16, 28, 28), "v3")
     (4, 0)
+    >>> choose_side(Layer(48, 64, 19, 19, window=(5, 5), padding=(2, 2)), "v4")
+    2
     """
     return cheapest_side(layer, choices(isa).transform[purpose], purpose)
 
 
 def cheapest_side(layer: Layer, transforms: tuple[float, float], purpose: str = "forward") -> int:
-    """The same for given costs of the transforms, by side of the tile."""
+    """The same for given costs of the transforms, at 4 points an axis and at 6."""
     if not takes(layer):
         return 0
     channels, filters = padded(layer.in_channels), padded(layer.out_channels)
-    costs = {0: 9.0 * layer.in_channels * filters * layer.out_h * layer.out_w}
-    for m, transform in zip(SIDES, transforms, strict=True):
-        if m == 4 and purpose == "forward" and not f4_is_exact_enough(layer.in_channels):
+    window = layer.window[0]
+    costs = {0: 1.0 * window**2 * layer.in_channels * filters * layer.out_h * layer.out_w}
+    for m in SIDES[window]:
+        points = m + window - 1
+        if points == 6 and purpose == "forward" and not f4_is_exact_enough(layer.in_channels):
             continue
         terms = channels if purpose == "weights" else layer.in_channels
         costs[m] = (
             tiles_in(layer.out_h, layer.out_w, m)
-            * (m + 2) ** 2
-            * (terms * filters + transform * (channels + filters))
+            * points**2
+            * (terms * filters + transforms[points == 6] * (channels + filters))
         )
     return min(costs, key=lambda m: costs[m])
 
@@ -103,12 +110,12 @@ def slide_work(window: int, out: int) -> float:
     return 6 * -(-out // (7 - window)) / (out * window)
 
 
-def prepared_floats(m: int, terms: int, outputs: int) -> int:
-    """Floats that ``winograd{m}_prepare`` writes for ``outputs`` filters of ``terms`` channels.
+def prepared_floats(m: int, terms: int, outputs: int, window: int = 3) -> int:
+    """Floats of ``outputs`` prepared filters of ``terms`` channels, for tiles of this side.
 
     For the input gradient (``turned``) the terms are the filters and the outputs the channels.
     """
-    return padded(outputs) // PANEL * (m + 2) ** 2 * (terms | 1) * PANEL
+    return padded(outputs) // PANEL * (m + window - 1) ** 2 * (terms | 1) * PANEL
 
 
 def prepare_parts(terms: int, outputs: int) -> int:
@@ -116,14 +123,26 @@ def prepare_parts(terms: int, outputs: int) -> int:
     return max(1, min(64, terms * outputs // 2048))
 
 
-def forward_cut(m: int, images: int, layer: Layer) -> tuple[int, int]:
-    """(groups of filter panels, parts) of a forward call; neither changes a bit of the result.
+class ForwardCut(NamedTuple):
+    """How a forward call is cut; none of it changes a bit of the result."""
 
-    A batch of few tiles is cut over filters as well, so that one image keeps all threads busy.
+    blocks: int
+    """Of tiles, TILES at most."""
+    groups: int
+    """Of panels of filters."""
+    parts: int
+
+
+def forward_cut(m: int, images: int, layer: Layer) -> ForwardCut:
+    """A batch of few tiles is cut into smaller blocks, so that one image keeps all threads busy.
+
+    Each block reads all filters, and each group transforms its block anew: neither is cut further
+    than for four threads.
     """
-    blocks = -(-images * tiles_in(layer.out_h, layer.out_w, m) // TILES)
-    groups = min(padded(layer.out_channels) // PANEL, -(-16 // blocks))
-    return groups, min(64, blocks * groups)
+    tiles = images * tiles_in(layer.out_h, layer.out_w, m)
+    blocks = max(-(-tiles // TILES), min(4, -(-tiles // 6)))
+    groups = min(padded(layer.out_channels) // PANEL, -(-4 // blocks))
+    return ForwardCut(blocks, groups, min(64, blocks * groups))
 
 
 @dataclass(frozen=True)

@@ -89,20 +89,20 @@ void add_products(int64_t tiles, const Unit& u, const float* inputs, const float
     }
 }
 
-// The sums back to the nine taps of each filter.
+// The sums back to the taps of each filter.
 template <class W>
 void write_filters(const WinogradGradientArgs& w, const Unit& u, const float* sums, float* partial) {
     const int64_t step = w.in_channels * PANEL;
     for (int64_t f = u.filters.begin; f < u.filters.end; f++)
         for (int64_t c = u.channels.begin; c < u.channels.end; c++, sums += W::N * W::N * SUM_STRIDE)
             for (int64_t k = 0; k < least(PANEL, w.in_channels - c * PANEL); k++) {
-                float* to = partial + (f * 9 * w.in_channels + c * PANEL + k) * PANEL;
+                float* to = partial + (f * W::R * W::R * w.in_channels + c * PANEL + k) * PANEL;
                 for (int64_t lane = 0; lane < PANEL; lane += LANES)
-                    both_axes<W::filter_gradient, W::N, 3>(
+                    both_axes<W::filter_gradient, W::N, W::R>(
                         [&](int i, int j) INLINE_LAMBDA {
                             return load(sums + (i * W::N + j) * SUM_STRIDE + k * PANEL + lane);
                         },
-                        [&](int i, int j, vec v) INLINE_LAMBDA { store(to + (i * 3 + j) * step + lane, v); });
+                        [&](int i, int j, vec v) INLINE_LAMBDA { store(to + (i * W::R + j) * step + lane, v); });
             }
 }
 
@@ -147,9 +147,15 @@ BEAK_EXPORT int64_t winograd2_weight_gradient_scratch(const WinogradGradientArgs
 BEAK_EXPORT int64_t winograd4_weight_gradient_scratch(const WinogradGradientArgs* w) {
     return Room<Winograd<4>>(*w).bytes();
 }
+BEAK_EXPORT int64_t winograd2x5_weight_gradient_scratch(const WinogradGradientArgs* w) {
+    return Room<Winograd<2, 5>>(*w).bytes();
+}
 BEAK_KERNEL(winograd2_weight_gradient, WinogradGradientArgs) {
     weight_gradient<Winograd<2>>(*args, part, parts, scratch);
 }
 BEAK_KERNEL(winograd4_weight_gradient, WinogradGradientArgs) {
     weight_gradient<Winograd<4>>(*args, part, parts, scratch);
+}
+BEAK_KERNEL(winograd2x5_weight_gradient, WinogradGradientArgs) {
+    weight_gradient<Winograd<2, 5>>(*args, part, parts, scratch);
 }

@@ -14,7 +14,7 @@ from beak.ops.test_support import run
 
 pytestmark = pytest.mark.usefixtures("every_instruction_set")
 
-sizes = st.tuples(st.integers(1, 101), st.integers(1, 210), st.integers(1, 50))
+sizes = st.tuples(st.integers(1, 101), st.integers(1, 600), st.integers(1, 101))
 
 
 def arrays(sizes, seed=0):

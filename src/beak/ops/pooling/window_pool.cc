@@ -20,10 +20,18 @@ inline ivec load_winners(const uint16_t* from, int64_t count) {
         memcpy(&v, from, sizeof v);
     else
         for (int64_t i = 0; i < count; i++) v[i] = from[i];
+#if defined(__AVX512F__)    // g++ 12 takes __builtin_convertvector apart, number by number
+    return (ivec)_mm512_maskz_cvtepu16_epi32(0xffff, (__m256i)v);
+#else
     return __builtin_convertvector(v, ivec);
+#endif
 }
 inline void store_winners(uint16_t* to, ivec which, int64_t count) {
+#if defined(__AVX512F__)
+    const hvec v = (hvec)_mm512_maskz_cvtepi32_epi16(0xffff, (__m512i)which);
+#else
     const hvec v = __builtin_convertvector(which, hvec);
+#endif
     if (count >= LANES)
         memcpy(to, &v, sizeof v);
     else
@@ -56,13 +64,19 @@ inline void by_outputs(const PoolArgs& a, int64_t part, int64_t parts, Body body
             body(Window(a, row % a.out_h, ow), row / a.out_h * a.in_h * a.in_w * a.channels, (row * a.out_w + ow) * a.channels);
 }
 
-// Zeroes this part's blocks of channels of dx and calls body(window, picture's offset, place's
+// Whether every pixel lies in just one window, so that its gradient is written once and not summed.
+inline bool once_each(const PoolArgs& a) {
+    return a.stride_h == a.window_h && a.stride_w == a.window_w && a.pad_top == 0 && a.pad_left == 0 &&
+           a.out_h * a.window_h == a.in_h && a.out_w * a.window_w == a.in_w;
+}
+
+// Zeroes this part's blocks of channels of dx, where they are summed, and calls body(window, picture's offset, place's
 // offset, first channel, last channel) for every output place of them, always in the same order.
 template <class Body>
 inline void by_gradients(const PoolArgs& a, int64_t part, int64_t parts, Body body) {
     by_channel_blocks(a.images, a.channels, part, parts, [&](int64_t image, int64_t first, int64_t last) {
         const int64_t picture = image * a.in_h * a.in_w * a.channels;
-        for (int64_t place = 0; place < a.in_h * a.in_w; place++)
+        for (int64_t place = 0; place < (once_each(a) ? 0 : a.in_h * a.in_w); place++)
             memset(a.x + picture + place * a.channels + first, 0, static_cast<size_t>(last - first) * 4);
         for (int64_t oh = 0; oh < a.out_h; oh++)
             for (int64_t ow = 0; ow < a.out_w; ow++)
@@ -102,13 +116,15 @@ BEAK_KERNEL(max_pool_forward, PoolArgs) {
 
 BEAK_KERNEL(max_pool_backward, PoolArgs) {
     const PoolArgs& a = *args;
+    const bool once = once_each(a);
     by_gradients(a, part, parts, [&](const Window& window, int64_t picture, int64_t place, int64_t first, int64_t last) {
         by_lanes(first, last, [&](int64_t c, int64_t n) {
             const vec dy = load_some(a.y + place + c, n);
             const ivec which = load_winners(a.winner + place + c, n);
             by_cells(a, window, [&](int64_t h, int64_t w, int64_t cell) {
                 float* dx = a.x + picture + cell + c;
-                store_some(dx, load_some(dx, n) + select(which == window.index(a, h, w), dy, vec{}), n);
+                const vec own = select(which == window.index(a, h, w), dy, vec{});
+                store_some(dx, once ? own : load_some(dx, n) + own, n);
             });
         });
     });
@@ -128,13 +144,14 @@ BEAK_KERNEL(avg_pool_forward, PoolArgs) {
 
 BEAK_KERNEL(avg_pool_backward, PoolArgs) {
     const PoolArgs& a = *args;
+    const bool once = once_each(a);
     by_gradients(a, part, parts, [&](const Window& window, int64_t picture, int64_t place, int64_t first, int64_t last) {
         const float cells = static_cast<float>(most(window.cells(), 1));
         by_lanes(first, last, [&](int64_t c, int64_t n) {
             const vec share = load_some(a.y + place + c, n) / cells;
             by_cells(a, window, [&](int64_t, int64_t, int64_t cell) {
                 float* dx = a.x + picture + cell + c;
-                store_some(dx, load_some(dx, n) + share, n);
+                store_some(dx, once ? share : load_some(dx, n) + share, n);
             });
         });
     });
