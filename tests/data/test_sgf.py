@@ -118,7 +118,7 @@ def test_deep_nesting_and_an_endless_bracket_are_read_in_one_pass():
     deep = b"(;B[aa]" * 50_000 + b")" * 50_000
     (game,) = read_games(deep)
     assert isinstance(game, Refused)  # more moves than a game has
-    assert list(read_games(b"(;C[" + b"[" * 200_000))[0].reason.startswith("line 1: a '['")
+    assert next(iter(read_games(b"(;C[" + b"[" * 200_000))).reason.startswith("line 1: a '['")
 
 
 def test_real_games_are_read_as_sgfmill_reads_them(archive):

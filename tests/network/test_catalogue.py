@@ -20,6 +20,9 @@ NAMES = {
     "allconv",
     "resnet8",
     "resnet20",
+    "alphago-policy",
+    "go-small",
+    "go-dense",
 }
 
 
