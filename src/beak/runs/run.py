@@ -120,19 +120,23 @@ class Run:
         batch: int = 256,
         worst: int = 24,
         listen: Callable[[int, int], None] | None = None,
+        averaged: bool = True,
     ) -> Evaluation:
         """How good it is on a source as in training, or on a Dataset.
 
         ``part``: "test" (the given one, or the tenth that training leaves out), "validation",
-        "train", or "all" of it. Raises DataError for labels that the network does not know.
+        "train", or "all" of it. ``averaged``: boards of Go also by the mean of the answers to their
+        eight symmetries, which takes eight times as long again. Raises DataError for labels that
+        the network does not know.
         """
         dataset = self._dataset(source, data_dir)
         chosen, notes = _chosen(dataset, part)
         known = self._numbered(chosen, dataset)
         engine = self.predictor.engine
         found = evaluate(
-            engine, known, self.spec, self.labels, batch=batch, worst=worst, listen=listen
-        )
+            engine, known, self.spec, self.labels, batch=batch, worst=worst, listen=listen,
+            averaged=averaged,
+        )  # fmt: skip
         told = (finding.line() for finding in dataset.report.warnings)
         return replace(
             found, notes=(*self._other_preparation(dataset), *notes, *told, *found.notes)
