@@ -97,19 +97,19 @@ def draw_position(console: Console, colours: object, game: Game, told: Suggestio
     import numpy as np
 
     from beak.cli.go_board import board_lines
+    from beak.data.go_kind import played
     from beak.data.go_spec import POINT_NAMES
-    from beak.ops.go_board.rules import decode
 
     place = {point: i for i, point in enumerate(POINT_NAMES)}
     letters = string.ascii_lowercase
     marks = {place[point]: letters[i] for i, (point, _) in enumerate(told.expected[:26])
              if point in place}  # fmt: skip
-    before = decode(game.moves[told.number - 2])[0] if told.number > 1 else None
+    before = played(game, told.number - 1) if told.number > 1 else None
     in_colour = console.is_terminal and not console.no_color
     side = [f"move {told.number}, {told.colour} to play", ""]
     for i, (point, probability) in enumerate(told.expected[:26]):
-        played = "  played" if point == told.played else ""
-        side.append(f"{letters[i]}  {point:4} {percent(probability):>7}{played}")
+        here = "  played" if point == told.played else ""
+        side.append(f"{letters[i]}  {point:4} {percent(probability):>7}{here}")
     if told.played and told.played not in dict(told.expected):
         side += ["", _played(told)]
     for i, line in enumerate(board_lines(np.asarray(colours), marks, before, in_colour)):

@@ -11,7 +11,7 @@ from beak.data.augment import Augmentation
 from beak.data.dataset import Dataset, Part
 from beak.data.go_files import content_of
 from beak.data.go_positions import PHASES, Positions
-from beak.data.go_spec import POINTS, GoSpec, row_of
+from beak.data.go_spec import GoSpec, row_of
 from beak.data.kinds import Kind
 from beak.data.rows import Pixels, Rows
 from beak.data.sgf import Game, main_game
@@ -21,7 +21,7 @@ from beak.data.wishes import Wishes
 from beak.errors import DataError, UsageError
 from beak.ops.go_board.games import Games
 from beak.ops.go_board.rules import REASONS, Rules, decode
-from beak.ops.go_board.symmetry import INVERSE, SYMMETRIES, turned_points
+from beak.ops.go_board.symmetry import SYMMETRIES, turned_points
 
 Array = np.ndarray[Any, Any]
 
@@ -137,6 +137,11 @@ def position_row(game: Game, number: int, name: str) -> Array:
     return row_of(game.setup, moves[:number], to_play(game, number))
 
 
+def played(game: Game, number: int) -> int:
+    """The point of a game's move, 1 the first; 361 is the pass."""
+    return decode(game.moves[number - 1])[0]
+
+
 def to_play(game: Game, number: int) -> int:
     """Who plays after ``number`` moves: as the record says, at its end who did not play last."""
     if number < len(game.moves):
@@ -147,5 +152,3 @@ def to_play(game: Game, number: int) -> int:
 
 
 KIND = Go()
-
-__all__ = ["INVERSE", "KIND", "POINTS", "Go", "load_game", "position_row", "to_play"]

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from beak.data.go_kind import load_game, position_row, to_play
+from beak.data.go_kind import load_game, played, position_row, to_play
 from beak.data.go_spec import MOVES_AND_PASS, GoSpec
 from beak.data.sgf import Game
 from beak.errors import BeakError, UsageError
-from beak.ops.go_board.rules import decode
 from beak.runs.files import Array
 from beak.runs.predictor import Predictor
 
@@ -84,11 +83,10 @@ def suggestions(
 
 
 def _beside(game: Game, number: int, probabilities: dict[str, float], top: int) -> Suggestion:
-    played, rank = "", None
+    move, rank = "", None
     if number <= len(game.moves):
-        played = MOVES_AND_PASS[decode(game.moves[number - 1])[0]]
-        ranked = list(probabilities)
-        rank = ranked.index(played) + 1 if played in probabilities else None
+        move = MOVES_AND_PASS[played(game, number)]
+        rank = list(probabilities).index(move) + 1 if move in probabilities else None
     colour = "black" if to_play(game, number - 1) > 0 else "white"
     expected = tuple(probabilities.items())[:top]
-    return Suggestion(number, colour, played, rank, probabilities.get(played), expected)
+    return Suggestion(number, colour, move, rank, probabilities.get(move), expected)
