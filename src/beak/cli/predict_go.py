@@ -102,8 +102,12 @@ def draw_position(console: Console, colours: object, game: Game, told: Suggestio
 
     place = {point: i for i, point in enumerate(POINT_NAMES)}
     letters = string.ascii_lowercase
-    marks = {place[point]: letters[i] for i, (point, _) in enumerate(told.expected[:26])
-             if point in place}  # fmt: skip
+    stones = np.asarray(colours)
+    marks = {
+        place[point]: letters[i]
+        for i, (point, _) in enumerate(told.expected[:26])
+        if point in place and not stones[place[point]]  # a network may answer what is no move
+    }
     before = played(game, told.number - 1) if told.number > 1 else None
     in_colour = console.is_terminal and not console.no_color
     side = [f"move {told.number}, {told.colour} to play", ""]
@@ -112,7 +116,7 @@ def draw_position(console: Console, colours: object, game: Game, told: Suggestio
         side.append(f"{letters[i]}  {point:4} {percent(probability):>7}{here}")
     if told.played and told.played not in dict(told.expected):
         side += ["", _played(told)]
-    for i, line in enumerate(board_lines(np.asarray(colours), marks, before, in_colour)):
+    for i, line in enumerate(board_lines(stones, marks, before, in_colour)):
         beside = f"   {side[i - 1]}" if 0 < i <= len(side) else ""
         console.print(line, beside, sep="", no_wrap=True, highlight=False)
 
