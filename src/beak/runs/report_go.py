@@ -31,7 +31,9 @@ def go_sections(evaluation: Evaluation, part: Part | None, part_name: str) -> li
 
 
 def _phases(evaluation: Evaluation, part_name: str) -> str:
-    rows = [("all moves", evaluation.examples, evaluation.accuracy, evaluation.top5)]
+    rows: list[tuple[str, int, float | None, float | None]] = [
+        ("all moves", evaluation.examples, evaluation.accuracy, evaluation.top5)
+    ]
     rows += [(s.name, s.examples, s.accuracy, s.top5) for s in evaluation.strata]
     if evaluation.averaged is not None:
         name = f"all moves, mean of {evaluation.averaged.views} symmetries"
