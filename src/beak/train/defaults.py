@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from beak.data.dataset import Dataset
@@ -15,6 +16,9 @@ EPOCHS_FOR_1400 = 50
 
 SOUNDS_SHARE = 0.5
 """Recordings need half the epochs of drawings: 20 for 2,400 spoken digits."""
+GO_SAMPLE = 100_000
+"""Positions of Go in an epoch, where there are more."""
+GO_EPOCHS = 12
 
 
 def epochs_for(examples: int, photographs: bool) -> int:
@@ -53,6 +57,29 @@ def average_for(steps: int) -> float:
     return round(1 - 1 / min(max(0.02 * steps, 10), 1000), 3)
 
 
+@dataclass(frozen=True)
+class Lasting:
+    """How long a training of some kind of input lasts: what its defaults follow from."""
+
+    epochs: int
+    sample: int = 0
+
+
+def lasting_for(dataset: Dataset) -> Lasting:
+    """Epochs, and how many examples each draws, from the number of examples.
+
+    Positions of Go come by the million, and neighbours hardly differ: an epoch draws some of them.
+    """
+    examples = len(dataset.parts["train"].labels)
+    if dataset.spec.kind == "go":
+        if examples > GO_SAMPLE:
+            return Lasting(GO_EPOCHS, GO_SAMPLE)
+        return Lasting(max(2, min(epochs_for(examples, True), GO_EPOCHS)))
+    usual = epochs_for(examples, dataset.spec.shape[0] >= 3)
+    sounds = dataset.spec.kind == "sounds"
+    return Lasting(max(4, round(usual * SOUNDS_SHARE)) if sounds else usual)
+
+
 def recipe_for(
     dataset: Dataset, network: Network, overrides: Mapping[str, Any] | None = None
 ) -> Recipe:
@@ -68,16 +95,18 @@ def recipe_for(
         )
     examples = len(dataset.parts["train"].labels)
     photographs = dataset.spec.shape[0] >= 3
-    sounds = dataset.spec.kind == "sounds"
+    sounds, go = (dataset.spec.kind == kind for kind in ("sounds", "go"))
+    usual = lasting_for(dataset)
     batch = int(given.get("batch", batch_for(examples)))
-    usual = epochs_for(examples, photographs)
-    epochs = int(given.get("epochs", max(4, round(usual * SOUNDS_SHARE)) if sounds else usual))
-    steps = epochs * max(1, math.ceil(examples / batch))
+    epochs = int(given.get("epochs", usual.epochs))
+    sample = int(given.get("sample", usual.sample))
+    steps = epochs * max(1, math.ceil(min(sample or examples, examples) / batch))
     values = {
         "epochs": epochs,
         "batch": batch,
+        "sample": sample,
         "average": average_for(steps),
-        "loss.label_smoothing": 0.1 if photographs or sounds else 0.05,
+        "loss.label_smoothing": 0.0 if go else 0.1 if photographs or sounds else 0.05,
         **_optimiser_for(str(given.get("optimiser.kind", "adamw")), batch, network),
     }
     recipe = Recipe(augmentation=dataset.augmentation)
