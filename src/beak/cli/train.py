@@ -60,7 +60,9 @@ class Folds(click.ParamType[Any]):
     help="Cross-validate in N folds, or leave out one speaker at a time: --folds speaker.",
 )
 @click.option("--compare", metavar="NETWORK", help="Train another one beside, such as dense.")
-@click.option("--kind", type=click.Choice(["auto", "pictures"]), default="auto", help="Of data.")
+@click.option(
+    "--kind", type=click.Choice(["auto", "pictures", "sounds"]), default="auto", help="Of data."
+)
 @click.option(
     "--set",
     "settings",

@@ -93,10 +93,10 @@ class Run:
     def predict(self, raw: Any) -> Any:
         """The Prediction for one input; a list of them for a list, tuple or stack of arrays.
 
-        An input is a path, the bytes of a file, an array or a PIL image. Raises DataError for one
-        that cannot be read; ``predict_many`` goes on after it.
+        An input is a path, the bytes of a file, an array, a PIL image, or a sound's ``(samples,
+        rate)``. Raises DataError for one that cannot be read; ``predict_many`` goes on after it.
         """
-        if isinstance(raw, list | tuple) or (isinstance(raw, np.ndarray) and raw.ndim == 4):
+        if _several(raw) or (isinstance(raw, np.ndarray) and raw.ndim == 4):
             answers = []
             for _, answer in self.predict_many(raw):
                 if isinstance(answer, BeakError):
@@ -183,6 +183,12 @@ class Run:
             )
         told = mine.difference(its)
         return (told,) if told else ()
+
+
+def _several(raw: Any) -> bool:
+    """Whether these are inputs, not one: a sound may be a pair of samples and their rate."""
+    pair = isinstance(raw, tuple) and len(raw) == 2 and isinstance(raw[1], int | np.integer)
+    return isinstance(raw, list | tuple) and not pair
 
 
 def _chosen(dataset: Dataset, part: str) -> tuple[Part, tuple[str, ...]]:
