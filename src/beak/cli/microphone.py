@@ -65,5 +65,6 @@ def _rate_of(device: Any, wanted: int) -> int:
     try:
         device.check_input_settings(samplerate=wanted, channels=1, dtype="float32")
     except device.PortAudioError:
-        return round(device.query_devices(kind="input")["default_samplerate"])
+        own: float = device.query_devices(kind="input")["default_samplerate"]
+        return round(own)
     return wanted

@@ -61,7 +61,7 @@ def decode(source: Path | bytes, name: str) -> Recording:
             head = wav_head(start)
             file.seek(0)
             with soundfile.SoundFile(file) as sound:
-                return _read(sound, name, head and head.promised)
+                return _read(sound, name, head.promised if head else None)
     except soundfile.LibsndfileError as error:
         why = " ".join(str(error.error_string).split()).rstrip(".")
         raise DataError(f"{name}: no sound file that can be read ({why})") from None
