@@ -26,11 +26,21 @@ SMALL = {
     "cnn-trad-fpool3": (1, 22, 20),
     "cnn-one-fpool3": (2, 11, 10),
 }
-OPTIONS = {"allconv": {"width": 4}, "resnet8": {"width": 4}, "resnet20": {"width": 2}}
+WORDS = {"words": 30, "dimensions": 6, "filters": 4}
+OPTIONS = {
+    "allconv": {"width": 4},
+    "resnet8": {"width": 4},
+    "resnet20": {"width": 2},
+    "sentence": WORDS,
+    "sentence-wide": WORDS,
+    "sentence-pairs": {**WORDS, "buckets": 40},
+    "characters": {"dimensions": 6, "filters": 4},
+}
 
 
 def catalogue_network(name):
-    return make_network(name, SMALL.get(name, (3, 9, 8)), 5, **OPTIONS.get(name, {}))
+    shape = (9,) if CATALOGUE[name].words else SMALL.get(name, (3, 9, 8))
+    return make_network(name, shape, 5, **OPTIONS.get(name, {}))
 
 
 def squeeze_and_excite():
@@ -89,7 +99,7 @@ def spoken():
 NETWORKS = {
     **{name: (lambda name=name: catalogue_network(name)) for name in CATALOGUE},
     "squeeze and excite": squeeze_and_excite,
-    "sentence": sentence,
+    "words": sentence,
     "spoken": spoken,
 }
 

@@ -118,7 +118,8 @@ def _layer(
         case L.Activation():
             return x
         case L.Embedding():
-            found = F.embedding(x.long(), own["weight"], padding_idx=layer.padding_index)
+            read = x.long()[:, layer.begin :][:, : layer.places]
+            found = F.embedding(read, own["weight"], padding_idx=layer.padding_index)
             return found.movedim(-1, 1)
         case L.LogMel():
             return _log_mel(layer, x.flatten(1))

@@ -72,10 +72,24 @@ def recordings(where: Path, speakers: tuple[str, ...] = ("anna", "bert", "carl")
     return where
 
 
+def write_reviews(path: Path, rows: int = 120) -> Path:
+    """A table of short texts whose label follows from one of their words."""
+    said = {"good": ("fine", "moving", "bright"), "bad": ("dull", "tedious", "flat")}
+    random = np.random.default_rng(1)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("review", "sentiment"))
+        for i in range(rows):
+            label = ("good", "bad")[i % 2]
+            middle = " ".join(random.choice(("a", "film", "plot", "scene", "it", "was"), 4))
+            writer.writerow((f"{middle}, {said[label][i % 3]} number {i}", label))
+    return path
+
+
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The current directory: photos/ and recordings/ with two classes each, cat.jpg, yes.wav, a
-    long meeting.wav; caches of its own.
+    long meeting.wav, reviews.csv; caches of its own.
     """
     class_folders(tmp_path / "photos")
     recordings(tmp_path / "recordings")
@@ -83,6 +97,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     meeting = [say(word, i, 9) for i, word in enumerate(("yes", "no", "yes", "no"))]
     (tmp_path / "meeting.wav").write_bytes(wav(np.concatenate(meeting), 8000))
     draw("disc", 1000).save(tmp_path / "cat.jpg")
+    write_reviews(tmp_path / "reviews.csv")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BEAK_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("BEAK_DATA_DIR", raising=False)

@@ -66,8 +66,8 @@ def say(heard: Heard, as_json: bool, more: dict[str, Any]) -> None:
         line.append(f"  {percent(heard.probability)}", "dim")
         make_console().print(line)
     else:
-        sure = f"{heard.probability:.4f}"
-        print(f"{heard.begin:.2f}", f"{heard.end:.2f}", plain(heard.label), sure, sep="\t")
+        share = f"{heard.probability:.4f}"
+        print(f"{heard.begin:.2f}", f"{heard.end:.2f}", plain(heard.label), share, sep="\t")
 
 
 def listen(predictor: Predictor, as_json: bool) -> None:

@@ -65,6 +65,5 @@ def _rate_of(device: Any, wanted: int) -> int:
     try:
         device.check_input_settings(samplerate=wanted, channels=1, dtype="float32")
     except device.PortAudioError:
-        own: float = device.query_devices(kind="input")["default_samplerate"]
-        return round(own)
+        return round(float(device.query_devices(kind="input")["default_samplerate"]))
     return wanted

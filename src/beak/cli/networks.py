@@ -7,16 +7,16 @@ import click
 from beak.cli.console import count, make_console, on_terminal, print_json, sizes
 from beak.cli.options import command, json_option, shape
 
+USUAL = "pictures of 1x28x28, texts of 60 words (30,000 known) or 400 bytes,"
+
 
 @command
-@click.option(
-    "--input", "input_text", metavar="C,H,W", default="1,28,28", help="Input to size for."
-)
+@click.option("--input", "input_text", metavar="C,H,W", help="Input to size for; else 1,28,28.")
 @click.option(
     "--classes", type=click.IntRange(min=2), metavar="N", default=10, help="How many classes."
 )
 @json_option
-def networks(input_text: str, classes: int, as_json: bool) -> None:
+def networks(input_text: str | None, classes: int, as_json: bool) -> None:
     """The catalogue of networks, with their size for one input.
 
     Train one with  beak train SOURCE --network NAME,  see one with  beak summary NAME.
@@ -24,11 +24,11 @@ def networks(input_text: str, classes: int, as_json: bool) -> None:
     from beak.errors import BeakError
     from beak.network.catalogue import CATALOGUE, make_network
 
-    input_shape = shape(input_text) or (1, 28, 28)
+    given = shape(input_text)
     rows: list[tuple[str, str, int | None, int | None]] = []
     for name, entry in CATALOGUE.items():
         try:
-            made = make_network(name, input_shape, classes)
+            made = make_network(name, given or entry.usual, classes)
             rows.append((name, entry.description, made.parameter_count, made.multiply_adds))
         except BeakError:  # this input is too small for it
             rows.append((name, entry.description, None, None))
@@ -57,7 +57,7 @@ def networks(input_text: str, classes: int, as_json: bool) -> None:
     console.print(table)
     if on_terminal():
         console.print(
-            f"\nSizes for an input of {sizes(input_shape)} and {classes} classes."
+            f"\nSizes for {sizes(given) if given else USUAL} and {classes} classes."
             "  beak summary NAME shows one layer by layer.",
             style="dim",
         )

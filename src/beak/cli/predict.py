@@ -1,4 +1,4 @@
-"""``beak predict``: what a trained network sees in pictures."""
+"""``beak predict``: what a trained network sees in pictures, or reads in texts."""
 
 from __future__ import annotations
 
@@ -50,12 +50,14 @@ def predict(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """What a trained network sees in pictures.
+    """What a trained network sees in pictures, or reads in texts.
 
     RUN is a run directory or its model.safetensors. INPUT is a picture of any size and common
     format, a folder (all pictures under it), or - for the bytes of one picture on standard input.
     For a network that hears, INPUT is a sound file or a folder of them; of a recording much longer
     than the network's input comes a time line of labels. --microphone takes no INPUT.
+    For a network that reads texts, INPUT is the text itself, a file with a text in each line, or -
+    for lines on standard input, however many.
 
     With --show, INPUT is a source as in beak train: a built-in set, a folder of class folders, ...
 
@@ -74,6 +76,11 @@ def predict(
         raise UsageError(f"--microphone is for sounds; {model.name} reads {model.spec.kind}")
     if not inputs:
         raise UsageError("the argument INPUT is missing: a picture, a folder of them, or -")
+    if model.spec.kind == "texts" and show is None:
+        from beak.cli.predict_texts import predict_texts
+
+        predict_texts(model, inputs, top=top, threads=threads, as_json=as_json)
+        return
     if show is not None:
         from beak.cli.examples import show_examples
 

@@ -50,6 +50,8 @@ class Augmentation:
     """Every second time a rectangle with sides up to this share is blanked."""
     outside: str = change("pictures", "background")
     """What is seen beyond the picture: "background" (the InputSpec's) or "edge" (it goes on)."""
+    drop_words: float = change("texts")
+    """Each word taken for an unknown one with this probability."""
 
     time_shift: float = change("sounds")
     """Moved in time by up to this share of its length, each way."""

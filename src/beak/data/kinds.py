@@ -32,6 +32,7 @@ MODULES = {
     "pictures": "beak.data.picture_kind",
     "numbers": "beak.data.picture_kind",
     "sounds": "beak.data.sound_kind",
+    "texts": "beak.data.text_kind",
 }
 """Where each kind's ``KIND`` is."""
 CHOICES = tuple(name for name in MODULES if name != "numbers")
@@ -112,17 +113,24 @@ def read_spec(data: Any) -> InputSpec:
 
 
 def kind_at(source: Path) -> str:
-    """Which kind of files a source holds: what most of a sample of their names end in."""
+    """Which kind of files a source holds: what most of a sample of their names end in.
+
+    Text files that lie beside pictures or sounds are notes about them.
+    """
     names = list(islice(_names(source), SAMPLE))
     endings = [Path(name).suffix.lower() for name in names]
     counts = {name: sum(ending in kind_of(name).suffixes for ending in endings) for name in CHOICES}
+    if 100 * max(counts[name] for name in counts if name != "texts") >= len(names):
+        counts["texts"] = 0
     best = max(counts, key=lambda name: counts[name])
     return best if counts[best] or not _speaks(source) else "texts"
 
 
 def _speaks(source: Path) -> bool:
-    """Whether this can be sentences: a table without names of files, where texts are known."""
-    return "texts" in MODULES and source.suffix.lower() in TABLES
+    """Whether these can be texts, where no name tells what they are."""
+    from beak.data.texts import claims
+
+    return claims(source) > 0
 
 
 def _names(source: Path) -> Sequence[str] | Any:

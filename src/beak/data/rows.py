@@ -35,8 +35,8 @@ class Rows:
     ((2, 3), [9, 10, 11], [[9, 10, 11], [3, 4, 5]])
     """
 
-    def __init__(self, base: Array, index: Array) -> None:
-        self.base = base
+    def __init__(self, base: Pixels, index: Array) -> None:
+        self.base: Any = base
         self.index = np.ascontiguousarray(index, np.int64)
 
     @property
@@ -52,7 +52,7 @@ class Rows:
     @property
     def ndim(self) -> int:
         """The base's."""
-        return self.base.ndim
+        return int(self.base.ndim)
 
     def __len__(self) -> int:
         return len(self.index)

@@ -169,11 +169,18 @@ def _dropout() -> Rule:
 
 def _embedding() -> Rule:
     def back(call: Call, gradient: Array) -> Back:
-        words, vectors = call.inputs[0], call.parameters["weight"]
+        words, vectors = words_of(call), call.parameters["weight"]
         table = embedding.embedding_backward(gradient, words, vectors, call.layer.padding_index)
-        return Back([np.zeros(words.shape)], {"weight": table})  # a word's number has no slope
+        no_slope = np.zeros(call.inputs[0].shape)  # a word's number has none
+        return Back([no_slope], {"weight": table})
 
-    return Rule(lambda call: embedding.embedding(call.inputs[0], call.parameters["weight"]), back)
+    return Rule(lambda call: embedding.embedding(words_of(call), call.parameters["weight"]), back)
+
+
+def words_of(call: Call) -> Array:
+    """The stretch of its input that an embedding reads."""
+    begin, places = call.layer.begin, call.layer.places
+    return call.inputs[0][:, begin : None if places is None else begin + places]
 
 
 def _log_mel() -> Rule:

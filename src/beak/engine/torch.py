@@ -51,11 +51,19 @@ class GlobalMean(nn.Module):
 
 
 class WordVectors(nn.Embedding):
-    """Words (B, L) to vectors (B, dimensions, L)."""
+    """Words (B, L), or a stretch of them, to vectors (B, dimensions, L)."""
+
+    def __init__(self, layer: layers.Embedding, sparse: bool) -> None:
+        super().__init__(
+            layer.words, layer.dimensions, padding_idx=layer.padding_index, sparse=sparse
+        )
+        end = None if layer.places is None else layer.begin + layer.places
+        self.stretch = slice(layer.begin, end)
+        self.weight.requires_grad_(layer.trainable)
 
     def forward(self, x: Tensor) -> Tensor:
         """Channels first."""
-        return super().forward(x).transpose(1, 2)
+        return super().forward(x[:, self.stretch]).transpose(1, 2)
 
 
 class LogMel(nn.Module):
@@ -183,9 +191,7 @@ def _modules(node: Node, sparse: bool, fresh: bool, with_function: bool) -> Iter
         case layers.Dropout():
             yield nn.Dropout(layer.rate)
         case layers.Embedding():
-            yield WordVectors(
-                layer.words, layer.dimensions, padding_idx=layer.padding_index, sparse=sparse
-            )
+            yield WordVectors(layer, sparse)
         case layers.LogMel():
             yield LogMel(layer)
         case layers.PositionBias():
@@ -281,7 +287,7 @@ def _step(
         (torch.from_numpy(x).to(memory_format=order), torch.from_numpy(y).long())
         for x, y in batches
     ]
-    parameters = list(module.parameters())
+    parameters = [p for p in module.parameters() if p.requires_grad]
     vectors = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
     rest = [p for p in parameters if not (sparse and id(p) in vectors)]
     optimisers: list[torch.optim.Optimizer] = [torch.optim.Adam(rest, lr=1e-4, fused=True)]

@@ -85,8 +85,18 @@ def _rule(shape: Shape, classes: int, examples: int) -> tuple[str, dict[str, Any
     return _photograph(shape, classes, examples, text)
 
 
+def _texts(shape: Shape, classes: int, examples: int) -> tuple[str, dict[str, Any], str]:
+    why = "windows over word vectors find phrases; words and pairs vote beside as a strong baseline"
+    return "sentence-pairs", {}, f"texts: {why}"
+
+
 Rule = Callable[[Shape, int, int], tuple[str, dict[str, Any], str]]
-RULES: dict[str, Rule] = {"pictures": _rule, "numbers": _rule, "sounds": lambda *a: _sound(*a)}
+RULES: dict[str, Rule] = {
+    "pictures": _rule,
+    "numbers": _rule,
+    "sounds": lambda *a: _sound(*a),
+    "texts": _texts,
+}
 """For each kind of input: (shape, classes, examples) to name, options and why."""
 
 

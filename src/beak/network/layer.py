@@ -29,6 +29,8 @@ class Parameter:
     trainable: bool = True
     decay: bool = False
     """Whether weight decay applies: the weights of convolutions, dense layers and embeddings."""
+    max_norm: float | None = None
+    """After each step a row (what one output multiplies with) that is longer is shortened to it."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from beak.runs.files import write_whole
 from beak.runs.model import Model
 from beak.runs.report_answers import classes_section, matrix_section, mistakes_section
 from beak.runs.report_style import STYLE
+from beak.runs.report_texts import marker
 
 if TYPE_CHECKING:
     from beak.data.dataset import Part
@@ -53,10 +54,12 @@ def report_html(data: ReportData) -> str:
     evaluation = data.evaluation
     sections = [_header(data), _notes(data), _curves(data.history)]
     if evaluation is not None:
+        show = marker(data.model, data.part)
         sections.append(matrix_section(evaluation, data.part_name))
         sections.append(classes_section(evaluation))
-        spec = data.model.spec
-        sections.append(mistakes_section(evaluation, data.part, data.part_name, spec))
+        sections.append(
+            mistakes_section(evaluation, data.part, data.part_name, data.model.spec, show)
+        )
     how = _recipe(data.recipe) + _machine(data.machine)
     sections += [_network(data.model), f'<div class="two">{how}</div>' if how else ""]
     beak = text(data.model.info.get("beak") or data.machine.get("beak") or "")
@@ -110,7 +113,8 @@ def _result(data: ReportData) -> str:
         word = "more" if gap >= 0 else "less"
         beside = f"{abs(gap):.1f} points {word} than the {text(base[0], 40)} baseline; "
     low, high = (percent(end) for end in found.interval)
-    kind = "pictures" if data.model.spec.kind == "pictures" else "examples"
+    kinds = {"pictures": "pictures", "texts": "texts"}
+    kind = kinds.get(data.model.spec.kind, "examples")
     return (
         f'<div class="head"><span class="hero">{percent(found.accuracy)}</span>'
         f"<p>of {found.examples:,} {text(data.part_name)} {kind} answered right"
@@ -180,7 +184,7 @@ def _curves(history: Sequence[Mapping[str, Any]]) -> str:
         return ""
     return (
         "<section><h2>How it learned</h2>"
-        '<p class="why">Training is counted while the network changes and on varied pictures, so '
+        '<p class="why">Training is counted while the network changes and on varied inputs, so '
         "early in training it may lie below validation. Where validation turns worse while "
         "training improves, the network learns by heart.</p>"
         f'<div class="pair">{frames}</div></section>'

@@ -56,6 +56,19 @@ class DataRecipe:
     only: tuple[str, ...] = setting(
         (), "labels to tell apart; all others become one, unknown; []: all", kind="sounds"
     )
+    unit: str = setting(
+        "auto", "what a text is read as: words, words and pairs of them, bytes",
+        choices=("auto", "pairs", "words", "bytes"), kind="texts",
+    )  # fmt: skip
+    lower: bool = setting(True, "capital letters count as small ones", kind="texts")
+    text: str = setting("", "column of the texts, by name or number", kind="texts")
+    label: str = setting("", "column of the labels, likewise", kind="texts")
+    encoding: str = setting("auto", "of the files; auto: UTF-8, else Latin-1", kind="texts")
+    words: int = setting(0, "most words of a vocabulary; 0: 30,000", low=0, kind="texts")
+    length: int = setting(
+        0, "words of a text that are read; 0: as the texts are", low=0, kind="texts"
+    )
+    vectors: str = setting("", "file of word vectors: word2vec, GloVe, fastText", kind="texts")
 
 
 @dataclass(frozen=True)
