@@ -113,7 +113,7 @@ def _result(data: ReportData) -> str:
         word = "more" if gap >= 0 else "less"
         beside = f"{abs(gap):.1f} points {word} than the {text(base[0], 40)} baseline; "
     low, high = (percent(end) for end in found.interval)
-    kinds = {"pictures": "pictures", "texts": "texts"}
+    kinds = {"pictures": "pictures", "texts": "texts", "sounds": "sounds"}
     kind = kinds.get(data.model.spec.kind, "examples")
     return (
         f'<div class="head"><span class="hero">{percent(found.accuracy)}</span>'
