@@ -1,4 +1,4 @@
-"""``beak predict``: what a trained network sees in pictures, or reads in texts."""
+"""``beak predict``: what a trained network sees in pictures, hears in sounds or reads in texts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def predict(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """What a trained network sees in pictures, or reads in texts.
+    """What a trained network sees in pictures, hears in sounds or reads in texts.
 
     RUN is a run directory or its model.safetensors. INPUT is a picture of any size and common
     format, a folder (all pictures under it), or - for the bytes of one picture on standard input.
@@ -93,6 +93,10 @@ def predict(
             as_json=as_json,
         )  # fmt: skip
         return
+        from beak.data.kinds import kind_of
+
+        one = kind_of(model.spec.kind).one
+        raise UsageError(f"the argument INPUT is missing: a {one}, a folder of them, or -")
     if model.spec.kind == "texts" and show is None:
         from beak.cli.predict_texts import predict_texts
 

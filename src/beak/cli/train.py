@@ -34,6 +34,14 @@ MOST_TEXTS = 5
 """Test texts that are shown with their answers at the end."""
 
 
+OF_YOURS = {
+    "pictures": ("PICTURE", "what it sees in pictures of yours"),
+    "sounds": ("FILE.wav", "what it hears in recordings of yours, or --microphone"),
+    "texts": ("'A TEXT'", "what it reads in texts of yours"),
+}
+"""What can be given to ``beak predict``, and what for."""
+
+
 class Folds(click.ParamType[Any]):
     """A whole number from 2, or the word for what the examples are grouped by."""
 
@@ -76,6 +84,7 @@ class Folds(click.ParamType[Any]):
 @click.option(
     "--kind",
     type=click.Choice(["auto", "pictures", "sounds", "texts", "go"]),
+    type=click.Choice(["auto", "pictures", "sounds", "texts"]),
     default="auto",
     help="Of data.",
 )
@@ -97,6 +106,7 @@ class Folds(click.ParamType[Any]):
 @json_option
 def train(source: str | None, as_json: bool, resume: Path | None, **options: Any) -> None:
     """Train a network on pictures, sounds, texts or games of Go; the rest follows from the data.
+    """Train a network on pictures, sounds or texts; the rest follows from the data.
 
     SOURCE is a built-in set (beak data), a folder of class folders (with or without train/, val/
     and test/ above them), a CSV or TSV of path and label, a folder of idx files, or an .npz. Texts
@@ -205,12 +215,14 @@ def next_lines(beak: str, run: Path, width: int, kind: str = "pictures") -> list
     What is typed is never cut: it can be copied.
     """
     path = shlex.quote(str(run))
+    given, why = OF_YOURS.get(kind, OF_YOURS["pictures"])
     rows = (
         (f"{beak} predict {path} GAME.sgf --suggest", "what it expects in a game of yours")
         if kind == "go"
         else (f"{beak} predict {path} 'A TEXT'", "what it reads in texts of yours")
         if kind == "texts"
         else (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
+        (f"{beak} predict {path} {given}", why),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),
         (shlex.quote(str(run / "report.html")), "curves, classes and mistakes"),

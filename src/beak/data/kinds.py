@@ -74,6 +74,10 @@ class Kind(ABC):
         """A stored row as a wav file, for people to hear; None where it is no sound."""
         return None
 
+    def drawn(self, row: Array, spec: InputSpec) -> Array | None:
+        """A stored sound as a picture uint8 (1, H, W), for people to see; None for other kinds."""
+        return None
+
     def augmented(
         self,
         inputs: Pixels,

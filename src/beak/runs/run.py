@@ -99,6 +99,10 @@ class Run:
         one that cannot be read; ``predict_many`` goes on after it.
         """
         if _several(raw):
+        An input is a path, the bytes of a file, an array, a PIL image, or a sound's ``(samples,
+        rate)``. Raises DataError for one that cannot be read; ``predict_many`` goes on after it.
+        """
+        if _several(raw) or (isinstance(raw, np.ndarray) and raw.ndim == 4):
             answers = []
             for _, answer in self.predict_many(raw):
                 if isinstance(answer, BeakError):
@@ -227,6 +231,9 @@ def _several(raw: Any) -> bool:
         return raw.ndim == 4
     is_position = isinstance(raw, tuple) and len(raw) == 2 and isinstance(raw[1], int)
     return isinstance(raw, list | tuple) and not is_position
+    """Whether these are inputs, not one: a sound may be a pair of samples and their rate."""
+    pair = isinstance(raw, tuple) and len(raw) == 2 and isinstance(raw[1], int | np.integer)
+    return isinstance(raw, list | tuple) and not pair
 
 
 def _chosen(dataset: Dataset, part: str) -> tuple[Part, tuple[str, ...]]:
