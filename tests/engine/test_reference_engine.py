@@ -19,8 +19,16 @@ from beak.network.writers import Parallel, Residual
 from beak.ops.random.reference import dropout_mask
 from tests.engine.torch_twin import torch_forward, torch_parameters
 
-SMALL = {"lecture": (1, 14, 15), "lecture-linear": (2, 14, 14), "lenet5": (1, 13, 14)}
-OPTIONS = {"allconv": {"width": 4}, "resnet8": {"width": 4}, "resnet20": {"width": 2}}
+SMALL = {
+    "lecture": (1, 14, 15), "lecture-linear": (2, 14, 14), "lenet5": (1, 13, 14),
+    **{name: (12,) for name in CATALOGUE if CATALOGUE[name].words},
+}  # fmt: skip
+FEW = {"words": 12, "dimensions": 5, "filters": 3}
+OPTIONS = {
+    "allconv": {"width": 4}, "resnet8": {"width": 4}, "resnet20": {"width": 2},
+    "sentence": FEW, "sentence-wide": {**FEW, "channels": "multichannel"},
+    "sentence-pairs": {**FEW, "buckets": 16}, "characters": FEW,
+}  # fmt: skip
 
 
 def catalogue_network(name):
@@ -50,7 +58,7 @@ def squeeze_and_excite():
     )
 
 
-def sentence():
+def sequence():
     return Network(
         (9,),
         [
@@ -71,7 +79,7 @@ def sentence():
 NETWORKS = {
     **{name: (lambda name=name: catalogue_network(name)) for name in CATALOGUE},
     "squeeze and excite": squeeze_and_excite,
-    "sentence": sentence,
+    "sequence": sequence,
 }
 
 
@@ -283,7 +291,7 @@ def test_batch_norm_dropout_clipping_and_the_average_train_as_in_torch():
 
 @pytest.mark.parametrize("kind", ["sgd", "adam", "adamw"])
 def test_words_that_a_batch_does_not_hold_keep_vector_and_moments(kind):
-    network = sentence()
+    network = sequence()
     engine = make_engine(network, shaken(network), kind="reference")
     engine.start_training(Optimiser(kind, weight_decay=0.1), Loss())
     labels, randomness = np.array([1], np.int32), Randomness(0, 0, np.array([0]))
@@ -394,7 +402,7 @@ def test_what_does_not_fit_is_said_in_one_line():
     with pytest.raises(UsageError, match="did you mean 'adamw'"):
         engine.start_training(Optimiser("adamww"), Loss())
     with pytest.raises(ShapeError, match="whole word numbers were wanted"):
-        make_engine(sentence(), kind="reference").forward(np.zeros((1, 9)))
+        make_engine(sequence(), kind="reference").forward(np.zeros((1, 9)))
     engine.start_training(Optimiser("sgd"), Loss())
     with pytest.raises(UsageError, match="no average is kept"):
         engine.parameters(average=True)

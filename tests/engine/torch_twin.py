@@ -116,7 +116,9 @@ def _layer(
         case L.Activation():
             return x
         case L.Embedding():
-            found = F.embedding(x.long(), own["weight"], padding_idx=layer.padding_index)
+            end = None if layer.places is None else layer.begin + layer.places
+            places = x[:, layer.begin : end].long()
+            found = F.embedding(places, own["weight"], padding_idx=layer.padding_index)
             return found.movedim(-1, 1)
         case L.PositionBias():
             return x + own["bias"]
