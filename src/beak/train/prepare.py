@@ -13,12 +13,11 @@ from beak.data.builtin import BUILTIN
 from beak.data.dataset import Dataset
 from beak.data.load import load_dataset
 from beak.data.memory import load_arrays
-from beak.data.text_spec import FIRST_WORD, TextSpec
+from beak.data.text_spec import TextSpec
 from beak.data.vectors import dimensions_of
 from beak.errors import NetworkError, RecipeError, ShapeError, UsageError
 from beak.network.auto import choose_network
-from beak.network.layers import Embedding
-from beak.network.named import CATALOGUE, make_network, options_of
+from beak.network.named import make_network, options_of
 from beak.network.network import Network
 from beak.train.defaults import recipe_for
 from beak.train.keys import keys_of, known_key
@@ -31,11 +30,7 @@ from beak.train.recipe import (
     read_network_text,
     value_at,
 )
-
-UNITS = {
-    "sentence": "words", "sentence-wide": "words", "sentence-pairs": "pairs", "characters": "bytes",
-}  # fmt: skip
-"""What the catalogue's networks for texts read."""
+from beak.train.texts import check_named, check_own, unit_for
 
 
 @dataclass(frozen=True)
@@ -126,16 +121,6 @@ def _data_options(values: Mapping[str, Any], network: Network | None) -> dict[st
     return options
 
 
-def _unit_for(wanted: Network | str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a text is read as, where the network says it and the user does not."""
-    if values.get("data.unit", "auto") != "auto":
-        return {}
-    if isinstance(wanted, Network):
-        return {"data.unit": "words"} if len(wanted.input) == 1 else {}
-    unit = UNITS.get(wanted.split()[0] if wanted.split() else "")
-    return {"data.unit": unit} if unit else {}
-
-
 def _size(given: Sequence[int]) -> tuple[int, int] | None:
     """Height and width from a recipe's data.size; one number is a square, none: unsaid."""
     if len(given) > 2:
@@ -202,25 +187,10 @@ def choose(
 def named(name: str, dataset: Dataset, options: Mapping[str, Any]) -> Network:
     """A network of the catalogue for this data."""
     known = options_of(name)
-    _check_texts(name, dataset)
+    if isinstance(dataset.spec, TextSpec):
+        check_named(name, dataset.spec)
     fixed = {k: v for k, v in dataset.spec.network_options.items() if k in known}
     return make_network(name, dataset.spec.shape, len(dataset.labels), **{**fixed, **options})
-
-
-def _check_texts(name: str, dataset: Dataset) -> None:
-    """Raises UsageError where texts are read as something that the network cannot read."""
-    spec = dataset.spec
-    if not isinstance(spec, TextSpec):
-        return
-    if not CATALOGUE[name].words:
-        known = ", ".join(other for other, entry in CATALOGUE.items() if entry.words)
-        raise UsageError(f"network {name!r} is not for texts; those for texts: {known}")
-    unit = UNITS.get(name, "words")
-    if spec.unit != unit and unit != "words":
-        raise UsageError(
-            f"network {name!r} reads {unit}, the texts here are read as {spec.unit}; train it by "
-            f"itself: --network {name}"
-        )
 
 
 def on(ready: Prepared, dataset: Dataset, recipe: Recipe) -> Prepared:
@@ -243,18 +213,6 @@ def name_of(text: str) -> str:
     return "own" if text.startswith("{") else text.split()[0]
 
 
-def _check_words(network: Network, spec: TextSpec) -> None:
-    """Raises ShapeError where a table of word vectors is too short for the vocabulary."""
-    for node in network.nodes:
-        layer = node.layer
-        if isinstance(layer, Embedding) and layer.begin == 0 and layer.words < spec.numbers:
-            raise ShapeError(
-                f"{node.name}: {layer.words:,} word vectors, but the texts have {spec.numbers:,} "
-                f"numbers; Embedding({spec.numbers}, …) or --set data.words="
-                f"{max(1, layer.words - FIRST_WORD)}"
-            )
-
-
 def _check_fit(network: Network, dataset: Dataset) -> None:
     shape, classes = dataset.spec.shape, len(dataset.labels)
     if network.input != shape:
@@ -263,7 +221,7 @@ def _check_fit(network: Network, dataset: Dataset) -> None:
             "data.channels, or make the network for that input"
         )
     if isinstance(dataset.spec, TextSpec):
-        _check_words(network, dataset.spec)
+        check_own(network, dataset.spec)
     if network.output != (classes,):
         raise ShapeError(
             f"the network answers {network.output} but there are {classes} classes; end it in "
@@ -287,7 +245,7 @@ def prepare(
 ) -> Prepared:
     """Examples, network and recipe from a source and the user's dotted keys."""
     wanted = given_network(network if network is not None else values.get("network"))
-    values = {**values, **_unit_for(wanted, values)}
+    values = {**values, **unit_for(wanted, values)}
     dataset = open_data(
         source, values, wanted if isinstance(wanted, Network) else None,
         strict=strict, threads=threads, progress=progress,
