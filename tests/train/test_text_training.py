@@ -120,8 +120,12 @@ def test_a_stopped_training_of_texts_goes_on_to_the_same_bytes(tmp_path):
         np.testing.assert_array_equal(value, load_model(again.path).parameters[key])
 
 
-def test_votes_that_are_good_at_once_train_half_as_long(tmp_path):
+def test_votes_for_two_classes_train_half_as_long(tmp_path):
     source = write(tmp_path)
+    (tmp_path / "three.csv").write_text(
+        "text,label\n" + "".join(f"a text of {i},{'xyz'[i % 3]}\n" for i in range(120))
+    )
+    assert prepare(tmp_path / "three.csv", {}, "sentence-pairs").recipe.epochs == 20
     slow, fast = (prepare(source, {}, name).recipe for name in ("sentence", "sentence-pairs"))
     assert slow.epochs == 2 * fast.epochs == 20
     assert prepare(source, {"epochs": 7}, "sentence-pairs").recipe.epochs == 7
