@@ -20,19 +20,27 @@ from beak.ops.random.reference import dropout_mask
 from tests.engine.torch_twin import torch_forward, torch_parameters
 
 SMALL = {
-    "lecture": (1, 14, 15), "lecture-linear": (2, 14, 14), "lenet5": (1, 13, 14),
-    **{name: (12,) for name in CATALOGUE if CATALOGUE[name].words},
-}  # fmt: skip
-FEW = {"words": 12, "dimensions": 5, "filters": 3}
+    "lecture": (1, 14, 15),
+    "lecture-linear": (2, 14, 14),
+    "lenet5": (1, 13, 14),
+    "cnn-trad-fpool3": (1, 22, 20),
+    "cnn-one-fpool3": (2, 11, 10),
+}
+WORDS = {"words": 30, "dimensions": 6, "filters": 4}
 OPTIONS = {
-    "allconv": {"width": 4}, "resnet8": {"width": 4}, "resnet20": {"width": 2},
-    "sentence": FEW, "sentence-wide": {**FEW, "channels": "multichannel"},
-    "sentence-pairs": {**FEW, "buckets": 16}, "characters": FEW,
-}  # fmt: skip
+    "allconv": {"width": 4},
+    "resnet8": {"width": 4},
+    "resnet20": {"width": 2},
+    "sentence": WORDS,
+    "sentence-wide": {**WORDS, "channels": "multichannel"},
+    "sentence-pairs": {**WORDS, "buckets": 40},
+    "characters": {"dimensions": 6, "filters": 4},
+}
 
 
 def catalogue_network(name):
-    return make_network(name, SMALL.get(name, (3, 9, 8)), 5, **OPTIONS.get(name, {}))
+    shape = (9,) if CATALOGUE[name].words else SMALL.get(name, (3, 9, 8))
+    return make_network(name, shape, 5, **OPTIONS.get(name, {}))
 
 
 def squeeze_and_excite():
@@ -58,7 +66,7 @@ def squeeze_and_excite():
     )
 
 
-def sequence():
+def sentence():
     return Network(
         (9,),
         [
@@ -76,10 +84,23 @@ def sequence():
     )
 
 
+def spoken():
+    return Network(
+        (1, 90),
+        [
+            L.LogMel(8000, 20, 8, 9, fft=24, scale="htk", fmin=30.0, fmax=3900.0),
+            L.Conv2D(4, 3, activation="relu"),
+            L.Flatten(),
+            L.Dense(3, activation="softmax"),
+        ],
+    )
+
+
 NETWORKS = {
     **{name: (lambda name=name: catalogue_network(name)) for name in CATALOGUE},
     "squeeze and excite": squeeze_and_excite,
-    "sequence": sequence,
+    "words": sentence,
+    "spoken": spoken,
 }
 
 
@@ -291,7 +312,7 @@ def test_batch_norm_dropout_clipping_and_the_average_train_as_in_torch():
 
 @pytest.mark.parametrize("kind", ["sgd", "adam", "adamw"])
 def test_words_that_a_batch_does_not_hold_keep_vector_and_moments(kind):
-    network = sequence()
+    network = sentence()
     engine = make_engine(network, shaken(network), kind="reference")
     engine.start_training(Optimiser(kind, weight_decay=0.1), Loss())
     labels, randomness = np.array([1], np.int32), Randomness(0, 0, np.array([0]))
@@ -402,7 +423,7 @@ def test_what_does_not_fit_is_said_in_one_line():
     with pytest.raises(UsageError, match="did you mean 'adamw'"):
         engine.start_training(Optimiser("adamww"), Loss())
     with pytest.raises(ShapeError, match="whole word numbers were wanted"):
-        make_engine(sequence(), kind="reference").forward(np.zeros((1, 9)))
+        make_engine(sentence(), kind="reference").forward(np.zeros((1, 9)))
     engine.start_training(Optimiser("sgd"), Loss())
     with pytest.raises(UsageError, match="no average is kept"):
         engine.parameters(average=True)

@@ -31,6 +31,7 @@ Array = np.ndarray[Any, Any]
 MODULES = {
     "pictures": "beak.data.picture_kind",
     "numbers": "beak.data.picture_kind",
+    "sounds": "beak.data.sound_kind",
     "texts": "beak.data.text_kind",
 }
 """Where each kind's ``KIND`` is."""
@@ -68,6 +69,10 @@ class Kind(ABC):
     @abstractmethod
     def built_in(self, name: str, wishes: Wishes) -> Dataset:
         """A built-in set of this kind."""
+
+    def sound(self, row: Array, spec: InputSpec) -> bytes | None:
+        """A stored row as a wav file, for people to hear; None where it is no sound."""
+        return None
 
     def augmented(
         self,
@@ -110,11 +115,15 @@ def read_spec(data: Any) -> InputSpec:
 
 
 def kind_at(source: Path) -> str:
-    """Which kind of files a source holds: what most of a sample of their names end in."""
+    """Which kind of files a source holds: what most of a sample of their names end in.
+
+    Text files that lie beside pictures or sounds are notes about them.
+    """
     names = list(islice(_names(source), SAMPLE))
     endings = [Path(name).suffix.lower() for name in names]
     counts = {name: sum(ending in kind_of(name).suffixes for ending in endings) for name in CHOICES}
-    counts["texts"] -= (1 - 1 / MANY_NOTES) * endings.count(".txt")
+    notes = endings.count(".txt")
+    counts["texts"] -= notes - -(-notes // MANY_NOTES)
     best = max(counts, key=lambda name: counts[name])
     return best if counts[best] or not _speaks(source) else "texts"
 

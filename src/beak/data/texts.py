@@ -191,7 +191,7 @@ def claims(path: Path) -> float:
         if ending in JSON_ENDINGS:
             return 0.9
         if ending in TABLE_ENDINGS:
-            return 0.0 if names_files(path) else 0.9
+            return 0.0 if names_files(path) or not path.stat().st_size else 0.9
         if path in text_files(path.parent):
             return 0.8 if has_label_lines(path) or shared_name(path) else 0.0
     except (OSError, BeakError):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from torch.nn import functional
 from beak.engine.interface import Array
 from beak.network import layers
 from beak.network.network import Network, Node
+from beak.ops.spectrogram.reference import FLOOR, fixed_filters
+from beak.ops.spectrogram.settings import MelSettings
 
 FUNCTIONS: dict[str, Any] = {
     "relu": lambda inplace: nn.ReLU(inplace=inplace),
@@ -62,6 +64,25 @@ class WordVectors(nn.Embedding):
     def forward(self, x: Tensor) -> Tensor:
         """Channels first."""
         return super().forward(x[:, self.stretch]).transpose(1, 2)
+
+
+class LogMel(nn.Module):
+    """Samples as a log-mel spectrogram: a convolution with fixed filters and a fixed map."""
+
+    def __init__(self, layer: layers.LogMel) -> None:
+        super().__init__()
+        self.hop = layer.hop
+        for name, values in zip(
+            ("filters", "mel"), fixed_filters(MelSettings.of(layer)), strict=True
+        ):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, n) or (B, 1, n) to (B, 1, frames, bands)."""
+        filters, mel = cast(Tensor, self.filters), cast(Tensor, self.mel)
+        waves = functional.conv1d(x.reshape(len(x), 1, -1), filters, stride=self.hop)
+        power = waves.reshape(len(x), 2, -1, waves.shape[2]).square().sum(1)
+        return torch.log(power.transpose(1, 2) @ mel.T + FLOOR)[:, None]
 
 
 class PositionBias(nn.Module):
@@ -171,6 +192,8 @@ def _modules(node: Node, sparse: bool, fresh: bool, with_function: bool) -> Iter
             yield nn.Dropout(layer.rate)
         case layers.Embedding():
             yield WordVectors(layer, sparse)
+        case layers.LogMel():
+            yield LogMel(layer)
         case layers.PositionBias():
             yield PositionBias(node.parameters[f"{node.name}.bias"].shape)
         case layers.Activation():

@@ -177,6 +177,7 @@ class Embedding(Layer):
     """
 
     prefix: ClassVar[str] = "embedding"
+    opens: ClassVar[bool] = True
 
     words: int
     dimensions: int

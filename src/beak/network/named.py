@@ -26,6 +26,13 @@ from beak.network.sentences import (
     make_sentence_pairs,
     make_sentence_wide,
 )
+from beak.network.speech import (
+    make_cnn_one_fpool3,
+    make_cnn_one_fstride4,
+    make_cnn_trad_fpool3,
+    make_keyword,
+    make_spectrogram_frequency,
+)
 from beak.network.writers import Written
 
 
@@ -239,6 +246,31 @@ _ENTRIES = (
         "resnet20",
         "residual, 20 layers, 16 to 64 filters: He et al. 2016 for CIFAR",
         _make_resnet20,
+        8,
+    ),
+    Entry("keyword", "residual, for spectrograms of words: frames x bands", make_keyword, 8),
+    Entry(
+        "cnn-trad-fpool3",
+        "Sainath and Parada 2015: two convolutions, pooled along frequency",
+        make_cnn_trad_fpool3,
+        20,
+    ),
+    Entry(
+        "cnn-one-fpool3",
+        "Sainath and Parada 2015: one convolution as long as the window, pooled along frequency",
+        make_cnn_one_fpool3,
+        10,
+    ),
+    Entry(
+        "cnn-one-fstride4",
+        "Sainath and Parada 2015: one convolution as long as the window, in steps of four bands",
+        make_cnn_one_fstride4,
+        8,
+    ),
+    Entry(
+        "spectrogram-frequency",
+        "the lecture's: filters as long as the window that move along frequency; axis=time, both",
+        make_spectrogram_frequency,
         8,
     ),
     Entry(

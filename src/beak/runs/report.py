@@ -57,7 +57,9 @@ def report_html(data: ReportData) -> str:
         show = marker(data.model, data.part)
         sections.append(matrix_section(evaluation, data.part_name))
         sections.append(classes_section(evaluation))
-        sections.append(mistakes_section(evaluation, data.part, data.part_name, show))
+        sections.append(
+            mistakes_section(evaluation, data.part, data.part_name, data.model.spec, show)
+        )
     how = _recipe(data.recipe) + _machine(data.machine)
     sections += [_network(data.model), f'<div class="two">{how}</div>' if how else ""]
     beak = text(data.model.info.get("beak") or data.machine.get("beak") or "")
@@ -66,7 +68,7 @@ def report_html(data: ReportData) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'; img-src data:\">\n"
+        "style-src 'unsafe-inline'; img-src data:; media-src data:\">\n"
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(part for part in sections if part)
         + f"\n<footer>Made by beak {beak}. This page holds everything it shows.</footer>\n"

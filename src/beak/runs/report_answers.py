@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from beak.data.kinds import kind_of
 from beak.runs.charts import percent, text
 from beak.runs.evaluate import ClassScore, Evaluation, Mistake
 from beak.runs.png import data_uri, thumbnail
 
 if TYPE_CHECKING:
     from beak.data.dataset import Part
+    from beak.data.spec import InputSpec
+
+
+def sound_uri(wav: bytes) -> str:
+    """A sound file as the source of an <audio> element."""
+    return f"data:audio/wav;base64,{base64.b64encode(wav).decode()}"
+
 
 MATRIX_LIMIT = 24
 """Classes up to which the whole matrix is shown with numbers."""
@@ -150,9 +159,10 @@ def mistakes_section(
     evaluation: Evaluation,
     part: Part | None,
     part_name: str,
+    spec: InputSpec | None = None,
     show: Callable[[Mistake], str] | None = None,
 ) -> str:
-    """The surest wrong answers, each with its picture where it is one.
+    """The surest wrong answers, each with its picture or its sound where it is one.
 
     ``show``: how another kind of input is shown; a text with its words marked.
     """
@@ -164,7 +174,9 @@ def mistakes_section(
         picture = "" if show is None else show(mistake)
         if show is None and part is not None:
             pixels = np.asarray(part.inputs[mistake.index])
-            if pixels.ndim == 3 and pixels.dtype == np.uint8:
+            if spec is not None and (sound := kind_of(spec.kind).sound(pixels, spec)):
+                picture = f'<audio controls preload="none" src="{sound_uri(sound)}"></audio>'
+            elif pixels.ndim == 3 and pixels.dtype == np.uint8:
                 small = ' class="small"' if max(pixels.shape[1:]) < PIXELATED_BELOW else ""
                 image = f'<img alt="" loading="lazy" src="{data_uri(thumbnail(pixels))}">'
                 picture = f"<div{small}>{image}</div>"

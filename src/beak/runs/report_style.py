@@ -114,6 +114,7 @@ figure { margin: 0; min-width: 0; }
 figure img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; border-radius: 6px;
   background: color-mix(in srgb, var(--line) 45%, var(--card)); }
 .small img { image-rendering: pixelated; }
+figure audio { width: 100%; display: block; }
 figcaption { margin-top: 8px; font-size: 13.5px; line-height: 1.4; overflow-wrap: anywhere; }
 figcaption b { font-weight: 640; }
 figcaption small { display: block; color: var(--soft); font-size: 12px; overflow: hidden;
