@@ -21,6 +21,7 @@ def test_arrays_come_in_the_networks_order_shapes_and_float32(name):
     classes = points if name in ("alphago-policy", "go-small") else 10
     shape = (60,) if CATALOGUE[name].words else (1, 28, 28)
     network = make_network(name, shape, classes)
+    network = make_network(name, CATALOGUE[name].usual, 10)
     arrays = initial_parameters(network, 3)
     assert list(arrays) == list(network.parameters)
     for key, array in arrays.items():

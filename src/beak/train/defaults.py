@@ -169,12 +169,15 @@ def text_epochs(examples: int) -> int:
 def _texts(dataset: Dataset, network: Network) -> dict[str, Any]:
     """Kim 2014's batch; Adam, whose rate only falls.
 
-    Votes that start as log-count ratios are good at once and soon know their texts by heart: half
-    the epochs (MR, three folds: 79.8 % of the validation texts right, 78.8 % with all of them).
+    Of two classes, votes that start as log-count ratios are good at once and soon know their texts
+    by heart: half the epochs (MR, three folds: 79.8 % of the validation texts right, 78.8 % with
+    all of them; of TREC's six classes 87.6 % with all, 86.6 % with half).
     """
     epochs = text_epochs(len(dataset.parts["train"]))
+    if len(dataset.labels) == 2 and "grams.weight" in network.parameters:
+        epochs = max(2, epochs // 2)
     return {
-        "epochs": max(2, epochs // 2) if "grams.weight" in network.parameters else epochs,
+        "epochs": epochs,
         "batch": 50,
         "optimiser.kind": "adamw",
         "optimiser.learning_rate": 0.001,
