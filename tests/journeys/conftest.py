@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.data.go_games import random_sgf
 from beak.data.sounds import wav
+from tests.data.go_games import random_sgf
 
 KINDS = ("disc", "stripes", "cross")
 
@@ -101,10 +101,8 @@ def games_of_go(where: Path) -> None:
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory: photos/ with two classes, cat.jpg, reviews.csv; games/ and
-    games.zip of Go, game.sgf; caches of its own.
     """The current directory: photos/ and recordings/ with two classes each, cat.jpg, yes.wav, a
-    long meeting.wav, reviews.csv; caches of its own.
+    long meeting.wav, reviews.csv; games/ and games.zip of Go, game.sgf; caches of its own.
     """
     class_folders(tmp_path / "photos")
     recordings(tmp_path / "recordings")

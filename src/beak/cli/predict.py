@@ -81,7 +81,10 @@ def predict(
     elif microphone:
         raise UsageError(f"--microphone is for sounds; {model.name} reads {model.spec.kind}")
     if not inputs:
-        raise UsageError("the argument INPUT is missing: a picture, a folder of them, or -")
+        from beak.data.kinds import kind_of
+
+        one = kind_of(model.spec.kind).one
+        raise UsageError(f"the argument INPUT is missing: a {one}, a folder of them, or -")
     if (suggest or move is not None) and model.spec.kind != "go":
         option = "--suggest" if suggest else "--move"
         raise UsageError(f"{option} is for games of Go; {model.name} reads {model.spec.kind}")
@@ -93,10 +96,6 @@ def predict(
             as_json=as_json,
         )  # fmt: skip
         return
-        from beak.data.kinds import kind_of
-
-        one = kind_of(model.spec.kind).one
-        raise UsageError(f"the argument INPUT is missing: a {one}, a folder of them, or -")
     if model.spec.kind == "texts" and show is None:
         from beak.cli.predict_texts import predict_texts
 

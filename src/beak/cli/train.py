@@ -38,6 +38,7 @@ OF_YOURS = {
     "pictures": ("PICTURE", "what it sees in pictures of yours"),
     "sounds": ("FILE.wav", "what it hears in recordings of yours, or --microphone"),
     "texts": ("'A TEXT'", "what it reads in texts of yours"),
+    "go": ("GAME.sgf --suggest", "what it expects in a game of yours"),
 }
 """What can be given to ``beak predict``, and what for."""
 
@@ -84,7 +85,6 @@ class Folds(click.ParamType[Any]):
 @click.option(
     "--kind",
     type=click.Choice(["auto", "pictures", "sounds", "texts", "go"]),
-    type=click.Choice(["auto", "pictures", "sounds", "texts"]),
     default="auto",
     help="Of data.",
 )
@@ -106,7 +106,6 @@ class Folds(click.ParamType[Any]):
 @json_option
 def train(source: str | None, as_json: bool, resume: Path | None, **options: Any) -> None:
     """Train a network on pictures, sounds, texts or games of Go; the rest follows from the data.
-    """Train a network on pictures, sounds or texts; the rest follows from the data.
 
     SOURCE is a built-in set (beak data), a folder of class folders (with or without train/, val/
     and test/ above them), a CSV or TSV of path and label, a folder of idx files, or an .npz. Texts
@@ -217,11 +216,6 @@ def next_lines(beak: str, run: Path, width: int, kind: str = "pictures") -> list
     path = shlex.quote(str(run))
     given, why = OF_YOURS.get(kind, OF_YOURS["pictures"])
     rows = (
-        (f"{beak} predict {path} GAME.sgf --suggest", "what it expects in a game of yours")
-        if kind == "go"
-        else (f"{beak} predict {path} 'A TEXT'", "what it reads in texts of yours")
-        if kind == "texts"
-        else (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
         (f"{beak} predict {path} {given}", why),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),

@@ -199,12 +199,10 @@ class ReferenceEngine:
             back = RULES[type(call.layer)].backward(call, gradient)
             for name, part in zip(node.inputs, back.inputs, strict=True):
                 by_value[name] = by_value[name] + part if name in by_value else part
-            by_parameter.update({f"{node.name}.{name}": p for name, p in back.parameters.items()})
-        by_input = by_value.get("input", np.zeros(np.shape(inputs)))
-        return Gradients(by_parameter, by_input, by_node)
             found = {f"{node.name}.{name}": p for name, p in back.parameters.items()}
             by_parameter |= {name: p for name, p in found.items() if name in by_parameter}
-        return Gradients(by_parameter, by_value.get("input", np.zeros(np.shape(inputs))))
+        by_input = by_value.get("input", np.zeros(np.shape(inputs)))
+        return Gradients(by_parameter, by_input, by_node)
 
     def _feed_running_statistics(self, node: Node, call: Call) -> None:
         mean, variance = f"{node.name}.running_mean", f"{node.name}.running_var"

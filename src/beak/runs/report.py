@@ -120,8 +120,6 @@ def _result(data: ReportData) -> str:
     low, high = (percent(end) for end in found.interval)
     spec = data.model.spec
     kind = "examples" if spec.kind == "numbers" else f"{kind_of(spec.kind).one}s"
-    kinds = {"pictures": "pictures", "texts": "texts", "sounds": "sounds"}
-    kind = kinds.get(data.model.spec.kind, "examples")
     return (
         f'<div class="head"><span class="hero">{percent(found.accuracy)}</span>'
         f"<p>of {found.examples:,} {text(data.part_name)} {kind} answered right"

@@ -94,15 +94,11 @@ class Run:
     def predict(self, raw: Any) -> Any:
         """The Prediction for one input; a list of them for a list, tuple or stack of arrays.
 
-        An input is a path, the bytes of a file, an array or a PIL image; for Go (record, 57) is the
-        position before move 57 of a record, a record alone that at its end. Raises DataError for
-        one that cannot be read; ``predict_many`` goes on after it.
+        An input is a path, the bytes of a file, an array, a PIL image, or a sound's ``(samples,
+        rate)``; for Go (record, 57) is the position before move 57 of a record, a record alone that
+        at its end. Raises DataError for one that cannot be read; ``predict_many`` goes on after it.
         """
         if _several(raw):
-        An input is a path, the bytes of a file, an array, a PIL image, or a sound's ``(samples,
-        rate)``. Raises DataError for one that cannot be read; ``predict_many`` goes on after it.
-        """
-        if _several(raw) or (isinstance(raw, np.ndarray) and raw.ndim == 4):
             answers = []
             for _, answer in self.predict_many(raw):
                 if isinstance(answer, BeakError):
@@ -226,12 +222,9 @@ class Run:
 
 
 def _several(raw: Any) -> bool:
-    """Whether these are several inputs; (record, number of a move) is one."""
+    """Whether these are several inputs; (samples, rate) or (record, number of a move) is one."""
     if isinstance(raw, np.ndarray):
         return raw.ndim == 4
-    is_position = isinstance(raw, tuple) and len(raw) == 2 and isinstance(raw[1], int)
-    return isinstance(raw, list | tuple) and not is_position
-    """Whether these are inputs, not one: a sound may be a pair of samples and their rate."""
     pair = isinstance(raw, tuple) and len(raw) == 2 and isinstance(raw[1], int | np.integer)
     return isinstance(raw, list | tuple) and not pair
 

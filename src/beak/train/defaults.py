@@ -14,8 +14,6 @@ from beak.train.recipe import Recipe, with_values
 EPOCHS_FOR_1400 = 50
 """Epochs of 1,400 small grey pictures; see `epochs_for`."""
 
-SOUNDS_SHARE = 0.5
-"""Recordings need half the epochs of drawings: 20 for 2,400 spoken digits."""
 GO_SAMPLE = 100_000
 """Positions of Go in an epoch, where there are more."""
 GO_EPOCHS = 12
@@ -93,8 +91,7 @@ def lasting_for(dataset: Dataset) -> Lasting:
             return Lasting(GO_EPOCHS, GO_SAMPLE)
         return Lasting(max(2, min(epochs_for(examples, True), GO_EPOCHS)))
     usual = epochs_for(examples, dataset.spec.shape[0] >= 3)
-    sounds = dataset.spec.kind == "sounds"
-    return Lasting(max(4, round(usual * SOUNDS_SHARE)) if sounds else usual)
+    return Lasting(sound_epochs(examples) if dataset.spec.kind == "sounds" else usual)
 
 
 def recipe_for(
@@ -114,25 +111,17 @@ def recipe_for(
     photographs = dataset.spec.shape[0] >= 3
     sounds, go = (dataset.spec.kind == kind for kind in ("sounds", "go"))
     usual = lasting_for(dataset)
-    batch = int(given.get("batch", batch_for(examples)))
+    least = FEWEST_OF_SOUNDS if sounds and examples >= 64 else 1
+    batch = int(given.get("batch", max(batch_for(examples), least)))
     epochs = int(given.get("epochs", usual.epochs))
     sample = int(given.get("sample", usual.sample))
     steps = epochs * max(1, math.ceil(min(sample or examples, examples) / batch))
-    sounds = dataset.spec.kind == "sounds"
-    usual, least = epochs_for(examples, photographs), 1
-    if sounds:
-        usual, least = sound_epochs(examples), FEWEST_OF_SOUNDS if examples >= 64 else 1
-    batch = int(given.get("batch", max(batch_for(examples), least)))
-    epochs = int(given.get("epochs", usual))
-    steps = epochs * max(1, math.ceil(examples / batch))
     values = {
         "epochs": epochs,
         "batch": batch,
         "sample": sample,
         "average": average_for(steps),
         "loss.label_smoothing": 0.0 if go else 0.1 if photographs or sounds else 0.05,
-        **_optimiser_for(str(given.get("optimiser.kind", "adamw")), batch, network),
-        "loss.label_smoothing": 0.1 if photographs or sounds else 0.05,
         **_optimiser_for(
             str(given.get("optimiser.kind", "adamw")), max(batch, 64) if sounds else batch, network
         ),
