@@ -17,7 +17,7 @@ from beak.errors import did_you_mean
 
 COMMANDS = {
     "train": "Train a network on your data; --resume goes on with a stopped run.",
-    "predict": "What a trained network says to pictures, sounds, texts or games of Go.",
+    "predict": "What a trained network answers: to pictures, sounds, texts, positions.",
     "evaluate": "How good a trained network is on labelled examples.",
     "explain": "Look into a trained network: what moved an answer, every number's terms.",
     "summary": "A network layer by layer: shapes, parameters, work.",
