@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from beak.errors import BeakError
+    from beak.exchange.export import export
     from beak.lens.ask import explain
     from beak.network.catalogue import make_network
     from beak.network.layers import (
@@ -79,6 +80,7 @@ __all__ = [
     "Run",
     "__version__",
     "explain",
+    "export",
     "load",
     "make_network",
     "resume",
@@ -87,6 +89,7 @@ __all__ = [
 
 HOMES = {
     "beak.errors": ("BeakError",),
+    "beak.exchange.export": ("export",),
     "beak.lens.ask": ("explain",),
     "beak.network.catalogue": ("make_network",),
     "beak.network.network": ("Network",),
