@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 LEAST = 200
 """Inputs that every export is compared on."""
+FEW_GAMES = 100
+"""Games of Go that are read for a comparison; their planes are made by the run's own code."""
 SIDES = ((28, 28), (17, 40), (64, 48), (120, 90), (31, 97), (8, 8), (200, 150), (33, 33))
 """Sizes of pictures that are made up; the network's own is another."""
 
@@ -44,7 +46,7 @@ class Pair:
 
 
 def examples(run: Run, source: str | None = None, data_dir: Path | None = None) -> list[Pair]:
-    """At least 200 inputs: those of the source, else of what the run was trained on, then made ones.
+    """At least 200 inputs: of the source, or else of what the run was trained on, then made ones.
 
     A source that was asked for must be there; DataError or UsageError where it cannot be read.
     """
@@ -87,7 +89,8 @@ def _of_files(run: Run, folder: Path) -> Iterator[Pair]:
 
 
 def _of_dataset(run: Run, source: str, data_dir: Path | None) -> Iterator[Pair]:
-    part = dataset_of(run, source, data_dir).parts["test"]
+    few = {"games": FEW_GAMES} if run.spec.kind == "go" else {}
+    part = dataset_of(run, source, data_dir, **few).parts["test"]
     for number in np.unique(np.linspace(0, len(part) - 1, min(LEAST, len(part))).astype(int)):
         stored = np.asarray(part.inputs[np.array([number])])
         exported = exported_input(run.spec, stored)[0]
@@ -109,8 +112,11 @@ def recipe_data(run: Run) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def dataset_of(run: Run, source: str | None, data_dir: Path | None = None) -> Dataset:
-    """The data set that a run was trained on, or another, with its labels and preparation."""
+def dataset_of(run: Run, source: str | None, data_dir: Path | None = None, **more: Any) -> Dataset:
+    """The data set that a run was trained on, or another, with its labels and preparation.
+
+    ``more``: of the recipe's [data] keys, instead of what the run's own say.
+    """
     from beak.data.load import load_dataset
 
     chosen = source or trained_on(run)
@@ -124,6 +130,7 @@ def dataset_of(run: Run, source: str | None, data_dir: Path | None = None) -> Da
         names = ("games", "min_moves", "min_rank", "decided", "handicap", "passes", "held_out")
     how = {name: said[name] for name in names if said.get(name) not in (None, "")}
     where = data_dir or said.get("directory") or None
+    how |= more
     return load_dataset(chosen, data_dir=where, spec=run.spec, labels=run.labels, **how)
 
 

@@ -88,15 +88,15 @@ class Graph:
         return self.constant(values, "int64")
 
     def add(self, a: str, b: str | float) -> str:
-        """a + b."""
+        """A + b."""
         return self._two("Add", a, b)
 
     def subtract(self, a: str, b: str | float) -> str:
-        """a - b."""
+        """A - b."""
         return self._two("Sub", a, b)
 
     def multiply(self, a: str, b: str | float) -> str:
-        """a b."""
+        """A b."""
         return self._two("Mul", a, b)
 
     def _two(self, kind: str, a: str, b: str | float) -> str:
@@ -130,7 +130,9 @@ class Graph:
         """In another shape: 0 keeps a size, -1 takes what is left."""
         return self.emit("Reshape", a, self.whole(list(shape)))
 
-    def convolution(self, images: str, weight: Array, bias: Array | None, name: str, **f: Any) -> str:
+    def convolution(
+        self, images: str, weight: Array, bias: Array | None, name: str, **f: Any
+    ) -> str:
         """Filters over a map; the weights keep their names."""
         arrays = [self.constant(weight, name=f"{name}.weight")]
         if bias is not None:

@@ -96,5 +96,3 @@ def finished(g: Graph, model: Model, values: Mapping[str, str], **more: str) -> 
     shares = g.emit("Softmax", values[model.network.nodes[-1].name], axis=1)
     shape = ["N", len(model.labels)]
     return g.model({OUTPUT: (shares, shape)}, metadata_of(model, **more))
-
-

@@ -130,7 +130,7 @@ def _inside(g: Graph, size: tuple[str, str], frame: tuple[str, str]) -> tuple[st
 
 
 def _fitting(g: Graph, side: str, room: str, other: str, most: str) -> str:
-    """side room / other, rounded half up; from 1 to most."""
+    """Side room / other, rounded half up; from 1 to most."""
     double = g.multiply(other, 2.0)
     above = g.add(g.add(g.multiply(g.multiply(side, room), 2.0), other), 0.5)
     whole = g.emit("Floor", g.emit("Div", above, double))

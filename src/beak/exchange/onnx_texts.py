@@ -81,7 +81,7 @@ def _bits(g: Graph, values: str, count: int) -> str:
 
 
 def _carried(g: Graph, sums: str) -> list[str]:
-    """Sums for each byte (N, L, 8) as bytes (N, L), the lowest first; what is above 64 bits goes."""
+    """Sums for each byte (N, L, 8) as bytes (N, L), the lowest first; beyond 64 bits all goes."""
     found, carry = [], ""
     for place in range(BYTES):
         value = g.emit("Squeeze", g.parts(sums, 2, place, place + 1), g.whole([2]))
