@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @command
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--to", metavar="FORM", help="onnx (as FILE ends).")
+@click.option("--to", metavar="FORM", help="onnx or c (as FILE ends).")
 @click.option(
     "--data", metavar="SOURCE", help="Raw files to compare on (what the run was trained on)."
 )
@@ -36,9 +36,10 @@ def export(
     """Write a run as a file that other programs run, and compare it with the run.
 
     FILE.onnx holds the preparation of the input from decoded pixels, samples, word numbers or
-    planes on, the network and the labels; ONNX Runtime, OpenVINO and onnxruntime-web take it. The
-    file's answers are compared with the run's on 200 inputs or more: raw files where there are
-    some, and made ones. Where they differ, nothing is written and the exit code is 1.
+    planes on, the network and the labels; ONNX Runtime, OpenVINO and onnxruntime-web take it.
+    FILE.c is the same as C99 without libraries, for small networks. The file's answers are compared
+    with the run's on 200 inputs or more: raw files where there are some, and made ones. Where they
+    differ, nothing is written and the exit code is 1.
     """
     from beak.exchange.export import export as made_export
     from beak.runs.run import Run

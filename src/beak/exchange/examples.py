@@ -125,7 +125,7 @@ def dataset_of(run: Run, source: str | None, data_dir: Path | None = None, **mor
             f"{run.model.name}: what it was trained on is not known here; give it: --data SOURCE"
         )
     said = recipe_data(run) if source is None or source == trained_on(run) else {}
-    names = ("text", "label", "encoding") if run.spec.kind == "texts" else ()
+    names: tuple[str, ...] = ("text", "label", "encoding") if run.spec.kind == "texts" else ()
     if run.spec.kind == "go":
         names = ("games", "min_moves", "min_rank", "decided", "handicap", "passes", "held_out")
     how = {name: said[name] for name in names if said.get(name) not in (None, "")}
@@ -163,7 +163,7 @@ def _picture(random: np.random.Generator, number: int, spec: PictureSpec) -> Arr
     levels = random.integers(0, 256, (2, channels))
     noise = random.normal(0, random.choice([2.0, 40.0]), (height, width, channels))
     values = np.where(blot[..., None], levels[0], levels[1]) + noise
-    return np.clip(values, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(values, 0, 255), np.uint8)
 
 
 def _sound(random: np.random.Generator, spec: SoundSpec) -> Array:

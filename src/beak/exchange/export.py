@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from beak.errors import RunError, UsageError, did_you_mean
+from beak.exchange.c_source import c_answers, c_source
 from beak.exchange.check import Answers, Comparison, compare, onnx_answers
 from beak.exchange.examples import examples
 from beak.exchange.onnx_model import onnx_bytes
@@ -23,7 +24,7 @@ class Export:
 
     path: Path
     form: str
-    """"onnx"."""
+    """"onnx" or "c"."""
     size: int
     """Bytes."""
     compared: Comparison
@@ -45,7 +46,10 @@ class Form:
     answers: Callable[[bytes, Model, int | None], Answers]
 
 
-FORMS = {"onnx": Form((".onnx",), onnx_bytes, onnx_answers)}
+FORMS = {
+    "onnx": Form((".onnx",), onnx_bytes, onnx_answers),
+    "c": Form((".c",), c_source, c_answers),
+}
 """Name, as ``--to`` takes it -> how it is made and asked."""
 
 
@@ -59,9 +63,9 @@ def export(
 ) -> Export:
     """Write a run as another program's file, compared with the run on 200 inputs and more.
 
-    ``to``: "onnx"; None follows from the file's ending. ``data``: raw files to compare on; without
-    it what the run was trained on, where that is there, and inputs made up. Raises UsageError for
-    a wrong call, RunError where the answers differ: then nothing is written.
+    ``to``: "onnx" or "c"; None follows from the file's ending. ``data``: raw files to compare on;
+    without it what the run was trained on, where that is there, and inputs made up. Raises
+    UsageError for a wrong call, RunError where the answers differ: then nothing is written.
     """
     opened = run if isinstance(run, Run) else Run(run)
     target = Path(file)

@@ -63,7 +63,7 @@ def exported_input(spec: InputSpec, stored: Array) -> Array:
         return cast(Array, stored.transpose(0, 2, 3, 1))
     if isinstance(spec, SoundSpec):
         scale = 32768.0 if stored.dtype.kind == "i" else 1.0
-        return cast(Array, stored.astype("float32") / scale).astype("float32")
+        return (stored.astype("float32") / scale).astype("float32")
     if isinstance(spec, TextSpec):
         return stored.astype("int32")
     return spec.prepare(stored) if spec.kind == "go" else stored.astype("float32")
@@ -94,5 +94,5 @@ def onnx_bytes(model: Model) -> bytes:
 def finished(g: Graph, model: Model, values: Mapping[str, str], **more: str) -> bytes:
     """The model of a graph whose network is written: softmax behind it, labels, metadata."""
     shares = g.emit("Softmax", values[model.network.nodes[-1].name], axis=1)
-    shape = ["N", len(model.labels)]
+    shape: list[int | str] = ["N", len(model.labels)]
     return g.model({OUTPUT: (shares, shape)}, metadata_of(model, **more))

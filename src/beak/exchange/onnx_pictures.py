@@ -105,7 +105,8 @@ class _Axis:
 def _frames(g: Graph, height: str, width: str, spec: PictureSpec) -> tuple[_Axis, _Axis]:
     """What of the picture goes where in the network's frame, as `beak.data.pictures.fit` has it."""
     sizes = (height, width)
-    frame = tuple(g.constant([float(n)]) for n in spec.shape[1:])
+    high, wide = (g.constant([float(n)]) for n in spec.shape[1:])
+    frame = (high, wide)
     nothing = g.constant([0.0])
     used, new = sizes, frame
     if spec.fit == "crop":
