@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--to", metavar="FORM", help="onnx or c (as FILE ends).")
+@click.option("--int8", is_flag=True, help="ONNX in 8 bits; the accuracy is measured.")
+@click.option("--accept-loss", is_flag=True, help="With --int8: whatever it loses.")
 @click.option(
     "--data", metavar="SOURCE", help="Raw files to compare on (what the run was trained on)."
 )
@@ -28,6 +30,8 @@ def export(
     run: Path,
     file: Path,
     to: str | None,
+    int8: bool,
+    accept_loss: bool,
     data: str | None,
     threads: int | None,
     data_dir: Path | None,
@@ -40,12 +44,18 @@ def export(
     FILE.c is the same as C99 without libraries, for small networks. The file's answers are compared
     with the run's on 200 inputs or more: raw files where there are some, and made ones. Where they
     differ, nothing is written and the exit code is 1.
+
+    --int8 makes a smaller ONNX file: its ranges come from the run's own training data, and the
+    accuracy before and after is measured on the test part. It is refused when it loses more than
+    half a point.
     """
     from beak.exchange.export import export as made_export
     from beak.runs.run import Run
 
     opened = Run(run, threads=threads)
-    made = made_export(opened, file, to, data=data, data_dir=data_dir)
+    made = made_export(
+        opened, file, to, int8=int8, accept_loss=accept_loss, data=data, data_dir=data_dir
+    )
     for text in made.notes:
         note(text)
     if as_json:
@@ -58,7 +68,13 @@ def show_export(made: Export) -> None:
     """The file, and how its answers compare with the run's."""
     console, found = make_console(), made.compared
     console.print(f"{plain(str(made.path))}: {count(made.size)} bytes", style="good")
-    ties = f" (all of them ties, within {2e-4:g})" if found.changed else ""
+    if made.accuracy is not None:
+        before, after = made.accuracy.before, made.accuracy.after
+        console.print(
+            f"accuracy on {how_many(made.accuracy.examples, 'test example')}: "
+            f"{100 * before:.2f} % before, {100 * after:.2f} % in 8 bits"
+        )
+    ties = ", only ties" if found.changed and not found.changed_for_good else ""
     console.print(
         f"compared on {how_many(found.inputs, 'input')}: largest difference "
         f"{found.difference:.1e}, {how_many(found.changed, 'label')} changed{ties}"

@@ -10,7 +10,8 @@ from typing import Any
 from beak.errors import RunError, UsageError, did_you_mean
 from beak.exchange.c_source import c_answers, c_source
 from beak.exchange.check import Answers, Comparison, compare, onnx_answers
-from beak.exchange.examples import examples
+from beak.exchange.examples import dataset_of, examples
+from beak.exchange.int8 import MOST_LOST, Accuracy, int8_bytes, measured_accuracy
 from beak.exchange.onnx_model import onnx_bytes
 from beak.runs.files import write_whole
 from beak.runs.model import Model
@@ -29,11 +30,15 @@ class Export:
     """Bytes."""
     compared: Comparison
     notes: tuple[str, ...] = ()
+    accuracy: Accuracy | None = None
+    """With ``int8``: what it costs."""
 
     def to_json(self) -> dict[str, Any]:
         """As ``beak export --json`` prints it."""
         found: dict[str, Any] = {"file": str(self.path), "form": self.form, "bytes": self.size}
         found["compared"] = self.compared.to_json()
+        if self.accuracy is not None:
+            found["accuracy"] = {**self.accuracy.__dict__, "points_lost": self.accuracy.lost}
         return {**found, "notes": list(self.notes)} if self.notes else found
 
 
@@ -58,6 +63,8 @@ def export(
     file: str | Path,
     to: str | None = None,
     *,
+    int8: bool = False,
+    accept_loss: bool = False,
     data: str | None = None,
     data_dir: str | Path | None = None,
 ) -> Export:
@@ -66,17 +73,44 @@ def export(
     ``to``: "onnx" or "c"; None follows from the file's ending. ``data``: raw files to compare on;
     without it what the run was trained on, where that is there, and inputs made up. Raises
     UsageError for a wrong call, RunError where the answers differ: then nothing is written.
+
+    ``int8``: weights and values in 8 bits, calibrated on the training part of ``data`` (what the
+    run was trained on) and measured on its test part; answers differ then, and losing more than
+    half a point of accuracy is a RunError unless ``accept_loss``.
     """
     opened = run if isinstance(run, Run) else Run(run)
     target = Path(file)
     form = form_of(target, to)
     _check_target(target)
+    if (int8 and form != "onnx") or (accept_loss and not int8):
+        raise UsageError("export: --int8 goes with an ONNX file, --accept-loss with --int8")
+    where = None if data_dir is None else Path(data_dir)
+    if int8:
+        return _in_8_bits(opened, target, data, where, accept_loss)
     made = FORMS[form].make(opened.model)
-    pairs = examples(opened, data, None if data_dir is None else Path(data_dir))
+    pairs = examples(opened, data, where)
     answers = FORMS[form].answers(made, opened.model, opened.threads)
     compared = agreeing(compare(opened, pairs, answers), opened)
     write_whole(target, [made])
     return Export(target, form, len(made), compared, opened.model.notes)
+
+
+def _in_8_bits(
+    run: Run, target: Path, data: str | None, data_dir: Path | None, accept_loss: bool
+) -> Export:
+    """The file in 8 bits, if it is nearly as good as the run."""
+    dataset = dataset_of(run, data, data_dir)
+    made = int8_bytes(run, dataset)
+    accuracy = measured_accuracy(run, made, dataset)
+    if accuracy.lost > MOST_LOST and not accept_loss:
+        raise RunError(
+            f"{run.model.name}: 8 bits lose {accuracy.lost:.2f} points of accuracy "
+            f"({100 * accuracy.before:.2f} to {100 * accuracy.after:.2f} %), {MOST_LOST} are "
+            "allowed; nothing is written; take it as it is with --accept-loss, or leave out --int8"
+        )
+    compared = compare(run, examples(run, data, data_dir), onnx_answers(made, run.model))
+    write_whole(target, [made])
+    return Export(target, "onnx", len(made), compared, run.model.notes, accuracy)
 
 
 def form_of(target: Path, to: str | None) -> str:

@@ -45,7 +45,9 @@ class Graph:
         self._scope = name
 
     def _fresh(self, kind: str) -> str:
-        name = base = f"{self._scope}/{kind}" if self._scope else kind
+        if self._scope == "prepare":  # hundreds of small steps: their names would be half the file
+            kind = "p"
+        name = base = f"{self._scope}/{kind}" if self._scope not in ("", "prepare") else kind
         number = 1
         while name in self._used:
             number += 1
@@ -63,7 +65,7 @@ class Graph:
     def emit(self, kind: str, *inputs: str, **fields: Any) -> str:
         """One operator on these values ("" for one left out); the value that comes out."""
         out = self._fresh(kind.lower())
-        self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), [out], out, **fields))
+        self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), [out], **fields))
         return out
 
     def constant(self, value: Any, dtype: str = "float32", name: str = "") -> str:
@@ -76,7 +78,7 @@ class Graph:
             return self._known[key]
         if not name or name in self.weights:
             scope, self._scope = self._scope, ""
-            name = self._fresh(name or "constant")
+            name = self._fresh(name or "c")
             self._scope = scope
             self._known[key] = name
         self.weights[name] = array
@@ -114,7 +116,7 @@ class Graph:
         """The largest so many numbers of the last axis."""
         out, places = self._fresh("topk"), self._fresh("places")
         inputs = [a, self.whole([count])]
-        self.nodes.append(self.onnx.helper.make_node("TopK", inputs, [out, places], out))
+        self.nodes.append(self.onnx.helper.make_node("TopK", inputs, [out, places]))
         return out
 
     def parts(self, a: str, axis: int, begin: int, end: int) -> str:

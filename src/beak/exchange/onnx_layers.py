@@ -172,11 +172,12 @@ def emit_network(
     parameters: Mapping[str, Array],
     prepared: str,
     after: Callable[[Node, str], str] = lambda node, value: value,
+    between: Callable[[Node, str], str] = lambda node, value: value,
 ) -> dict[str, str]:
     """All nodes on the prepared input; the value of each node by its name.
 
     Left out is a softmax at the very end: what stands before it are the logits. ``after`` may put
-    something behind a node.
+    something behind a node, ``between`` before its activation.
     """
     values = {"input": prepared}
     for node in network.nodes:
@@ -186,7 +187,7 @@ def emit_network(
         function = function_of(node)
         last = node is network.nodes[-1]
         if function is not None and not (last and function == "softmax"):
-            value = FUNCTIONS[function](g, value)
+            value = FUNCTIONS[function](g, between(node, value))
         values[node.name] = after(node, value)
     g.scope("")
     return values
