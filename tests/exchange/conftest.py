@@ -58,7 +58,8 @@ def _pictures(channels: int, fit: str) -> tuple:
     spec = PictureSpec(
         "pictures", (channels, 12, 16), fit, 40, (0.4,) * channels, (0.2,) * channels
     )
-    layers = [Conv2D(6, 3, activation="relu"), MaxPool2D(2), *_end(3)]
+    large = Conv2D(24, 3, padding="same", activation="gelu", name="large")
+    layers = [Conv2D(6, 3, activation="relu"), MaxPool2D(2), large, *_end(3)]
     return spec, Network(spec.shape, layers)
 
 

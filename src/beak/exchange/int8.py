@@ -41,6 +41,11 @@ MOST_LOST = 0.5
 SAMPLED = 1 << 16
 SHARES = np.linspace(0.5, 1.0, 21)
 """How much of the widest range may be enough: what is beyond is cut off."""
+SMALLEST = 1024
+"""Layers with fewer weights stay as they are: nothing would be gained."""
+LONG_ROW = 16
+"""Numbers of an embedding's row from which on it has a scale of its own."""
+WEIGHTED = ("Conv1D", "Conv2D", "Dense")
 PASSING = ("MaxPool1D", "MaxPool2D", "GlobalMaxPool", "Flatten", "Dropout")
 """Layers whose numbers are some of those that come in."""
 
@@ -95,6 +100,10 @@ class Quantised(Watched):
         self._scales[out] = scale
         return out
 
+    def takes(self, weight: Array) -> bool:
+        """Whether a layer with these weights works on whole numbers."""
+        return weight.size >= SMALLEST
+
     def _arrays(self, value: str, weight: Array, bias: Array | None, name: str) -> list[str]:
         """Weights and bias as whole numbers, and back."""
         scales = _row_scales(weight)
@@ -103,32 +112,46 @@ class Quantised(Watched):
         zeros = self.constant(np.zeros(len(scales)), "int8")
         given = [self.constant(whole, "int8", f"{name}.weight"), self.constant(scales), zeros]
         weights = self.emit("DequantizeLinear", *given, axis=0)
-        moved = (0.0 if bias is None else bias) + self.shifts.get(name, np.zeros(len(scales)))
+        moved = self._moved(bias, name)
+        moved = np.zeros(len(scales)) if moved is None else moved
         steps = scales.astype(np.float64) * self._scales[value]
         counts = np.rint(moved / steps).clip(-(2**30), 2**30)
         given = [self.constant(counts, "int32", f"{name}.bias"), self.constant(steps)]
         return [weights, self.emit("DequantizeLinear", *given, axis=0)]
 
+    def _moved(self, bias: Array | None, name: str) -> Array | None:
+        """The bias with its correction."""
+        shift = self.shifts.get(name)
+        if shift is None or bias is None:
+            return bias if shift is None else shift
+        return np.asarray(bias + shift)
+
     def convolution(
         self, images: str, weight: Array, bias: Array | None, name: str, **fields: Any
     ) -> str:
         """Filters of whole numbers over a map of bytes."""
+        if not self.takes(weight):
+            return super().convolution(images, weight, self._moved(bias, name), name, **fields)
         arrays = self._arrays(images, weight, bias, name)
         self.raw[name] = self.emit("Conv", images, *arrays, **fields)
         return self.raw[name]
 
     def dense(self, features: str, weight: Array, bias: Array | None, name: str) -> str:
         """Weights of whole numbers times bytes."""
+        if not self.takes(weight):
+            return super().dense(features, weight, self._moved(bias, name), name)
         arrays = self._arrays(features, weight, bias, name)
         self.raw[name] = self.emit("Gemm", features, *arrays, transB=1)
         return self.raw[name]
 
     def rows(self, table: Array, numbers: str, name: str) -> str:
-        """Rows of a table of whole numbers, each with its scale."""
-        scales = _row_scales(table, 127)[:, None]
+        """Rows of a table of whole numbers, each row with its scale; short rows: each column."""
+        long = table.shape[1] >= LONG_ROW
+        scales = _row_scales(table, 127)[:, None] if long else _row_scales(table.T, 127)[None]
         whole = self.constant(np.rint(table / scales), "int8", f"{name}.weight")
         found = self.number(self.emit("Gather", whole, numbers))
-        return self.multiply(found, self.emit("Gather", self.constant(scales), numbers))
+        steps = self.constant(scales)
+        return self.multiply(found, self.emit("Gather", steps, numbers) if long else steps)
 
 
 def _row_scales(weight: Array, top: int = TOP) -> Array:
@@ -173,23 +196,42 @@ def _written(
     """The graph in 8 bits and its nodes' values."""
     g = Quantised(ranges, shifts)
     prepared = PREPARE[model.spec.kind](g, model.spec)
-    if model.spec.kind != "texts" and model.network.nodes[0].layer.kind != "LogMel":
+    bytes_of = _in_bytes(model.network, model.parameters, g)
+    if "input" in bytes_of:
         prepared = g.rounded(prepared, ranges["input"])
-    last = model.network.nodes[-1]
 
     def after(node: Node, value: str) -> str:
-        if node is last or node.layer.kind == "Dropout":
-            return value
-        return g.rounded(value, ranges[node.name])
+        return g.rounded(value, ranges[node.name]) if node.name in bytes_of else value
 
     return g, emit_network(g, model.network, model.parameters, prepared, after, _between(g))
+
+
+def _in_bytes(network: Network, parameters: Mapping[str, Array], g: Quantised) -> set[str]:
+    """Nodes whose numbers become bytes: those that a layer of whole numbers reads, or gives.
+
+    A join of branches of different sizes would lose the smaller one, where nobody needs bytes.
+    """
+    whole = {
+        node.name
+        for node in network.nodes
+        if node.layer.kind in WEIGHTED and g.takes(parameters[f"{node.name}.weight"])
+    }
+    found = set(whole)
+    for node in reversed(network.nodes):
+        passes = node.layer.kind in PASSING and node.name in found
+        if node.name in whole or passes:
+            found |= set(node.inputs)
+    dropouts = {node.name for node in network.nodes if node.layer.kind == "Dropout"}
+    return found - {network.nodes[-1].name} - dropouts
 
 
 def _between(g: Quantised) -> Any:
     """Bytes before an activation that kernels of whole numbers do not take in."""
 
     def between(node: Node, value: str) -> str:
-        if g.raw.get(node.name) != value or function_of(node) in (None, "relu"):
+        weight = g.weights.get(f"{node.name}.weight")
+        whole = weight is not None and weight.dtype == np.int8 and node.name in g.raw
+        if not whole or function_of(node) in (None, "relu"):
             return value
         return g.rounded(value, g.ranges[f"{node.name} raw"])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from beak.data.picture_spec import PictureSpec
 from beak.data.sound_spec import SoundSpec
@@ -60,7 +60,7 @@ def input_name(spec: InputSpec) -> str:
 def exported_input(spec: InputSpec, stored: Array) -> Array:
     """Stored rows of a run as the file's input: what a program gives it after decoding."""
     if isinstance(spec, PictureSpec) and spec.kind == "pictures":
-        return cast(Array, stored.transpose(0, 2, 3, 1))
+        return stored.transpose(0, 2, 3, 1)
     if isinstance(spec, SoundSpec):
         scale = 32768.0 if stored.dtype.kind == "i" else 1.0
         return (stored.astype("float32") / scale).astype("float32")

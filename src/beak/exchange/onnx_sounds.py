@@ -6,21 +6,40 @@ import numpy as np
 
 from beak.data.sound_spec import FULL, LOUDNESS, QUIET, SoundSpec
 from beak.exchange.onnx_graph import Graph
-from beak.ops.spectrogram.reference import FLOOR, fixed_filters
+from beak.ops.spectrogram.reference import FLOOR, mel_map, window_of
 from beak.ops.spectrogram.settings import MelSettings
 
 
 def log_mel(g: Graph, samples: str, settings: MelSettings) -> str:
     """Samples (N, 1, n) as (N, frames, bands), as ops/spectrogram/reference.py defines it."""
-    filters, bands = fixed_filters(settings)
     waves = g.emit(
-        "Conv", samples, g.constant(filters), kernel_shape=[settings.size], strides=[settings.hop]
-    )
+        "Conv", samples, _filters(g, settings), kernel_shape=[settings.size],
+        strides=[settings.hop],
+    )  # fmt: skip
     squares = g.multiply(waves, waves)
     cosines = g.parts(squares, 1, 0, settings.bins)
     power = g.add(cosines, g.parts(squares, 1, settings.bins, 2 * settings.bins))
-    gathered = g.emit("MatMul", g.constant(bands), power)
+    gathered = g.emit("MatMul", g.constant(mel_map(settings)), power)
     return g.emit("Transpose", g.emit("Log", g.add(gathered, FLOOR)), perm=[0, 2, 1])
+
+
+def _filters(g: Graph, settings: MelSettings) -> str:
+    """Windowed cosines, then sines, (2 bins, 1, fft), looked up in one turn of them.
+
+    Runtimes compute them once, when they load the file, which is much smaller so.
+    """
+    size, bins = settings.size, settings.bins
+    turns = 2 * np.pi * np.arange(size) / size
+    waves = g.constant(np.concatenate([np.cos(turns), -np.sin(turns)]))
+    angle = g.multiply(
+        g.constant(np.arange(bins, dtype=np.float32)[:, None]),
+        g.constant(np.arange(size, dtype=np.float32)[None]),
+    )
+    whole = g.emit("Floor", g.multiply(g.add(angle, 0.5), 1 / size))
+    place = g.subtract(angle, g.multiply(whole, float(size)))
+    both = g.integer(g.emit("Concat", place, g.add(place, float(size)), axis=0))
+    filters = g.multiply(g.emit("Gather", waves, both, axis=0), g.constant(window_of(settings)))
+    return g.unsqueeze(filters, 1)
 
 
 def prepare_sounds(g: Graph, spec: SoundSpec) -> str:
