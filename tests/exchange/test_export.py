@@ -140,3 +140,16 @@ def test_a_source_that_was_asked_for_must_be_there(picture_run, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(beak.BeakError, match="holds no picture"):
         export(picture_run, tmp_path / "out.onnx", data=str(tmp_path / "empty"))
+
+
+@pytest.mark.slow
+def test_the_runs_own_data_are_compared_on(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    beak.train("digits", out="digits", epochs=1)  # the folder has the name of its source
+    pairs = examples(beak.load("digits"))
+    assert sum(not pair.name.startswith("made ") for pair in pairs) > 100
+    recipe = (tmp_path / "digits" / "recipe.toml").read_text()
+    gone = recipe.replace('source = "digits"', 'source = "gone"')
+    (tmp_path / "digits" / "recipe.toml").write_text(gone)
+    made = export("digits", tmp_path / "out.onnx")
+    assert any("made inputs alone" in note for note in made.notes)

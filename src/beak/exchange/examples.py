@@ -13,6 +13,7 @@ import numpy as np
 
 from beak.data.decode import decode_file
 from beak.data.kinds import kind_of
+from beak.data.load import is_run, load_dataset
 from beak.data.picture_spec import PictureSpec
 from beak.data.pictures import load_raw
 from beak.data.sound_spec import SoundSpec
@@ -45,38 +46,49 @@ class Pair:
     """The network's input, without the batch."""
 
 
-def examples(run: Run, source: str | None = None, data_dir: Path | None = None) -> list[Pair]:
-    """At least 200 inputs: of the source, or else of what the run was trained on, then made ones.
+def examples(
+    run: Run,
+    source: str | None = None,
+    data_dir: Path | None = None,
+    least: int = LEAST,
+    notes: list[str] | None = None,
+) -> list[Pair]:
+    """Inputs of the source, or else of what the run was trained on, spread over it; then made ones.
 
     A source that was asked for must be there; DataError or UsageError where it cannot be read.
+    ``notes`` gets a line where the run's own is not.
     """
-    found = list(islice(_of_source(run, source, data_dir), LEAST))
-    made = max(LEAST - len(found), LEAST // 4)
+    said: list[str] = [] if notes is None else notes
+    found = list(islice(_of_source(run, source, data_dir, least, said), least))
+    made = max(least - len(found), LEAST // 4)
     return found + [_made(run.spec, number) for number in range(made)]
 
 
-def _of_source(run: Run, source: str | None, data_dir: Path | None) -> Iterator[Pair]:
+def _of_source(
+    run: Run, source: str | None, data_dir: Path | None, most: int, notes: list[str]
+) -> Iterator[Pair]:
     chosen = source or trained_on(run)
     if chosen is None:
         return
     try:
         path = Path(chosen)
-        if path.is_dir() and run.spec.kind in ("pictures", "sounds", "go"):
-            yield from _of_files(run, path)
+        if path.is_dir() and not is_run(path) and run.spec.kind in ("pictures", "sounds", "go"):
+            yield from _of_files(run, path, most)
         else:
-            yield from _of_dataset(run, chosen, data_dir)
-    except BeakError:
+            yield from _of_dataset(run, chosen, data_dir, most)
+    except BeakError as error:
         if source is not None:
             raise
+        notes.append(f"compared on made inputs alone: {one_line(error, 300)}")
 
 
-def _of_files(run: Run, folder: Path) -> Iterator[Pair]:
+def _of_files(run: Run, folder: Path, most: int) -> Iterator[Pair]:
     """Raw files, spread over the folder, those that cannot be read left out."""
     kind = kind_of(run.spec.kind)
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in kind.suffixes)
     if not files:
         raise DataError(f"{one_line(folder)} holds no {kind.one}; give a folder of files")
-    for path in [files[i] for i in np.unique(np.linspace(0, len(files) - 1, LEAST).astype(int))]:
+    for path in [files[i] for i in np.unique(np.linspace(0, len(files) - 1, most).astype(int))]:
         try:
             stored, _ = kind.load_raw(path, run.spec, str(path))
             if run.spec.kind == "pictures":
@@ -88,10 +100,10 @@ def _of_files(run: Run, folder: Path) -> Iterator[Pair]:
         yield Pair(str(path), exported, run.spec.prepare(stored[None])[0])
 
 
-def _of_dataset(run: Run, source: str, data_dir: Path | None) -> Iterator[Pair]:
+def _of_dataset(run: Run, source: str, data_dir: Path | None, most: int) -> Iterator[Pair]:
     few = {"games": FEW_GAMES} if run.spec.kind == "go" else {}
     part = dataset_of(run, source, data_dir, **few).parts["test"]
-    for number in np.unique(np.linspace(0, len(part) - 1, min(LEAST, len(part))).astype(int)):
+    for number in np.unique(np.linspace(0, len(part) - 1, min(most, len(part))).astype(int)):
         stored = np.asarray(part.inputs[np.array([number])])
         exported = exported_input(run.spec, stored)[0]
         yield Pair(part.names[int(number)], exported, run.spec.prepare(stored)[0])
@@ -117,8 +129,6 @@ def dataset_of(run: Run, source: str | None, data_dir: Path | None = None, **mor
 
     ``more``: of the recipe's [data] keys, instead of what the run's own say.
     """
-    from beak.data.load import load_dataset
-
     chosen = source or trained_on(run)
     if chosen is None:
         raise RunError(

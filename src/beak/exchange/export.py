@@ -88,11 +88,12 @@ def export(
     if int8:
         return _in_8_bits(opened, target, data, where, accept_loss)
     made = FORMS[form].make(opened.model)
-    pairs = examples(opened, data, where)
+    notes = list(opened.model.notes)
+    pairs = examples(opened, data, where, notes=notes)
     answers = FORMS[form].answers(made, opened.model, opened.threads)
     compared = agreeing(compare(opened, pairs, answers), opened)
     write_whole(target, [made])
-    return Export(target, form, len(made), compared, opened.model.notes)
+    return Export(target, form, len(made), compared, tuple(notes))
 
 
 def _in_8_bits(
