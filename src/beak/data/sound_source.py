@@ -170,7 +170,7 @@ def with_silence(labels: tuple[str, ...], examples: Examples) -> tuple[tuple[str
     groups = None if examples.groups is None else [*examples.groups, *names]
     return (*labels, SILENCE), replace(
         examples,
-        stored=with_noise(examples.stored, noise[1::2]),
+        stored=with_noise(np.asarray(examples.stored), noise[1::2]),
         rows=np.concatenate([examples.rows, first + np.arange(count)]),
         classes=np.concatenate([examples.classes, np.full(count, len(labels), np.int32)]),
         given=np.concatenate([examples.given, parts]),
