@@ -199,7 +199,8 @@ class ReferenceEngine:
             back = RULES[type(call.layer)].backward(call, gradient)
             for name, part in zip(node.inputs, back.inputs, strict=True):
                 by_value[name] = by_value[name] + part if name in by_value else part
-            by_parameter.update({f"{node.name}.{name}": p for name, p in back.parameters.items()})
+            found = {f"{node.name}.{name}": p for name, p in back.parameters.items()}
+            by_parameter |= {name: p for name, p in found.items() if name in by_parameter}
         by_input = by_value.get("input", np.zeros(np.shape(inputs)))
         return Gradients(by_parameter, by_input, by_node)
 
