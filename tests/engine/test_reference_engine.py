@@ -20,11 +20,17 @@ from beak.ops.random.reference import dropout_mask
 from tests.engine.torch_twin import torch_forward, torch_parameters
 
 SMALL = {"lecture": (1, 14, 15), "lecture-linear": (2, 14, 14), "lenet5": (1, 13, 14)}
-OPTIONS = {"allconv": {"width": 4}, "resnet8": {"width": 4}, "resnet20": {"width": 2}}
+OPTIONS = {
+    "allconv": {"width": 4}, "resnet8": {"width": 4}, "resnet20": {"width": 2},
+    "alphago-policy": {"filters": 2}, "go-small": {"width": 3, "blocks": 1},
+    "go-dense": {"hidden": 6},
+}  # fmt: skip
+CLASSES = {"alphago-policy": 72, "go-small": 73}
 
 
 def catalogue_network(name):
-    return make_network(name, SMALL.get(name, (3, 9, 8)), 5, **OPTIONS.get(name, {}))
+    shape, classes = SMALL.get(name, (3, 9, 8)), CLASSES.get(name, 5)
+    return make_network(name, shape, classes, **OPTIONS.get(name, {}))
 
 
 def squeeze_and_excite():

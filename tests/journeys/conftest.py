@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from tests.data.go_games import random_sgf
 
 KINDS = ("disc", "stripes", "cross")
 
@@ -49,11 +52,25 @@ def write_csv(path: Path, rows: list[tuple[str, str]], heading: bool = True) -> 
     return path
 
 
+def games_of_go(where: Path) -> None:
+    """Random games between ranked players, as files and in an archive."""
+    (where / "games").mkdir()
+    (where / "game.sgf").write_text(random_sgf(100, 80))
+    with zipfile.ZipFile(where / "games.zip", "w") as archive:
+        for i in range(20):
+            text = random_sgf(i, 40, head="BR[2d]WR[1d]RE[B+R]")
+            (where / "games" / f"{i}.sgf").write_text(text)
+            archive.writestr(f"{i}.sgf", text)
+
+
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory: photos/ with two classes, cat.jpg; caches of its own."""
+    """The current directory: photos/ with two classes, cat.jpg; games/ and games.zip of Go,
+    game.sgf; caches of its own.
+    """
     class_folders(tmp_path / "photos")
     draw("disc", 1000).save(tmp_path / "cat.jpg")
+    games_of_go(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BEAK_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("BEAK_DATA_DIR", raising=False)

@@ -20,6 +20,9 @@ NAMES = {
     "allconv",
     "resnet8",
     "resnet20",
+    "alphago-policy",
+    "go-small",
+    "go-dense",
 }
 
 
@@ -110,6 +113,8 @@ def test_every_network_takes_every_picture_of_its_least_size(
     name, channels, height, width, classes
 ):
     least = CATALOGUE[name].least
+    if name in ("alphago-policy", "go-small"):  # an answer for each point
+        classes = height * width + (name == "go-small" and channels > 2)
     if min(height, width) < least:
         with pytest.raises(ShapeError, match=f"at least {least}x{least}"):
             make_network(name, (channels, height, width), classes)

@@ -19,11 +19,16 @@ class Meter:
     """Takes step events, gives the line; ``clock`` is seconds, for tests."""
 
     def __init__(
-        self, epochs: int, examples: int, clock: Callable[[], float] = time.monotonic
+        self,
+        epochs: int,
+        examples: int,
+        clock: Callable[[], float] = time.monotonic,
+        things: str = "pictures",
     ) -> None:
         self.epochs = epochs
         self.examples = examples
         self.clock = clock
+        self.things = things
         self.rate = 0.0
         """Pictures in a second, of late."""
         self.share = 0.0
@@ -62,7 +67,7 @@ class Meter:
         if self.now.get("accuracy") is not None:
             said.append(percent(self.now["accuracy"]))
         if self.rate:
-            said.append(f"{count(self.rate)} pictures/s")
+            said.append(f"{count(self.rate)} {self.things}/s")
         left = self.seconds_left()
         if left is not None:
             said.append(f"{duration(left)} left")

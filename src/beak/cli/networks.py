@@ -10,13 +10,13 @@ from beak.cli.options import command, json_option, shape
 
 @command
 @click.option(
-    "--input", "input_text", metavar="C,H,W", default="1,28,28", help="Input to size for."
+    "--input", "input_text", metavar="C,H,W", help="Input to size for; else each one's usual."
 )
 @click.option(
-    "--classes", type=click.IntRange(min=2), metavar="N", default=10, help="How many classes."
+    "--classes", type=click.IntRange(min=2), metavar="N", help="How many classes; else the usual."
 )
 @json_option
-def networks(input_text: str, classes: int, as_json: bool) -> None:
+def networks(input_text: str | None, classes: int | None, as_json: bool) -> None:
     """The catalogue of networks, with their size for one input.
 
     Train one with  beak train SOURCE --network NAME,  see one with  beak summary NAME.
@@ -24,11 +24,12 @@ def networks(input_text: str, classes: int, as_json: bool) -> None:
     from beak.errors import BeakError
     from beak.network.catalogue import CATALOGUE, make_network
 
-    input_shape = shape(input_text) or (1, 28, 28)
+    input_shape = shape(input_text)
     rows: list[tuple[str, str, int | None, int | None]] = []
     for name, entry in CATALOGUE.items():
         try:
-            made = make_network(name, input_shape, classes)
+            sized = (input_shape or entry.input, classes or entry.classes)
+            made = make_network(name, *sized)
             rows.append((name, entry.description, made.parameter_count, made.multiply_adds))
         except BeakError:  # this input is too small for it
             rows.append((name, entry.description, None, None))
@@ -57,7 +58,8 @@ def networks(input_text: str, classes: int, as_json: bool) -> None:
     console.print(table)
     if on_terminal():
         console.print(
-            f"\nSizes for an input of {sizes(input_shape)} and {classes} classes."
+            f"\nSizes for an input of {sizes(input_shape or (1, 28, 28))} and {classes or 10} "
+            f"classes{'' if input_shape else ' (Go: 48 x 19 x 19 and 361 moves)'}."
             "  beak summary NAME shows one layer by layer.",
             style="dim",
         )

@@ -34,6 +34,8 @@ FOLLOWERS = 2
     metavar="N",
     help="Draw N pictures of a source's test part and what the network sees in them.",
 )
+@click.option("--move", type=click.IntRange(min=1), metavar="N", help="Go: before move N.")
+@click.option("--suggest", is_flag=True, help="Go: every move beside what was expected.")
 @threads_option
 @exact_option
 @data_dir_option
@@ -43,6 +45,8 @@ def predict(
     inputs: tuple[str, ...],
     top: int | None,
     show: int | None,
+    move: int | None,
+    suggest: bool,
     threads: int | None,
     exact: bool,
     data_dir: Path | None,
@@ -52,6 +56,9 @@ def predict(
 
     RUN is a run directory or its model.safetensors. INPUT is a picture of any size and common
     format, a folder (all pictures under it), or - for the bytes of one picture on standard input.
+    For a network that plays Go, INPUT is a game record (SGF): the likeliest moves at its end, or
+    with --move 57 before that move. --suggest goes through a whole game.
+
     With --show, INPUT is a source as in beak train: a built-in set, a folder of class folders, ...
 
     Where the output is no terminal, a line is: input, label, probability, with tabs between.
@@ -60,6 +67,17 @@ def predict(
     from beak.runs.predictor import Predictor
 
     model = load_model(run)
+    if model.spec.kind == "go" and show is None:
+        from beak.cli.predict_go import predict_go
+
+        predict_go(
+            model, inputs, move=move, suggest=suggest, top=top, threads=threads, exact=exact,
+            as_json=as_json,
+        )  # fmt: skip
+        return
+    if suggest or move is not None:
+        option = "--suggest" if suggest else "--move"
+        raise UsageError(f"{option} is for games of Go; {model.name} reads {model.spec.kind}")
     if show is not None:
         from beak.cli.examples import show_examples
 

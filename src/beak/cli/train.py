@@ -60,7 +60,9 @@ class Folds(click.ParamType[Any]):
     help="Cross-validate in N folds, or leave out one speaker at a time: --folds speaker.",
 )
 @click.option("--compare", metavar="NETWORK", help="Train another one beside, such as dense.")
-@click.option("--kind", type=click.Choice(["auto", "pictures"]), default="auto", help="Of data.")
+@click.option(
+    "--kind", type=click.Choice(["auto", "pictures", "go"]), default="auto", help="Of data."
+)
 @click.option(
     "--set",
     "settings",
@@ -76,10 +78,11 @@ class Folds(click.ParamType[Any]):
 @data_dir_option
 @json_option
 def train(source: str | None, as_json: bool, resume: Path | None, **options: Any) -> None:
-    """Train a network on pictures; the rest follows from the data.
+    """Train a network on pictures or games of Go; the rest follows from the data.
 
     SOURCE is a built-in set (beak data), a folder of class folders (with or without train/, val/
-    and test/ above them), a CSV or TSV of path and label, a folder of idx files, or an .npz.
+    and test/ above them), a CSV or TSV of path and label, a folder of idx files, or an .npz. Games
+    are SGF files in a folder or an archive (.zip, .tar.gz).
 
     Ctrl-C at any time; beak train --resume RUN goes on exactly where it was.
     """
@@ -161,18 +164,21 @@ def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
             threads=options["threads"],
         )
     console.print(" next", style="label")
-    for line in next_lines(program(), run.path, console.width):
+    go = run.model.spec.kind == "go"
+    for line in next_lines(program(), run.path, console.width, go=go):
         console.print(line, soft_wrap=True)
 
 
-def next_lines(beak: str, run: Path, width: int) -> list[str]:
+def next_lines(beak: str, run: Path, width: int, *, go: bool = False) -> list[str]:
     """What can be typed now and what for: side by side, or one under the other where that is wide.
 
     What is typed is never cut: it can be copied.
     """
     path = shlex.quote(str(run))
     rows = (
-        (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
+        (f"{beak} predict {path} GAME.sgf --suggest", "what it expects in a game of yours")
+        if go
+        else (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),
         (shlex.quote(str(run / "report.html")), "curves, classes and mistakes"),

@@ -16,6 +16,7 @@ from beak.cli.console import (
 )
 from beak.cli.meter import Meter, waiting
 from beak.cli.telling import recipe_lines, shortened
+from beak.data.kinds import kind_of
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -61,6 +62,8 @@ class TrainingView:
         self.done = False
         self.examples = 0
         self.epochs = 0
+        self.thing = "picture"
+        """What one example is called."""
         self.meter = Meter(0, 0)
         self.headed: str | None = None
 
@@ -83,7 +86,8 @@ class TrainingView:
         self.end_bar()
         parts, labels = event["examples"], event["labels"]
         self.examples = parts.get("train", 0)
-        total = how_many(sum(parts.values()), "picture")
+        self.thing = kind_of(event.get("kind", "pictures")).one
+        total = how_many(sum(parts.values()), self.thing)
         self.fact("data", f"{event['name']}: {total}, {how_many(len(labels), 'label')}")
         self.fact("", shortened(labels, 12), "dim")
         self.fact("", ", ".join(f"{count(n)} {name}" for name, n in parts.items()), "dim")
@@ -113,7 +117,7 @@ class TrainingView:
         self.fact(
             "network",
             f"{event['network']}, {how_many(event['parameters'], 'parameter')}, "
-            f"{count(event['multiply_adds'])} multiply-adds a picture",
+            f"{count(event['multiply_adds'])} multiply-adds a {self.thing}",
         )
         if event["why"]:
             self.fact("", event["why"].removeprefix(f"{event['network']}: "), "dim")
@@ -123,6 +127,7 @@ class TrainingView:
             self.fact("", line, "dim")
         self.fact("run", event["run"])
         self.epochs = event["epochs"]
+        self.examples = min(self.examples, event["recipe"].get("sample") or self.examples)
 
     def show_step(self, event: Event) -> None:
         """Move the bar."""
@@ -141,18 +146,20 @@ class TrainingView:
         title = title_of(event)
         if title != self.headed:
             self.headed = title
-            self.meter = Meter(self.epochs, self.examples)
+            self.meter = Meter(self.epochs, self.examples, things=self.thing + "s")
             self.console.print(f"\n {plain(title)}" if title else "", style="label")
             self.console.print(epoch_heading(), style="dim")
 
     def show_fold(self, event: Event) -> None:
         """How one fold did."""
-        self.fact("fold", f"{event['fold']} of {event['folds']}: {tested(event['test'])}")
+        self.fact(
+            "fold", f"{event['fold']} of {event['folds']}: {tested(event['test'], self.thing)}"
+        )
 
     def show_compare(self, event: Event) -> None:
         """How the other network did."""
         parameters = how_many(event["parameters"], "parameter")
-        self.fact(event["name"], f"{parameters}: {tested(event['test'])}")
+        self.fact(event["name"], f"{parameters}: {tested(event['test'], self.thing)}")
 
     def bar(self) -> Live:
         """The live line at the bottom, begun when it is first needed."""
@@ -173,10 +180,12 @@ class TrainingView:
         """The result, and what stands beside it."""
         self.end_bar()
         self.console.print()
-        self.fact("result", tested(event["test"]), "good")
+        self.fact("result", tested(event["test"], self.thing), "good")
+        for line in more_of(event["test"]):
+            self.fact("", line)
         baseline, other = event["baseline"], event.get("compare")
         if other:
-            self.fact("", f"{tested(other['test'])} with {other['name']}", "dim")
+            self.fact("", f"{tested(other['test'], self.thing)} with {other['name']}", "dim")
         if baseline:
             name = "a linear classifier" if baseline["name"] == "linear" else baseline["name"]
             self.fact("", f"{percent(baseline['accuracy'])} with {name}", "dim")
@@ -200,15 +209,26 @@ class TrainingView:
         self.console.print(row)
 
 
-def tested(test: Event | None) -> str:
+def tested(test: Event | None, thing: str) -> str:
     """'98.9 % of 180 test pictures right (95 % interval 96.0 to 99.7 %)'."""
     if not test:
         return "not tested: there is no test part"
     low, high = test["interval"]
     return (
-        f"{percent(test['accuracy'])} of {how_many(test['examples'], 'test picture')} right "
+        f"{percent(test['accuracy'])} of {how_many(test['examples'], f'test {thing}')} right "
         f"(95 % interval {100 * low:.1f} to {percent(high)})"
     )
+
+
+def more_of(test: Event | None) -> list[str]:
+    """Of many classes, the five likeliest; of boards, the mean over all symmetries."""
+    found, averaged = [], (test or {}).get("averaged")
+    if test and test.get("top5") is not None:
+        found.append(f"{percent(test['top5'])} among the five likeliest")
+    if averaged:
+        shares = f"{percent(averaged['accuracy'])}, {percent(averaged['top5'])} among five"
+        found.append(f"{shares}: mean of the answers to {averaged['views']} symmetries")
+    return found
 
 
 def title_of(event: Event) -> str:

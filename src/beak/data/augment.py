@@ -51,6 +51,9 @@ class Augmentation:
     outside: str = change("pictures", "background")
     """What is seen beyond the picture: "background" (the InputSpec's) or "edge" (it goes on)."""
 
+    symmetries: bool = change("go", False)
+    """Boards turned and mirrored in all eight ways, their moves with them."""
+
     def __post_init__(self) -> None:
         for made in fields(self):
             value, most = getattr(self, made.name), made.metadata["most"]

@@ -19,8 +19,9 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from beak.data.augment import Augmentation
-from beak.data.dataset import Dataset
+from beak.data.dataset import Dataset, Part
 from beak.data.found import is_junk
+from beak.data.go_files import is_archive, names_in
 from beak.data.rows import Pixels
 from beak.data.spec import InputSpec
 from beak.data.wishes import Wishes
@@ -28,7 +29,11 @@ from beak.errors import DataError, did_you_mean
 
 Array = np.ndarray[Any, Any]
 
-MODULES = {"pictures": "beak.data.picture_kind", "numbers": "beak.data.picture_kind"}
+MODULES = {
+    "pictures": "beak.data.picture_kind",
+    "numbers": "beak.data.picture_kind",
+    "go": "beak.data.go_kind",
+}
 """Where each kind's ``KIND`` is."""
 CHOICES = tuple(name for name in MODULES if name != "numbers")
 """What a user can ask for; numbers are arrays, never files."""
@@ -81,6 +86,33 @@ class Kind(ABC):
         """
         return spec.prepare(inputs[chosen])
 
+    def changed_labels(
+        self, labels: Array, chosen: Array, augmentation: Augmentation, *, seed: int, epoch: int
+    ) -> Array:
+        """The chosen examples' labels int32 (B,) as ``augmented`` changes their inputs.
+
+        The same random numbers tell both: a move turns with its board. Most labels stay.
+        """
+        return labels
+
+    def views(self, spec: InputSpec) -> int:
+        """In how many equal ways one example can be seen: a board of Go in eight."""
+        return 1
+
+    def view(
+        self, stored: Array, spec: InputSpec, number: int, classes: int
+    ) -> tuple[Array, Array]:
+        """Stored rows in one of these ways, float32 (B, *shape), and the place int64 (classes,)
+        that each answer has in it: ``answers[:, place]`` are those of the example itself.
+        """
+        return spec.prepare(stored), np.arange(classes)
+
+    def strata(self, part: Part) -> tuple[tuple[str, ...], Array] | None:
+        """What examples are counted apart by, such as phases of a game: names, and which each
+        example is of; None: by nothing.
+        """
+        return None
+
 
 @cache
 def kind_of(name: str) -> Kind:
@@ -122,6 +154,8 @@ def _names(source: Path) -> Sequence[str] | Any:
     if source.is_file():
         if source.suffix.lower() in TABLES:
             yield from _cells(source)
+        elif is_archive(source.name):
+            yield from names_in(source)
         else:
             yield source.name
         return
@@ -132,6 +166,8 @@ def _names(source: Path) -> Sequence[str] | Any:
                 yield name
             if Path(name).suffix.lower() in TABLES:
                 yield from islice(_cells(Path(folder, name)), 50)
+            elif is_archive(name):
+                yield from islice(names_in(Path(folder, name)), 50)
 
 
 def _cells(table: Path) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from beak.errors import ShapeError, UsageError, did_you_mean
+from beak.network.go import alphago_policy, go_dense, go_small
 from beak.network.layer import Shape, count, whole
 from beak.network.layers import (
     Activation,
@@ -32,6 +33,9 @@ class Entry:
     make: Callable[..., Network]
     least: int = 1
     """The least height and width of a picture that it takes."""
+    input: Shape = (1, 28, 28)
+    """What it is shown for where nothing else is said."""
+    classes: int = 10
 
 
 def make_network(name: str, input_shape: Sequence[int], classes: int, **options: Any) -> Network:
@@ -226,6 +230,30 @@ _ENTRIES = (
         "residual, 20 layers, 16 to 64 filters: He et al. 2016 for CIFAR",
         _make_resnet20,
         8,
+    ),
+    Entry(
+        "alphago-policy",
+        "Go: AlphaGo's policy network, Silver et al. 2016: 13 layers, 192 filters",
+        alphago_policy,
+        5,
+        (48, 19, 19),
+        361,
+    ),
+    Entry(
+        "go-small",
+        "Go: residual, less than a million parameters, for a laptop",
+        go_small,
+        5,
+        (48, 19, 19),
+        361,
+    ),
+    Entry(
+        "go-dense",
+        "Go: fully connected, as many parameters as go-small or a given other network",
+        go_dense,
+        5,
+        (48, 19, 19),
+        361,
     ),
 )
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -93,10 +93,11 @@ class Run:
     def predict(self, raw: Any) -> Any:
         """The Prediction for one input; a list of them for a list, tuple or stack of arrays.
 
-        An input is a path, the bytes of a file, an array or a PIL image. Raises DataError for one
-        that cannot be read; ``predict_many`` goes on after it.
+        An input is a path, the bytes of a file, an array or a PIL image; for Go (record, 57) is the
+        position before move 57 of a record, a record alone that at its end. Raises DataError for
+        one that cannot be read; ``predict_many`` goes on after it.
         """
-        if isinstance(raw, list | tuple) or (isinstance(raw, np.ndarray) and raw.ndim == 4):
+        if _several(raw):
             answers = []
             for _, answer in self.predict_many(raw):
                 if isinstance(answer, BeakError):
@@ -120,19 +121,23 @@ class Run:
         batch: int = 256,
         worst: int = 24,
         listen: Callable[[int, int], None] | None = None,
+        averaged: bool = True,
     ) -> Evaluation:
         """How good it is on a source as in training, or on a Dataset.
 
         ``part``: "test" (the given one, or the tenth that training leaves out), "validation",
-        "train", or "all" of it. Raises DataError for labels that the network does not know.
+        "train", or "all" of it. ``averaged``: boards of Go also by the mean of the answers to their
+        eight symmetries, which takes eight times as long again. Raises DataError for labels that
+        the network does not know.
         """
         dataset = self._dataset(source, data_dir)
         chosen, notes = _chosen(dataset, part)
         known = self._numbered(chosen, dataset)
         engine = self.predictor.engine
         found = evaluate(
-            engine, known, self.spec, self.labels, batch=batch, worst=worst, listen=listen
-        )
+            engine, known, self.spec, self.labels, batch=batch, worst=worst, listen=listen,
+            averaged=averaged,
+        )  # fmt: skip
         told = (finding.line() for finding in dataset.report.warnings)
         return replace(
             found, notes=(*self._other_preparation(dataset), *notes, *told, *found.notes)
@@ -183,6 +188,14 @@ class Run:
             )
         told = mine.difference(its)
         return (told,) if told else ()
+
+
+def _several(raw: Any) -> bool:
+    """Whether these are several inputs; (record, number of a move) is one."""
+    if isinstance(raw, np.ndarray):
+        return raw.ndim == 4
+    is_position = isinstance(raw, tuple) and len(raw) == 2 and isinstance(raw[1], int)
+    return isinstance(raw, list | tuple) and not is_position
 
 
 def _chosen(dataset: Dataset, part: str) -> tuple[Part, tuple[str, ...]]:

@@ -42,7 +42,7 @@ def baseline_epochs(dataset: Dataset, network: Network, linear: Network, recipe:
     """
     values = math.prod(dataset.spec.shape)
     epoch, linear_epoch = (
-        len(dataset.parts["train"])
+        recipe.drawn(len(dataset.parts["train"]))
         * (values * SECONDS_PER_VALUE + made.multiply_adds * SECONDS_PER_MULTIPLY_ADD)
         for made in (network, linear)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from beak.data.dataset import Dataset
@@ -12,6 +13,10 @@ from beak.train.recipe import Recipe, with_values
 
 EPOCHS_FOR_1400 = 50
 """Epochs of 1,400 small grey pictures; see `epochs_for`."""
+
+GO_SAMPLE = 100_000
+"""Positions of Go in an epoch, where there are more."""
+GO_EPOCHS = 12
 
 
 def epochs_for(examples: int, photographs: bool) -> int:
@@ -50,6 +55,27 @@ def average_for(steps: int) -> float:
     return round(1 - 1 / min(max(0.02 * steps, 10), 1000), 3)
 
 
+@dataclass(frozen=True)
+class Lasting:
+    """How long a training of some kind of input lasts: what its defaults follow from."""
+
+    epochs: int
+    sample: int = 0
+
+
+def lasting_for(dataset: Dataset) -> Lasting:
+    """Epochs, and how many examples each draws, from the number of examples.
+
+    Positions of Go come by the million, and neighbours hardly differ: an epoch draws some of them.
+    """
+    examples = len(dataset.parts["train"].labels)
+    if dataset.spec.kind == "go":
+        if examples > GO_SAMPLE:
+            return Lasting(GO_EPOCHS, GO_SAMPLE)
+        return Lasting(max(2, min(epochs_for(examples, True), GO_EPOCHS)))
+    return Lasting(epochs_for(examples, dataset.spec.shape[0] >= 3))
+
+
 def recipe_for(
     dataset: Dataset, network: Network, overrides: Mapping[str, Any] | None = None
 ) -> Recipe:
@@ -60,15 +86,18 @@ def recipe_for(
     """
     given = dict(overrides or {})
     examples = len(dataset.parts["train"].labels)
-    photographs = dataset.spec.shape[0] >= 3
+    photographs, go = dataset.spec.shape[0] >= 3, dataset.spec.kind == "go"
+    usual = lasting_for(dataset)
     batch = int(given.get("batch", batch_for(examples)))
-    epochs = int(given.get("epochs", epochs_for(examples, photographs)))
-    steps = epochs * max(1, math.ceil(examples / batch))
+    epochs = int(given.get("epochs", usual.epochs))
+    sample = int(given.get("sample", usual.sample))
+    steps = epochs * max(1, math.ceil(min(sample or examples, examples) / batch))
     values: dict[str, Any] = {
         "epochs": epochs,
         "batch": batch,
+        "sample": sample,
         "average": average_for(steps),
-        "loss.label_smoothing": 0.1 if photographs else 0.05,
+        "loss.label_smoothing": 0.0 if go else 0.1 if photographs else 0.05,
         **_optimiser_for(str(given.get("optimiser.kind", "adamw")), batch, network),
     }
     recipe = Recipe(augmentation=dataset.augmentation)

@@ -142,6 +142,7 @@ def _announce(ready: Prepared, directory: RunDirectory, session: Session) -> Non
     session.tell(
         "data",
         name=dataset.name,
+        kind=dataset.spec.kind,
         labels=list(dataset.labels),
         examples={name: len(part) for name, part in dataset.parts.items()},
         input=dataset.spec.describe(),
