@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from beak.data.augment import Augmentation
 from beak.data.batches import batches
 from beak.data.go_kind import KIND
-from beak.data.go_spec import POINT_NAMES, ROW, GoSpec, games_of, row_of, to_move
+from beak.data.go_spec import HEAD, POINT_NAMES, ROW, GoSpec, games_of, row_of
 from beak.data.kinds import read_spec
 from beak.data.load import load_dataset
 from beak.errors import DataError, UsageError
@@ -17,6 +17,11 @@ from beak.ops.go_board.planes import PLANE_SETS
 from beak.ops.go_board.rules import encode
 from beak.ops.go_board.symmetry import turn_planes, turned_points
 from tests.data.go_games import folder_of_games, random_moves, random_sgf, sgf_of
+
+
+def to_move(row):
+    """Whose the pass is that ends a row's moves."""
+    return -1 if row[HEAD + row[0] + row[1] - 1] & 0x8000 else 1
 
 
 def test_points_are_named_as_players_name_them():

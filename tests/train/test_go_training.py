@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from beak.errors import DataError, RecipeError
+from beak.network.layers import Activation, Flatten
+from beak.network.network import Network
+from beak.network.windows import Conv2D
 from beak.train.fit import StoppedError
 from beak.train.train import resume, train
 from tests.data.go_games import folder_of_games, random_sgf
@@ -133,6 +136,16 @@ def test_early_choices_that_do_not_fit_end_in_one_line(games, tmp_path):
         trained(games, tmp_path / "c", kind="pictures")
     with pytest.raises(DataError, match="no game is left"):
         trained(games, tmp_path / "d", set={"data.min_moves": 31})
+
+
+def test_a_network_of_ones_own_says_which_planes_it_reads(games, tmp_path):
+    layers = [Conv2D(1, 3, padding=1), Flatten(), Activation("softmax")]
+    run = trained(games, tmp_path / "own", baseline=False, set={"data.planes": "alphago"},
+                  network=Network((12, 19, 19), layers))  # fmt: skip
+    assert run.spec.planes == "alphago-12"
+    with pytest.raises(DataError, match="reads 7 planes; positions of Go have 1, 4, 12, 20, 48"):
+        trained(games, tmp_path / "odd", set={"data.planes": "alphago"},
+                network=Network((7, 19, 19), layers))  # fmt: skip
 
 
 def test_a_run_on_games_refuses_pictures(games, tmp_path):

@@ -31,6 +31,7 @@ from beak.data.split import (
 )
 from beak.data.wishes import Wishes
 from beak.errors import DataError, UsageError
+from beak.ops.go_board.planes import PLANE_SETS
 
 Array = np.ndarray[Any, Any]
 
@@ -54,11 +55,23 @@ class Filters:
     def of(cls, wishes: Wishes) -> Filters:
         """What was asked for; a trained network's planes and answers come first."""
         known = {f: v for f, v in wishes.options.items() if f in cls.__dataclass_fields__}
+        planes = wishes.options.get("channels")  # of a network that the user made
+        if planes is not None and "planes" not in known:
+            known["planes"] = _set_of(planes)
         if isinstance(wishes.spec, GoSpec):
             known["planes"] = wishes.spec.planes
         if wishes.labels is not None:
             known["passes"] = wishes.labels == MOVES_AND_PASS
         return cls(**known)
+
+
+def _set_of(planes: int) -> str:
+    """The set that has so many planes. Raises DataError."""
+    sets = {count: name for name, count in PLANE_SETS.items()}
+    if planes not in sets:
+        counts = ", ".join(map(str, sorted(sets)))
+        raise DataError(f"the network reads {planes} planes; positions of Go have {counts}")
+    return sets[planes]
 
 
 def read(source: Path, wishes: Wishes) -> Dataset:

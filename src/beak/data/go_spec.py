@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -54,8 +54,6 @@ class GoSpec(InputSpec):
     """Planes, 19, 19."""
     planes: str
     """A name of ``planes.PLANE_SETS``."""
-
-    options: ClassVar[tuple[str, ...]] = tuple(PLANE_SETS)
 
     def __post_init__(self) -> None:
         if self.kind != "go":
@@ -151,9 +149,3 @@ def games_of(stored: Array) -> tuple[Games, Array]:
 
 def _starts(lengths: Array) -> Array:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]).astype(np.int64)
-
-
-def to_move(row: Array) -> int:
-    """Who is to move in a stored row: 1 Black, -1 White."""
-    last = row[HEAD + int(row[0]) + int(row[1]) - 1]
-    return WHITE if last & WHITE_BIT else BLACK
