@@ -176,9 +176,14 @@ def next_lines(beak: str, run: Path, width: int, *, go: bool = False) -> list[st
     """
     path = shlex.quote(str(run))
     rows = (
-        (f"{beak} predict {path} GAME.sgf --suggest", "what it expects in a game of yours")
-        if go
-        else (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
+        *(
+            (
+                (f"{beak} play {path}", "play against it"),
+                (f"{beak} predict {path} GAME.sgf --suggest", "what it expects in a game of yours"),
+            )
+            if go
+            else ((f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),)
+        ),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),
         (shlex.quote(str(run / "report.html")), "curves, classes and mistakes"),
