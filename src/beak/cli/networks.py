@@ -28,7 +28,7 @@ def networks(input_text: str | None, classes: int | None, as_json: bool) -> None
     rows: list[tuple[str, str, int | None, int | None]] = []
     for name, entry in CATALOGUE.items():
         try:
-            sized = (input_shape or entry.input, classes or entry.classes)
+            sized = (input_shape or entry.usual, classes or entry.classes)
             made = make_network(name, *sized)
             rows.append((name, entry.description, made.parameter_count, made.multiply_adds))
         except BeakError:  # this input is too small for it

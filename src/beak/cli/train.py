@@ -51,7 +51,7 @@ class Folds(click.ParamType[Any]):
     help="Go on with a stopped run, exactly where it was.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), metavar="N", help="Times through the data.")
-@click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Pictures in a step.")
+@click.option("--batch", type=click.IntRange(min=1), metavar="N", help="Examples in a step.")
 @click.option("--seed", type=int, metavar="S", help="Where all random numbers come from.")
 @click.option(
     "--folds",
@@ -164,12 +164,11 @@ def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
             threads=options["threads"],
         )
     console.print(" next", style="label")
-    go = run.model.spec.kind == "go"
-    for line in next_lines(program(), run.path, console.width, go=go):
+    for line in next_lines(program(), run.path, console.width, run.model.spec.kind):
         console.print(line, soft_wrap=True)
 
 
-def next_lines(beak: str, run: Path, width: int, *, go: bool = False) -> list[str]:
+def next_lines(beak: str, run: Path, width: int, kind: str = "pictures") -> list[str]:
     """What can be typed now and what for: side by side, or one under the other where that is wide.
 
     What is typed is never cut: it can be copied.
@@ -181,7 +180,7 @@ def next_lines(beak: str, run: Path, width: int, *, go: bool = False) -> list[st
                 (f"{beak} play {path}", "play against it"),
                 (f"{beak} predict {path} GAME.sgf --suggest", "what it expects in a game of yours"),
             )
-            if go
+            if kind == "go"
             else ((f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),)
         ),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),

@@ -33,9 +33,10 @@ class Entry:
     make: Callable[..., Network]
     least: int = 1
     """The least height and width of a picture that it takes."""
-    input: Shape = (1, 28, 28)
-    """What it is shown for where nothing else is said."""
+    usual: Shape = (1, 28, 28)
+    """An input to show its sizes for."""
     classes: int = 10
+    """How many classes to show its sizes for."""
 
 
 def make_network(name: str, input_shape: Sequence[int], classes: int, **options: Any) -> Network:
@@ -236,24 +237,24 @@ _ENTRIES = (
         "Go: AlphaGo's policy network, Silver et al. 2016: 13 layers, 192 filters",
         alphago_policy,
         5,
-        (48, 19, 19),
-        361,
+        usual=(48, 19, 19),
+        classes=361,
     ),
     Entry(
         "go-small",
         "Go: residual, less than a million parameters, for a laptop",
         go_small,
         5,
-        (48, 19, 19),
-        361,
+        usual=(48, 19, 19),
+        classes=361,
     ),
     Entry(
         "go-dense",
         "Go: fully connected, as many parameters as go-small or a given other network",
         go_dense,
         5,
-        (48, 19, 19),
-        361,
+        usual=(48, 19, 19),
+        classes=361,
     ),
 )
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

@@ -31,7 +31,9 @@ def go_sections(evaluation: Evaluation, part: Part | None, part_name: str) -> li
 
 
 def _phases(evaluation: Evaluation, part_name: str) -> str:
-    rows = [("all moves", evaluation.examples, evaluation.accuracy, evaluation.top5)]
+    rows: list[tuple[str, int, float | None, float | None]] = [
+        ("all moves", evaluation.examples, evaluation.accuracy, evaluation.top5)
+    ]
     rows += [(s.name, s.examples, s.accuracy, s.top5) for s in evaluation.strata]
     if evaluation.averaged is not None:
         name = f"all moves, mean of {evaluation.averaged.views} symmetries"
@@ -45,7 +47,8 @@ def _phases(evaluation: Evaluation, part_name: str) -> str:
     return (
         "<section><h2>How often it names the player's move</h2>"
         f'<p class="why">Positions of {text(part_name)} games, none of which was trained on. '
-        "Strong players agree with each other on about every second move.</p>"
+        "A player of 6 dan who was asked to guess named about every second one (Maddison et al., "
+        "2015).</p>"
         '<div class="scroll"><table class="rows"><thead><tr><th></th><th class="n">Moves</th>'
         '<th class="n">First answer</th><th class="n">Among five</th></tr></thead>'
         f"<tbody>{cells}</tbody></table></div></section>"
@@ -94,7 +97,8 @@ def _mistakes(evaluation: Evaluation, part: Part | None, part_name: str) -> str:
         "<section><h2>Worst mistakes</h2>"
         '<p class="why">The wrong answers that the network was surest of: a ring where the player '
         "moved, a cross where the network expected it.</p>"
-        f'<div class="grid-of">{figures}</div></section>'
+        '<div class="grid-of" style="grid-template-columns:repeat(auto-fill,minmax(220px,1fr))">'
+        f"{figures}</div></section>"
     )
 
 
