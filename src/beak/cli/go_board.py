@@ -40,10 +40,10 @@ def board_lines(
         for column in range(size):
             point = row * size + column
             before = "(" if point == last else ")" if column and point - 1 == last else " "
-            line.append(before, f"#806030 {WOOD}" if in_colour else "")
+            line.append(before, f"bold #b00020 {WOOD}" if in_colour else "")
             line.append(*_sign(int(colours[point]), marks.get(point), point in dots, in_colour))
         closing = ")" if last is not None and last == row * size + size - 1 else " "
-        line.append(closing, f"#806030 {WOOD}" if in_colour else "")
+        line.append(closing, f"bold #b00020 {WOOD}" if in_colour else "")
         line.append(f"{size - row:<3}", "dim")
         lines.append(line)
     return [*lines, Text(letters, "dim")]

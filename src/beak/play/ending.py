@@ -18,6 +18,8 @@ Array = np.ndarray[Any, Any]
 PLAYOUTS = 64
 SETTLED = 0.1
 """What a region's owner must own of it on average, -1 to 1, for the region to be settled."""
+SURE = 0.3
+"""What a chain's side must own of it, or the other side, for its life not to be in doubt."""
 FILLED = 5
 """Nothing is settled before stones stand on one of so many points."""
 
@@ -91,12 +93,25 @@ def dead_stones(boards: Boards, seed: int = 0) -> list[int]:
 
 
 def _dead(boards: Boards, owned: Array) -> list[int]:
-    colours = boards.look().colours[0]
-    found: list[int] = []
-    for chain in connected(colours, boards.size):
-        if colours[chain[0]] and owned[chain].mean() * colours[chain[0]] < 0:
-            found += chain
-    return sorted(found)
+    """Chains that their own side keeps in few games; where that is open, what lies beside says.
+
+    A chain in doubt counts with the empty points beside it: it lives in its own territory and is
+    dead in the other side's.
+    """
+    colours = boards.look().colours[0].copy()
+    chains = [chain for chain in connected(colours, boards.size) if colours[chain[0]]]
+    kept = [float(owned[chain].mean()) * int(colours[chain[0]]) for chain in chains]
+    found = [chain for chain, share in zip(chains, kept, strict=True) if share < -SURE]
+    doubt = [chain for chain, share in zip(chains, kept, strict=True) if abs(share) <= SURE]
+    sides = {chain[0]: int(colours[chain[0]]) for chain in doubt}
+    for chain in [*found, *doubt]:
+        colours[chain] = 0
+    regions = [region for region in connected(colours, boards.size) if not colours[region[0]]]
+    for chain in doubt:
+        around = next(region for region in regions if chain[0] in region)
+        if owned[around].mean() * sides[chain[0]] < 0:
+            found.append(chain)
+    return sorted(point for chain in found for point in chain)
 
 
 def settled(boards: Boards, seed: int = 0) -> bool:
