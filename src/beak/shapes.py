@@ -94,3 +94,31 @@ def shape_text(shape: Sequence[int]) -> str:
     ('25x26x26', '10')
     """
     return "x".join(str(size) for size in shape)
+
+
+def is_fourier_size(size: int) -> bool:
+    """Whether a Fourier transform of so many real numbers is offered: even, factors 2, 3 and 5.
+
+    >>> [is_fourier_size(n) for n in (512, 400, 551, 22)]
+    [True, True, False, False]
+    """
+    if size < 2 or size % 2:
+        return False
+    for factor in (2, 3, 5):
+        while size % factor == 0:
+            size //= factor
+    return size == 1
+
+
+def fourier_sizes_near(size: int) -> tuple[int, int]:
+    """The nearest sizes below and above that ``is_fourier_size`` takes.
+
+    >>> fourier_sizes_near(551)
+    (540, 576)
+    """
+    below, above = max(2, size - 1), max(2, size)
+    while not is_fourier_size(below):
+        below -= 1
+    while not is_fourier_size(above):
+        above += 1
+    return below, above

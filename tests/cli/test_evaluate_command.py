@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -91,8 +93,9 @@ def test_the_part_that_is_counted_is_the_one_asked_for(part, monkeypatch, capsys
     class Asked:
         def __init__(self, path, threads=None, exact=False):
             asked.append(str(path))
+            self.model = SimpleNamespace(spec=SimpleNamespace(kind="pictures"))
 
-        def evaluate(self, source, part, data_dir):
+        def evaluate(self, source, part, data_dir, reading):
             asked.append((source, part))
             return evaluation([0, 1], [0, 1], ("ash", "birch"))
 

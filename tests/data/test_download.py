@@ -159,8 +159,11 @@ def test_a_built_in_set_is_downloaded_to_its_folder(server, monkeypatch, tmp_pat
         get(known, tmp_path / "nowhere")
 
 
+SOUNDS = ["fsdd", "speech-commands"]
+
+
 def test_every_built_in_file_has_a_sum_a_size_and_a_public_place():
-    assert list(BUILTIN) == ["digits", "mnist", "fashion-mnist", "cifar10"]
+    assert list(BUILTIN) == ["digits", "mnist", "fashion-mnist", "cifar10", *SOUNDS]
     for known in BUILTIN.values():
         assert known.licence
         assert known.home

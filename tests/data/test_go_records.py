@@ -263,6 +263,17 @@ def test_held_out_positions_are_spread_over_all_held_out_games(tmp_path):
     assert games_of(some.parts["test"]) == games_of(all_of_them.parts["test"])
 
 
+def test_too_few_games_for_all_parts_is_said(tmp_path):
+    made = load_dataset(folder_of_games(tmp_path / "one", games=1))
+    assert [w.text for w in made.report.warnings] == [
+        "nothing is left for the validation part", "nothing is left for the test part",
+    ]  # fmt: skip
+    assert len(made.parts["train"]) == 30
+    three = load_dataset(folder_of_games(tmp_path / "three", games=3))
+    assert all(len(part) == 30 for part in three.parts.values())
+    assert not three.report.warnings
+
+
 def test_a_damaged_cache_is_made_again(tmp_path, cache):
     folder = folder_of_games(tmp_path / "games")
     expected = whole(load_dataset(folder)).labels

@@ -33,6 +33,7 @@ from beak.network.layers import (
     GlobalAvgPool,
     GlobalMaxPool,
     LayerNorm,
+    LogMel,
     MaxPool1D,
     MaxPool2D,
     Multiply,
@@ -170,6 +171,11 @@ NETWORKS = {
              GlobalAvgPool(name="q", inputs=("a",)), Concat(inputs=("m", "q"))),
     ),
     "answers in places": ((2, 5, 4), [Conv2D(3, 2), Flatten(), Activation("softmax")]),
+    "spoken": (
+        (300,),
+        head(LogMel(8000, 40, 16, 12), Conv2D(5, 3), BatchNorm(), Activation("relu"), Flatten()),
+    ),
+    "spoken, one channel": ((1, 90), head(LogMel(8000, 21, 7, 5, fft=30), GlobalAvgPool())),
     "words": ((13,), head(*words_and_windows())),
     "words twice": (
         (9,),

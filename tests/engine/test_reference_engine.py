@@ -19,18 +19,32 @@ from beak.network.writers import Parallel, Residual
 from beak.ops.random.reference import dropout_mask
 from tests.engine.torch_twin import torch_forward, torch_parameters
 
-SMALL = {"lecture": (1, 14, 15), "lecture-linear": (2, 14, 14), "lenet5": (1, 13, 14)}
+SMALL = {
+    "lecture": (1, 14, 15),
+    "lecture-linear": (2, 14, 14),
+    "lenet5": (1, 13, 14),
+    "cnn-trad-fpool3": (1, 22, 20),
+    "cnn-one-fpool3": (2, 11, 10),
+}
+WORDS = {"words": 30, "dimensions": 6, "filters": 4}
 OPTIONS = {
-    "allconv": {"width": 4}, "resnet8": {"width": 4}, "resnet20": {"width": 2},
-    "alphago-policy": {"filters": 2}, "go-small": {"width": 3, "blocks": 1},
+    "allconv": {"width": 4},
+    "resnet8": {"width": 4},
+    "resnet20": {"width": 2},
+    "sentence": WORDS,
+    "sentence-wide": WORDS,
+    "sentence-pairs": {**WORDS, "buckets": 40},
+    "characters": {"dimensions": 6, "filters": 4},
+    "alphago-policy": {"filters": 2},
+    "go-small": {"width": 3, "blocks": 1},
     "go-dense": {"hidden": 6},
-}  # fmt: skip
+}
 CLASSES = {"alphago-policy": 72, "go-small": 73}
 
 
 def catalogue_network(name):
-    shape, classes = SMALL.get(name, (3, 9, 8)), CLASSES.get(name, 5)
-    return make_network(name, shape, classes, **OPTIONS.get(name, {}))
+    shape = (9,) if CATALOGUE[name].words else SMALL.get(name, (3, 9, 8))
+    return make_network(name, shape, CLASSES.get(name, 5), **OPTIONS.get(name, {}))
 
 
 def squeeze_and_excite():
@@ -74,10 +88,23 @@ def sentence():
     )
 
 
+def spoken():
+    return Network(
+        (1, 90),
+        [
+            L.LogMel(8000, 20, 8, 9, fft=24, scale="htk", fmin=30.0, fmax=3900.0),
+            L.Conv2D(4, 3, activation="relu"),
+            L.Flatten(),
+            L.Dense(3, activation="softmax"),
+        ],
+    )
+
+
 NETWORKS = {
     **{name: (lambda name=name: catalogue_network(name)) for name in CATALOGUE},
     "squeeze and excite": squeeze_and_excite,
-    "sentence": sentence,
+    "words": sentence,
+    "spoken": spoken,
 }
 
 

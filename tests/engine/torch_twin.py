@@ -15,6 +15,8 @@ import torch.nn.functional as F  # noqa: N812
 
 from beak.network import layers as L  # noqa: N812
 from beak.network.network import Network, Node
+from beak.ops.spectrogram.reference import mel_map
+from beak.ops.spectrogram.settings import MelSettings
 
 ACTIVATIONS = {
     None: lambda x: x,
@@ -116,8 +118,11 @@ def _layer(
         case L.Activation():
             return x
         case L.Embedding():
-            found = F.embedding(x.long(), own["weight"], padding_idx=layer.padding_index)
+            read = x.long()[:, layer.begin :][:, : layer.places]
+            found = F.embedding(read, own["weight"], padding_idx=layer.padding_index)
             return found.movedim(-1, 1)
+        case L.LogMel():
+            return _log_mel(layer, x.flatten(1))
         case L.PositionBias():
             return x + own["bias"]
         case L.Add():
@@ -131,6 +136,15 @@ def _layer(
                 product = product * factor.reshape(*factor.shape, *extra)
             return product
     raise NotImplementedError(f"{node.name}: the torch twin does not know {layer.kind}")
+
+
+def _log_mel(layer: L.LogMel, x: torch.Tensor) -> torch.Tensor:
+    """By torch's own short-time Fourier transform; the mel map is tested against librosa's."""
+    window = torch.hann_window(layer.window, dtype=x.dtype)
+    options = {"center": False, "return_complex": True}
+    spectrum = torch.stft(x, layer.size, layer.hop, layer.window, window, **options)
+    mel = torch.tensor(mel_map(MelSettings.of(layer)), dtype=x.dtype)
+    return torch.log(mel @ spectrum.abs().square() + 1e-6).transpose(1, 2)[:, None]
 
 
 def _padded(node: Node, x: torch.Tensor, value: float) -> torch.Tensor:

@@ -52,6 +52,20 @@ def write_csv(path: Path, rows: list[tuple[str, str]], heading: bool = True) -> 
     return path
 
 
+def write_reviews(path: Path, rows: int = 120) -> Path:
+    """A table of short texts whose label follows from one of their words."""
+    said = {"good": ("fine", "moving", "bright"), "bad": ("dull", "tedious", "flat")}
+    random = np.random.default_rng(1)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("review", "sentiment"))
+        for i in range(rows):
+            label = ("good", "bad")[i % 2]
+            middle = " ".join(random.choice(("a", "film", "plot", "scene", "it", "was"), 4))
+            writer.writerow((f"{middle}, {said[label][i % 3]} number {i}", label))
+    return path
+
+
 def games_of_go(where: Path) -> None:
     """Random games between ranked players, as files and in an archive."""
     (where / "games").mkdir()
@@ -65,11 +79,12 @@ def games_of_go(where: Path) -> None:
 
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory: photos/ with two classes, cat.jpg; games/ and games.zip of Go,
-    game.sgf; caches of its own.
+    """The current directory: photos/ with two classes, cat.jpg, reviews.csv; games/ and
+    games.zip of Go, game.sgf; caches of its own.
     """
     class_folders(tmp_path / "photos")
     draw("disc", 1000).save(tmp_path / "cat.jpg")
+    write_reviews(tmp_path / "reviews.csv")
     games_of_go(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BEAK_CACHE", str(tmp_path / "cache"))

@@ -49,6 +49,7 @@ def place(tmp_path_factory) -> Iterator[Path]:
     make_folders(where)
     make_tables(where)
     make_files(where)
+    make_texts(where)
     assert run(["train", "photos", *QUICK.replace("new", "run").split()]) == 0
     whole = Path("run/model.safetensors").read_bytes()
     Path("half.safetensors").write_bytes(whole[: len(whole) // 2])
@@ -102,6 +103,20 @@ def make_files(where: Path) -> None:
     Path("cut.json").write_text('{"format": 1, "input": [1, 2')
     Path("wrong.toml").write_text("[optimizer]\nlearning_rate = 0.1\n")
     Path("many.toml").write_text('epochs = "many"\n')
+
+
+def make_texts(where: Path) -> None:
+    rows = [f"text about thing {i},{'x' if i % 2 else 'y'}" for i in range(60)]
+    bad = ["too,many,cells", "few", ",x", '"never closed,x', "nul \0 byte,y", "no label,"]
+    (where / "parts").mkdir()
+    for name, lines in (
+        ("texts.csv", rows),
+        ("latin.csv", ["caf\xe9,x", *rows]),
+        ("ragged.csv", [*rows[:3], *bad, f"{'w' * 1_100_000},x", *rows[3:]]),
+        ("parts/train.csv", rows),
+        ("parts/test.csv", [*(row.replace("thing", "matter") for row in rows[:10]), "new,z"]),
+    ):
+        Path(name).write_text("\n".join(["text,label", *lines]) + "\n", encoding="latin-1")
 
 
 def drawing():

@@ -20,6 +20,15 @@ NAMES = {
     "allconv",
     "resnet8",
     "resnet20",
+    "keyword",
+    "cnn-trad-fpool3",
+    "cnn-one-fpool3",
+    "cnn-one-fstride4",
+    "spectrogram-frequency",
+    "sentence",
+    "sentence-wide",
+    "sentence-pairs",
+    "characters",
     "alphago-policy",
     "go-small",
     "go-dense",
@@ -44,6 +53,21 @@ def test_lenet5_has_61706_parameters(shape):
     counts = [node.parameter_count for node in network.nodes if node.parameter_count]
     assert counts == [156, 2_416, 48_120, 10_164, 850]
     assert network.parameter_count == 61_706
+
+
+def test_sentence_has_the_parameters_of_kims_network():
+    network = make_network("sentence", (56,), 2, words=18_766)
+    counts = {node.name: node.parameter_count for node in network.nodes if node.parameter_count}
+    assert counts.pop("words") == 18_766 * 300
+    assert counts.pop("dense1") == 602
+    assert sum(counts.values()) == 360_300
+
+
+def test_a_network_for_texts_refuses_pictures_and_the_other_way_round():
+    with pytest.raises(ShapeError, match=r"'sentence' reads texts: word numbers \(length,\)"):
+        make_network("sentence", (1, 28, 28), 2)
+    with pytest.raises(ShapeError, match=r"'lecture' reads pictures .* not \(60,\)"):
+        make_network("lecture", (60,), 2)
 
 
 def test_allconv_is_all_cnn_c_with_its_1369738_parameters():
@@ -102,7 +126,7 @@ def test_resnet_options_make_large_pictures_small_before_the_first_stage():
 
 
 @given(
-    name=st.sampled_from(sorted(NAMES)),
+    name=st.sampled_from(sorted(n for n in NAMES if not CATALOGUE[n].words)),
     channels=st.integers(1, 5),
     height=st.integers(1, 40),
     width=st.integers(1, 40),
@@ -120,6 +144,18 @@ def test_every_network_takes_every_picture_of_its_least_size(
             make_network(name, (channels, height, width), classes)
         return
     network = make_network(name, (channels, height, width), classes)
+    assert network.output == (classes,)
+    assert network.classifies
+
+
+@given(
+    name=st.sampled_from(sorted(n for n in NAMES if CATALOGUE[n].words)),
+    length=st.integers(1, 70),
+    classes=st.integers(2, 30),
+)
+@settings(deadline=None)
+def test_every_network_for_texts_takes_every_length(name, length, classes):
+    network = make_network(name, (3 * length,), classes)
     assert network.output == (classes,)
     assert network.classifies
 

@@ -19,7 +19,8 @@ RESNET = make_network("resnet8", (3, 32, 32), 10)
 def test_arrays_come_in_the_networks_order_shapes_and_float32(name):
     points = 28 * 28  # a network for Go has an answer for each
     classes = points if name in ("alphago-policy", "go-small") else 10
-    network = make_network(name, (1, 28, 28), classes)
+    shape = (60,) if CATALOGUE[name].words else (1, 28, 28)
+    network = make_network(name, shape, classes)
     arrays = initial_parameters(network, 3)
     assert list(arrays) == list(network.parameters)
     for key, array in arrays.items():

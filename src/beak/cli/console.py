@@ -56,6 +56,8 @@ def plain(text: str) -> str:
     >>> plain("cat" + chr(27) + "[31m" + chr(10) + "dog")
     'cat?[31m?dog'
     """
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 

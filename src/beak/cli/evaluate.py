@@ -1,4 +1,4 @@
-"""``beak evaluate``: how good a trained network is on labelled pictures."""
+"""``beak evaluate``: how good a trained network is on labelled pictures or texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ import click
 import numpy as np
 
 from beak.cli.console import count, how_many, make_console, note, percent, plain, print_json
-from beak.cli.options import command, data_dir_option, exact_option, json_option, threads_option
+from beak.cli.options import (
+    command,
+    data_dir_option,
+    exact_option,
+    json_option,
+    text_options,
+    threads_option,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,8 +36,9 @@ MOST_LINES = 5
     "--part",
     type=click.Choice(["test", "validation", "train", "all"]),
     default="test",
-    help="Which of the source's pictures to count.",
+    help="Which of the source's examples to count.",
 )
+@text_options
 @threads_option
 @exact_option
 @data_dir_option
@@ -43,39 +51,42 @@ def evaluate(
     exact: bool,
     data_dir: Path | None,
     as_json: bool,
+    **reading: str | None,
 ) -> None:
-    """How good a trained network is on labelled pictures.
+    """How good a trained network is on labelled pictures or texts.
 
     RUN is a run directory or its model.safetensors, SOURCE as in beak train. Counted is the
     source's test part: the given one, or else the tenth that training on it leaves out. For
-    pictures that were never trained on: --part all.
+    examples that were never trained on: --part all.
     """
+    from beak.data.kinds import kind_of
     from beak.runs.run import Run
 
-    trained = Run(run, threads=threads, exact=exact)
-    found = trained.evaluate(source, part=part, data_dir=data_dir)
+    opened = Run(run, threads=threads, exact=exact)
+    how = {name: value for name, value in reading.items() if value is not None}
+    found = opened.evaluate(source, part=part, data_dir=data_dir, reading=how)
     for text in found.notes:
         note(text)
     if as_json:
         print_json(found.to_json())
         return
-    show_evaluation(make_console(), found)
+    show_evaluation(make_console(), found, kind_of(opened.model.spec.kind).one)
 
 
-def show_evaluation(console: Console, found: Evaluation) -> None:
+def show_evaluation(console: Console, found: Evaluation, thing: str = "picture") -> None:
     """The result, each class, what is taken for what, the surest mistakes."""
     if found.strata:
         show_strata(console, found)
         return
     low, high = found.interval
     console.print(
-        f"{percent(found.accuracy)} of {how_many(found.examples, 'picture')} right "
+        f"{percent(found.accuracy)} of {how_many(found.examples, thing)} right "
         f"(95 % interval {100 * low:.1f} to {percent(high)}), loss {found.loss:.4f}\n",
         style="good",
     )
     worst = sorted(found.classes, key=lambda score: score.f1 if score.f1 is not None else 2.0)
     kept = worst[:MOST_CLASSES] if len(worst) > MOST_CLASSES else found.classes
-    console.print(table_of_classes(kept))
+    console.print(table_of_classes(kept, thing + "s"))
     if len(worst) > MOST_CLASSES:
         console.print(f"the {MOST_CLASSES} worst of {len(worst)} labels", style="dim")
     confused = confusions(found)
@@ -128,13 +139,15 @@ def show_strata(console: Console, found: Evaluation) -> None:
             )
 
 
-def table_of_classes(scores: tuple[ClassScore, ...] | list[ClassScore]) -> Table:
-    """Precision, recall and F1 of each class, and how many pictures of it there are."""
+def table_of_classes(
+    scores: tuple[ClassScore, ...] | list[ClassScore], things: str = "pictures"
+) -> Table:
+    """Precision, recall and F1 of each class, and how many examples of it there are."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
     table.add_column("label", style="label", overflow="fold")
-    for name in ("precision", "recall", "F1", "pictures"):
+    for name in ("precision", "recall", "F1", things):
         table.add_column(name, justify="right", no_wrap=True)
     for score in scores:
         shares = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,8 +80,17 @@ def show_examples(
     threads: int | None = None,
     exact: bool = False,
     as_json: bool = False,
+    reading: Mapping[str, Any] | None = None,
 ) -> None:
     """Draw ``wanted`` examples with the answers, or print the answers for programs."""
+    if model.spec.kind == "texts":
+        from beak.cli.text_examples import show_texts
+
+        show_texts(
+            model, source, wanted, threads=threads, exact=exact, as_json=as_json,
+            data_dir=data_dir, reading=reading,
+        )  # fmt: skip
+        return
     examples = pick_examples(model, source, wanted, data_dir, threads, exact)
     if as_json:
         for one in examples:

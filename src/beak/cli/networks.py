@@ -7,6 +7,8 @@ import click
 from beak.cli.console import count, make_console, on_terminal, print_json, sizes
 from beak.cli.options import command, json_option, shape
 
+USUAL = "pictures of 1x28x28, texts of 60 words (30,000 known) or 400 bytes,"
+
 
 @command
 @click.option(
@@ -24,12 +26,11 @@ def networks(input_text: str | None, classes: int | None, as_json: bool) -> None
     from beak.errors import BeakError
     from beak.network.catalogue import CATALOGUE, make_network
 
-    input_shape = shape(input_text)
+    given = shape(input_text)
     rows: list[tuple[str, str, int | None, int | None]] = []
     for name, entry in CATALOGUE.items():
         try:
-            sized = (input_shape or entry.usual, classes or entry.classes)
-            made = make_network(name, *sized)
+            made = make_network(name, given or entry.usual, classes or entry.classes)
             rows.append((name, entry.description, made.parameter_count, made.multiply_adds))
         except BeakError:  # this input is too small for it
             rows.append((name, entry.description, None, None))
@@ -58,8 +59,7 @@ def networks(input_text: str | None, classes: int | None, as_json: bool) -> None
     console.print(table)
     if on_terminal():
         console.print(
-            f"\nSizes for an input of {sizes(input_shape or (1, 28, 28))} and {classes or 10} "
-            f"classes{'' if input_shape else ' (Go: 48 x 19 x 19 and 361 moves)'}."
+            f"\nSizes for {sizes(given) if given else USUAL} and {classes or 10} classes (Go: 361)."
             "  beak summary NAME shows one layer by layer.",
             style="dim",
         )

@@ -58,6 +58,17 @@ data_dir_option = click.option(
 )
 
 
+def text_options(command: Any) -> Any:
+    """``--text``, ``--label``, ``--encoding``: how a table of texts is read."""
+    for option in (
+        click.option("--encoding", metavar="NAME", help="Texts: of the files; else UTF-8."),
+        click.option("--label", metavar="COLUMN", help="Texts: the column of their labels."),
+        click.option("--text", metavar="COLUMN", help="Texts: the column that they stand in."),
+    ):
+        command = option(command)
+    return command
+
+
 class Command(click.Command):
     """A command that takes no empty words: as a path each would be the present directory."""
 

@@ -1,4 +1,4 @@
-"""``beak predict``: what a trained network sees in pictures."""
+"""``beak predict``: what a trained network sees in pictures, or reads in texts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FOLLOWERS = 2
 
 @command
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("inputs", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("inputs", metavar="INPUT...", nargs=-1)
 @click.option("--top", type=click.IntRange(min=1), metavar="K", help="Give the K likeliest labels.")
 @click.option(
     "--show",
@@ -34,6 +34,7 @@ FOLLOWERS = 2
     metavar="N",
     help="Draw N pictures of a source's test part and what the network sees in them.",
 )
+@click.option("--microphone", is_flag=True, help="Listen, and say what is heard as it comes.")
 @click.option("--move", type=click.IntRange(min=1), metavar="N", help="Go: before move N.")
 @click.option("--suggest", is_flag=True, help="Go: every move beside what was expected.")
 @threads_option
@@ -45,6 +46,7 @@ def predict(
     inputs: tuple[str, ...],
     top: int | None,
     show: int | None,
+    microphone: bool,
     move: int | None,
     suggest: bool,
     threads: int | None,
@@ -52,10 +54,14 @@ def predict(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """What a trained network sees in pictures.
+    """What a trained network sees in pictures, or reads in texts.
 
     RUN is a run directory or its model.safetensors. INPUT is a picture of any size and common
     format, a folder (all pictures under it), or - for the bytes of one picture on standard input.
+    For a network that hears, INPUT is a sound file or a folder of them; of a recording much longer
+    than the network's input comes a time line of labels. --microphone takes no INPUT.
+    For a network that reads texts, INPUT is the text itself, a file with a text in each line, or -
+    for lines on standard input, however many.
     For a network that plays Go, INPUT is a game record (SGF): the likeliest moves at its end, or
     with --move 57 before that move. --suggest goes through a whole game.
 
@@ -67,6 +73,18 @@ def predict(
     from beak.runs.predictor import Predictor
 
     model = load_model(run)
+    if model.spec.kind == "sounds":
+        from beak.cli.hearing import hear
+
+        if hear(model, inputs, microphone, threads=threads, exact=exact, as_json=as_json):
+            return
+    elif microphone:
+        raise UsageError(f"--microphone is for sounds; {model.name} reads {model.spec.kind}")
+    if not inputs:
+        raise UsageError("the argument INPUT is missing: a picture, a folder of them, or -")
+    if (suggest or move is not None) and model.spec.kind != "go":
+        option = "--suggest" if suggest else "--move"
+        raise UsageError(f"{option} is for games of Go; {model.name} reads {model.spec.kind}")
     if model.spec.kind == "go" and show is None:
         from beak.cli.predict_go import predict_go
 
@@ -75,9 +93,11 @@ def predict(
             as_json=as_json,
         )  # fmt: skip
         return
-    if suggest or move is not None:
-        option = "--suggest" if suggest else "--move"
-        raise UsageError(f"{option} is for games of Go; {model.name} reads {model.spec.kind}")
+    if model.spec.kind == "texts" and show is None:
+        from beak.cli.predict_texts import predict_texts
+
+        predict_texts(model, inputs, top=top, threads=threads, as_json=as_json)
+        return
     if show is not None:
         from beak.cli.examples import show_examples
 
@@ -85,7 +105,7 @@ def predict(
             how: dict[str, Any] = {"data_dir": data_dir, "threads": threads, "exact": exact}
             show_examples(model, source, show, as_json=as_json, **how)
         return
-    names, raws = zip(*files_of(inputs), strict=True)
+    names, raws = zip(*files_of(inputs, model.spec.kind), strict=True)
     printer = make_printer(top, as_json, max(map(len, names)), max(map(len, model.labels)))
     failed, noted = 0, Counter[str]()
     answers = Predictor(model, threads=threads, exact=exact).predict_many(raws)
@@ -108,11 +128,15 @@ def predict(
         raise DataError(f"{failed} of {len(names)} inputs could not be answered, as said above")
 
 
-def files_of(inputs: tuple[str, ...]) -> Iterator[tuple[str, Path | bytes]]:
-    """Each input with the name it is printed under; a folder gives the pictures under it."""
+def files_of(inputs: tuple[str, ...], kind: str = "pictures") -> Iterator[tuple[str, Path | bytes]]:
+    """Each input with the name it is printed under; a folder gives the pictures (or files of
+    another ``kind``) under it.
+    """
     from beak.data.builtin import BUILTIN
     from beak.data.found import is_junk
-    from beak.data.pictures import SUFFIXES
+    from beak.data.kinds import kind_of
+
+    suffixes = kind_of(kind).suffixes
 
     for text in inputs:
         path = Path(text)
@@ -122,19 +146,19 @@ def files_of(inputs: tuple[str, ...]) -> Iterator[tuple[str, Path | bytes]]:
             found = sorted(
                 p
                 for p in path.rglob("*")
-                if p.suffix.lower() in SUFFIXES
+                if p.suffix.lower() in suffixes
                 and not any(map(is_junk, p.relative_to(path).parts))
                 and not p.is_dir()
             )
             if not found:
-                raise DataError(f"no pictures under '{text}'")
+                raise DataError(f"no {kind} under '{text}'")
             yield from ((str(p), p) for p in found)
         elif path.is_fifo():  # as the shell makes for <(…)
             yield text, path.read_bytes()
         elif path.exists():
             yield text, path
         elif text in BUILTIN:
-            raise UsageError(f"'{text}' is a set of pictures; to see some of it: --show 6")
+            raise UsageError(f"'{text}' is a set of {kind}; to see some of it: --show 6")
         else:
             raise UsageError(f"no file or folder '{text}'{nearest_path(path)}")
 

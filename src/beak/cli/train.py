@@ -13,12 +13,25 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from beak.cli.options import command, data_dir_option, exact_option, json_option, threads_option
+from beak.cli.options import (
+    command,
+    data_dir_option,
+    exact_option,
+    json_option,
+    text_options,
+    threads_option,
+)
 from beak.errors import BeakError, RunError, UsageError
 
 if TYPE_CHECKING:
     from beak.cli.training import JsonView, TrainingView
     from beak.runs.run import Run
+
+
+OF_TEXTS = ("text", "label", "encoding", "vectors")
+"""Options that are keys of the recipe's [data]."""
+MOST_TEXTS = 5
+"""Test texts that are shown with their answers at the end."""
 
 
 class Folds(click.ParamType[Any]):
@@ -61,8 +74,13 @@ class Folds(click.ParamType[Any]):
 )
 @click.option("--compare", metavar="NETWORK", help="Train another one beside, such as dense.")
 @click.option(
-    "--kind", type=click.Choice(["auto", "pictures", "go"]), default="auto", help="Of data."
+    "--kind",
+    type=click.Choice(["auto", "pictures", "sounds", "texts", "go"]),
+    default="auto",
+    help="Of data.",
 )
+@text_options
+@click.option("--vectors", metavar="FILE", help="Texts: word vectors trained elsewhere.")
 @click.option(
     "--set",
     "settings",
@@ -78,17 +96,23 @@ class Folds(click.ParamType[Any]):
 @data_dir_option
 @json_option
 def train(source: str | None, as_json: bool, resume: Path | None, **options: Any) -> None:
-    """Train a network on pictures or games of Go; the rest follows from the data.
+    """Train a network on pictures, sounds, texts or games of Go; the rest follows from the data.
 
     SOURCE is a built-in set (beak data), a folder of class folders (with or without train/, val/
-    and test/ above them), a CSV or TSV of path and label, a folder of idx files, or an .npz. Games
-    are SGF files in a folder or an archive (.zip, .tar.gz).
+    and test/ above them), a CSV or TSV of path and label, a folder of idx files, or an .npz. Texts
+    are a CSV, TSV or JSON lines of text and label, a folder of class folders of .txt, a file of
+    "label text" lines, or a file for each class. Games are SGF files in a
+    folder or an archive (.zip, .tar.gz).
 
     Ctrl-C at any time; beak train --resume RUN goes on exactly where it was.
     """
     from beak.cli.training import JsonView, TrainingView
 
     check_call(source, resume, options)
+    for name in OF_TEXTS:
+        value = options.pop(name)
+        if value is not None:
+            options["settings"] += (f"data.{name}={value}",)
     options["kind"] = None if options["kind"] == "auto" else options["kind"]
     if options.pop("find_lr"):
         from beak.cli.finding import find_learning_rate
@@ -151,18 +175,25 @@ def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
     """A few pictures with the network's answers, and what to type next."""
     from beak.cli.console import make_console
     from beak.cli.examples import fitting_in_a_row, show_examples
+    from beak.cli.text_examples import is_small
 
     console = make_console()
     console.print()
     data = tomllib.loads(run.recipe).get("data", {})
+    texts = run.model.spec.kind == "texts"
+    reading = {key: data[key] for key in ("text", "label", "encoding") if texts and data.get(key)}
     with contextlib.suppress(BeakError):  # no test part, or the source has gone: nothing to draw
-        show_examples(
-            run.model,
-            data.get("source", ""),
-            fitting_in_a_row(console.width),
-            data_dir=options["data_dir"] or data.get("directory") or None,
-            threads=options["threads"],
-        )
+        if not texts or is_small(data.get("source", "")):
+            show_examples(
+                run.model,
+                data.get("source", ""),
+                MOST_TEXTS if texts else fitting_in_a_row(console.width),
+                data_dir=options["data_dir"] or data.get("directory") or None,
+                threads=options["threads"],
+                reading=reading,
+            )
+            if texts:
+                console.print()
     console.print(" next", style="label")
     for line in next_lines(program(), run.path, console.width, run.model.spec.kind):
         console.print(line, soft_wrap=True)
@@ -175,14 +206,12 @@ def next_lines(beak: str, run: Path, width: int, kind: str = "pictures") -> list
     """
     path = shlex.quote(str(run))
     rows = (
-        *(
-            (
-                (f"{beak} play {path}", "play against it"),
-                (f"{beak} predict {path} GAME.sgf --suggest", "what it expects in a game of yours"),
-            )
-            if kind == "go"
-            else ((f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),)
-        ),
+        (f"{beak} predict {path} GAME.sgf --suggest", "what it expects in a game of yours")
+        if kind == "go"
+        else (f"{beak} predict {path} 'A TEXT'", "what it reads in texts of yours")
+        if kind == "texts"
+        else (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
+        *(((f"{beak} play {path}", "play against it"),) if kind == "go" else ()),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),
         (shlex.quote(str(run / "report.html")), "curves, classes and mistakes"),

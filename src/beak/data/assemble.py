@@ -19,7 +19,7 @@ from beak.data.doctor import (
     count_line,
 )
 from beak.data.report import Finding, Report
-from beak.data.rows import Rows
+from beak.data.rows import Pixels, Rows
 from beak.data.spec import InputSpec
 from beak.data.split import PARTS, TRAIN, split
 from beak.errors import DataError, did_you_mean
@@ -31,7 +31,7 @@ Array = np.ndarray[Any, Any]
 class Examples:
     """Decoded examples, before they are split: columns of one table."""
 
-    stored: Array
+    stored: Pixels
     """Stored rows (M, …) as the spec's ``prepare`` takes them; may be memory-mapped."""
     rows: Array
     """int64 (N,): which row of ``stored`` each example is; exact copies may share one."""

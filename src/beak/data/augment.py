@@ -50,6 +50,25 @@ class Augmentation:
     """Every second time a rectangle with sides up to this share is blanked."""
     outside: str = change("pictures", "background")
     """What is seen beyond the picture: "background" (the InputSpec's) or "edge" (it goes on)."""
+    drop_words: float = change("texts")
+    """Each word taken for an unknown one with this probability."""
+
+    time_shift: float = change("sounds")
+    """Moved in time by up to this share of its length, each way."""
+    gain: float = change("sounds", most=40.0)
+    """Made louder or quieter by up to so many decibels."""
+    speed: float = change("sounds")
+    """Faster and higher, or slower and lower, by up to this share: 0.1 is from 1/1.1 to 1.1."""
+    warp: float = change("sounds")
+    """Frequencies stretched or pressed by up to this share, the pace kept: other speakers."""
+    tone: float = change("sounds", most=40.0)
+    """Bands made louder or quieter by up to so many decibels, smoothly: other microphones."""
+    noise: float = change("sounds", most=10.0)
+    """Background noise of up to this share of the sound's own loudness."""
+    mask_time: float = change("sounds", most=0.9)
+    """A stretch of up to this share of the frames is blanked."""
+    mask_bands: float = change("sounds", most=0.9)
+    """A stretch of up to this share of the mel bands is blanked."""
 
     symmetries: bool = change("go", False)
     """Boards turned and mirrored in all eight ways, their moves with them."""

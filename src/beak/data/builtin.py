@@ -39,6 +39,10 @@ class BuiltIn:
     """What the label numbers mean; None: the numbers are the labels."""
     kind: str = "pictures"
     """What it is a set of, as `beak.data.kinds` names it."""
+    folders: tuple[str, ...] = ()
+    """Of a set that is a folder of files: what that folder may be called."""
+    mark: str = ""
+    """A file that shows that such a folder is this set."""
 
 
 def _idx_files(places: tuple[str, ...], *told: tuple[str, int, str]) -> tuple[RemoteFile, ...]:
@@ -151,6 +155,49 @@ BUILTIN = {
         ),
     )
 }  # fmt: skip
+FSDD_COMMIT = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
+FSDD_ARCHIVE = (
+    f"https://codeload.github.com/Jakobovski/free-spoken-digit-dataset/tar.gz/{FSDD_COMMIT}"
+)
+FSDD_SUM = "a2e8a660492f28d9eed6270b290d26cbc5c81d6077ce87d3c0ad5adf4d4ee696"
+"""SHA-256 over each recording's name, a zero byte and the SHA-256 of its content, by name: archives
+of a commit are packed anew now and then, their contents stay."""
+FSDD = BuiltIn(
+    "fsdd",
+    "3,000 spoken digits, 6 speakers, 8 kHz (Free Spoken Digit Dataset)",
+    "CC BY-SA 4.0 (Z. Jackson and others)",
+    "https://github.com/Jakobovski/free-spoken-digit-dataset",
+    (RemoteFile(FSDD_COMMIT, 21_239_440, FSDD_SUM, (FSDD_ARCHIVE,)),),
+    kind="sounds",
+    folders=("recordings", "fsdd/recordings", "free-spoken-digit-dataset/recordings"),
+    mark="0_jackson_0.wav",
+)
+SPEECH_COMMANDS = BuiltIn(
+    "speech-commands",
+    "105,829 recordings of 35 words, 2,618 speakers, 16 kHz (v0.02)",
+    "CC BY 4.0 (P. Warden, Google)",
+    "https://arxiv.org/abs/1804.03209",
+    (
+        RemoteFile(
+            "speech_commands_v0.02.tar.gz",
+            2_428_923_189,
+            "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+            (
+                "https://storage.googleapis.com/download.tensorflow.org/data/"
+                "speech_commands_v0.02.tar.gz",
+            ),
+        ),
+    ),
+    kind="sounds",
+    folders=(
+        "speech-commands",
+        "speech_commands_v0.02",
+        "SpeechCommands/speech_commands_v0.02",
+        "speech_commands",
+    ),
+    mark="testing_list.txt",
+)
+BUILTIN |= {each.name: each for each in (FSDD, SPEECH_COMMANDS)}
 CIFAR_BATCHES = (*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin")
 
 
@@ -186,7 +233,7 @@ def status(name: str, data_dir: Path | str | None = None) -> Status:
     files = local_files(known, data_dir)
     if files:
         return Status(name, True, files[0].parent, f"in {files[0].parent}")
-    folder = _home_of(known, data_dir)
+    folder = home_of(known, data_dir)
     size = sum(file.size for file in known.files) / 1e6
     how = f"beak train {name} downloads it ({size:.0f} MB) to {folder}; or point --data-dir to it"
     return Status(name, False, folder, how)
@@ -202,6 +249,9 @@ def builtin(name: str) -> BuiltIn:
 def local_files(known: BuiltIn, data_dir: Path | str | None) -> list[Path]:
     """The files of a set, all of them, where they are on this machine; [] where they are not."""
     base = Path(data_dir) if data_dir is not None else default_data_dir()
+    if known.folders:
+        marks = [base / folder / known.mark for folder in ("", *known.folders)]
+        return [mark for mark in marks if mark.is_file()][:1]
     inner = ("", known.name, f"{known.name}/raw", "raw", "cifar-10-batches-bin")
     for folder in (base / place for place in (*inner, f"{known.name}/cifar-10-batches-bin")):
         if known.name == "cifar10" and all((folder / n).is_file() for n in CIFAR_BATCHES):
@@ -226,7 +276,8 @@ def _is_another(known: BuiltIn, files: list[Path]) -> bool:
     return sizes == [file.size for file in others]
 
 
-def _home_of(known: BuiltIn, data_dir: Path | str | None) -> Path:
+def home_of(known: BuiltIn, data_dir: Path | str | None) -> Path:
+    """Where a set is put."""
     return (Path(data_dir) if data_dir is not None else default_data_dir()) / known.name
 
 
@@ -242,7 +293,7 @@ def get(
     files = local_files(known, data_dir)
     if files:
         return files
-    folder = _home_of(known, data_dir)
+    folder = home_of(known, data_dir)
     made = []
     for file in known.files:
         target = folder / file.name

@@ -120,7 +120,13 @@ def check_duplicates(
         )
         findings.append(Finding(WARNING, text, tuple(across)))
     if conflicts:
-        text = f"{len(conflicts):,} {things} stand under different labels"
+        one = len(conflicts) == 1
+        who = (
+            f"one {things.removesuffix('s')} stands"
+            if one
+            else f"{len(conflicts):,} {things} stand"
+        )
+        text = f"{who} under different labels"
         findings.append(Finding(WARNING, text, tuple(conflicts)))
     if extra:
         told_names = tuple(names[same[1]] for same in sets if keep[same].sum() > 1)

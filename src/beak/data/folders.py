@@ -34,6 +34,8 @@ class _Walk:
     others: list[str] = field(default_factory=list)
     entries: int = 0
     progress: Progress | None = None
+    suffixes: frozenset[str] = frozenset(SUFFIXES)
+    things: str = "pictures"
 
     def saw(self, entries: int) -> None:
         """Count what a folder holds, and tell now and then how much it was so far."""
@@ -42,15 +44,21 @@ class _Walk:
             self.progress(self.entries, 0)
 
 
-def find(source: Path, progress: Progress | None = None) -> Found:
+def find(
+    source: Path,
+    progress: Progress | None = None,
+    suffixes: frozenset[str] = frozenset(SUFFIXES),
+    things: str = "pictures",
+) -> Found:
     """All pictures below the class folders of ``source``.
 
+    Or what else ``suffixes`` says, which ``things`` names.
     A label is the name of the folder right below ``source`` (or below train/, val/, test/);
     folders inside a class folder belong to it. ``progress(entries, 0)`` is called while a large
     tree is looked through. Raises DataError when there are no class folders.
     """
-    root = _inner(source)
-    walk = _Walk(progress=progress)
+    walk = _Walk(progress=progress, suffixes=suffixes, things=things)
+    root = _inner(source, walk)
     tops = _folders(root)
     parts = [(name, PART_NAMES[name.lower()]) for name in tops if name.lower() in PART_NAMES]
     parts = [(name, part) for name, part in parts if _folders(root / name)]
@@ -69,10 +77,10 @@ def find(source: Path, progress: Progress | None = None) -> Found:
         for name, size, time in _pictures(root, folder, walk, above):
             rows.append((name, label, part, size, time))
     if not rows:
-        raise DataError(_nothing(source, root))
+        raise DataError(_nothing(source, root, walk))
     empty = sorted({f for f, _, _ in places} - {_top(r[0], r[2]) for r in rows})
     if empty:
-        findings.append(Finding(WARNING, "folders without pictures", tuple(empty)))
+        findings.append(Finding(WARNING, f"folders without {things}", tuple(empty)))
     findings += _met(walk)
     labels = in_order(label for _, label, _, _, _ in rows)
     return Found(
@@ -103,11 +111,12 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _inner(source: Path) -> Path:
+def _inner(source: Path, walk: _Walk) -> Path:
     """The folder that holds the class folders: archives often wrap them in one or two more."""
     for _ in range(3):
         folders = _folders(source)
-        if len(folders) != 1 or _has_pictures(source) or _has_pictures(source / folders[0]):
+        inner = [source / name for name in folders]
+        if len(folders) != 1 or any(_has_files(path, walk) for path in (source, *inner)):
             break
         if len(_folders(source / folders[0])) < 2:
             break
@@ -115,9 +124,9 @@ def _inner(source: Path) -> Path:
     return source
 
 
-def _has_pictures(path: Path) -> bool:
+def _has_files(path: Path, walk: _Walk) -> bool:
     with os.scandir(path) as entries:
-        return any(_suffix(e.name) in SUFFIXES and not is_junk(e.name) for e in entries)
+        return any(_suffix(e.name) in walk.suffixes and not is_junk(e.name) for e in entries)
 
 
 def _suffix(name: str) -> str:
@@ -151,7 +160,7 @@ def _pictures(
             continue
         if _is_folder(entry):
             yield from _pictures(root, name, walk, (*above, me))
-        elif _suffix(entry.name) not in SUFFIXES:
+        elif _suffix(entry.name) not in walk.suffixes:
             walk.others.append(name)
         else:
             try:
@@ -169,20 +178,19 @@ def _met(walk: _Walk) -> list[Finding]:
     if walk.closed:
         findings.append(Finding(WARNING, "folders that cannot be read", tuple(walk.closed)))
     if walk.others:
-        text = f"left out, being no pictures by their names ({len(walk.others)})"
+        text = f"left out, being no {walk.things} by their names ({len(walk.others)})"
         findings.append(Finding(NOTE, text, tuple(walk.others)))
     return findings
 
 
-def _nothing(source: Path, root: Path) -> str:
-    if _has_pictures(root):
+def _nothing(source: Path, root: Path, walk: _Walk) -> str:
+    things, example = walk.things, {"pictures": "picture.jpg"}.get(walk.things, "sound.wav")
+    if _has_files(root, walk):
         return (
-            f"{source}: pictures lie directly in the folder, so their labels are not known; put "
-            "each class's pictures in a folder of its own, or give a CSV of path and label"
+            f"{source}: {things} lie directly in the folder, so their labels are not known; put "
+            f"each class's {things} in a folder of its own, or give a CSV of path and label"
         )
-    if any(name.lower() in PART_NAMES and _has_pictures(root / name) for name in _folders(root)):
-        return (
-            f"{source}: train/ holds pictures but no class folders; wanted train/LABEL/picture.jpg"
-        )
-    kinds = " ".join(sorted(SUFFIXES))
-    return f"{source}: no pictures in folders below it; wanted LABEL/picture.jpg ({kinds})"
+    if any(name.lower() in PART_NAMES and _has_files(root / name, walk) for name in _folders(root)):
+        return f"{source}: train/ holds {things} but no class folders; wanted train/LABEL/{example}"
+    kinds = " ".join(sorted(walk.suffixes))
+    return f"{source}: no {things} in folders below it; wanted LABEL/{example} ({kinds})"

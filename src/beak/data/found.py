@@ -34,6 +34,10 @@ class Found:
     times: Array
     """int64 (N,): when it was changed, in ns."""
     findings: list[Finding] = field(default_factory=list)
+    groups: list[str] | None = None
+    """What each example belongs to (a speaker), where the source says so."""
+    places: list[str] | None = None
+    """Where the source names each example: "train.csv:17"."""
 
     def path(self, i: int) -> Path:
         """Where example ``i``'s file is."""

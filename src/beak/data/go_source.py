@@ -89,8 +89,11 @@ def read(source: Path, wishes: Wishes) -> Dataset:
         raise DataError(f"{source}: the network's labels are not the moves of a board of 19x19")
     made, told = _parts(records, parts, filters)
     findings += told
-    if wishes.labels is None and not len(made["train"]):
-        raise DataError(f"{source}: no position is left to train on; more games are needed")
+    if wishes.labels is None:
+        if not len(made["train"]):
+            raise DataError(f"{source}: no position is left to train on; more games are needed")
+        empty = [part for part in PARTS if not len(made[part])]
+        findings += [Finding(WARNING, f"nothing is left for the {part} part") for part in empty]
     counts = ", ".join(f"{len(made[name]):,} {name}" for name in PARTS)
     total = sum(map(len, made.values()))
     summary = Finding(SUMMARY, f"{total:,} positions of {len(records.names):,} games: {counts}")

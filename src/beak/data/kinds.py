@@ -32,6 +32,8 @@ Array = np.ndarray[Any, Any]
 MODULES = {
     "pictures": "beak.data.picture_kind",
     "numbers": "beak.data.picture_kind",
+    "sounds": "beak.data.sound_kind",
+    "texts": "beak.data.text_kind",
     "go": "beak.data.go_kind",
 }
 """Where each kind's ``KIND`` is."""
@@ -67,6 +69,10 @@ class Kind(ABC):
     @abstractmethod
     def built_in(self, name: str, wishes: Wishes) -> Dataset:
         """A built-in set of this kind."""
+
+    def sound(self, row: Array, spec: InputSpec) -> bytes | None:
+        """A stored row as a wav file, for people to hear; None where it is no sound."""
+        return None
 
     def augmented(
         self,
@@ -136,17 +142,24 @@ def read_spec(data: Any) -> InputSpec:
 
 
 def kind_at(source: Path) -> str:
-    """Which kind of files a source holds: what most of a sample of their names end in."""
+    """Which kind of files a source holds: what most of a sample of their names end in.
+
+    Text files that lie beside pictures or sounds are notes about them.
+    """
     names = list(islice(_names(source), SAMPLE))
     endings = [Path(name).suffix.lower() for name in names]
     counts = {name: sum(ending in kind_of(name).suffixes for ending in endings) for name in CHOICES}
+    if 100 * max(counts[name] for name in counts if name != "texts") >= len(names):
+        counts["texts"] = 0
     best = max(counts, key=lambda name: counts[name])
     return best if counts[best] or not _speaks(source) else "texts"
 
 
 def _speaks(source: Path) -> bool:
-    """Whether this can be sentences: a table without names of files, where texts are known."""
-    return "texts" in MODULES and source.suffix.lower() in TABLES
+    """Whether these can be texts, where no name tells what they are."""
+    from beak.data.texts import claims
+
+    return claims(source) > 0
 
 
 def _names(source: Path) -> Sequence[str] | Any:

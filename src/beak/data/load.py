@@ -15,6 +15,7 @@ from beak.data.download import Progress
 from beak.data.kinds import CHOICES, kind_at, kind_of
 from beak.data.memory import load_arrays
 from beak.data.spec import InputSpec
+from beak.data.texts import shared_name, shared_parts
 from beak.data.wishes import Wishes
 from beak.errors import DataError, UsageError, did_you_mean
 
@@ -93,6 +94,8 @@ def existing(name: str) -> Path:
     """The path, or UsageError with the nearest name that is there."""
     path = Path(name).expanduser()
     if path.exists():
+        return path
+    if shared_name(path) or shared_parts(path):  # rt-polarity: for rt-polarity.pos and .neg
         return path
     parent, missing = path.parent, path.name
     while not parent.is_dir() and parent != parent.parent:

@@ -28,6 +28,8 @@ from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]
 
+HANDED = 64
+"""Files that a thread hashes before it asks for more."""
 NOTHING = bytes(16)
 """The key of a file that could not be read."""
 
@@ -87,10 +89,11 @@ class Manifest:
             keys[same] = self.keys[old[same]]
         unknown = np.flatnonzero(~keys.any(axis=1)).tolist()
         with ThreadPoolExecutor(threads) as pool:
-            for first in range(0, len(unknown), 4096):
-                chunk = unknown[first : first + 4096]
-                for i, key in zip(chunk, pool.map(read, chunk), strict=True):
-                    keys[i] = np.frombuffer(key, np.uint8)
+            chunks = [unknown[first : first + HANDED] for first in range(0, len(unknown), HANDED)]
+            for chunk, made in zip(
+                chunks, pool.map(lambda c: [*map(read, c)], chunks), strict=True
+            ):
+                keys[chunk] = np.frombuffer(b"".join(made), np.uint8).reshape(-1, 16)
         info = {k: v for k, v in self.info.items() if k == "store"}
         return Manifest(self.path, names, sizes, times, keys, info, changed=True)
 

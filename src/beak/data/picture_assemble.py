@@ -53,7 +53,7 @@ def scaled(spec: PictureSpec, train: Part, examples: Examples) -> PictureSpec:
     if examples.sums is not None:
         total, squares = examples.sums[rows].sum(axis=0).T
     else:
-        total, squares = _sums_of(examples.stored, rows)
+        total, squares = _sums_of(np.asarray(examples.stored), rows)
     count = len(rows) * spec.shape[1] * spec.shape[2]
     one = 255.0 if spec.kind == "pictures" else 1.0
     mean = total / count / one

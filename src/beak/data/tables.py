@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from beak.data.found import Found, in_order, numbered
-from beak.data.pictures import SUFFIXES
+from beak.data.pictures import SUFFIXES as PICTURES
 from beak.data.report import NOTE, WARNING, Finding
+from beak.data.sounds import SUFFIXES as SOUNDS
 from beak.data.split import TEST, TRAIN, UNKNOWN, VALIDATION
 from beak.errors import DataError
 
@@ -30,11 +31,13 @@ STEMS = {
     "train": TRAIN, "training": TRAIN, "val": VALIDATION, "valid": VALIDATION,
     "validation": VALIDATION, "dev": VALIDATION, "test": TEST,
 }  # fmt: skip
+GROUP_COLUMNS = ("speaker", "speaker_id", "client_id", "subject", "person", "voice")
+"""Columns that say who is heard (or seen): all of one go to one side of a split."""
 PART_COLUMNS = ("split", "part", "subset", "set", "partition", "phase")
 ENDINGS = (".csv", ".tsv")
 
-Row = tuple[int, str, str, int]
-"""Line number, path, label, part (UNKNOWN where the table names none)."""
+Row = tuple[int, str, str, int, str]
+"""Line number, path, label, part (UNKNOWN where the table names none), group ("" for none)."""
 
 
 def find_tables(folder: Path) -> dict[int, Path]:
@@ -56,13 +59,16 @@ def find(tables: dict[int, Path]) -> Found:
     """The examples of one table (part UNKNOWN) or of one for each part."""
     findings: list[Finding] = []
     names, words, parts, sizes, times = [], [], [], [], []
+    groups, places = [], []
     root = next(iter(tables.values())).parent
     for part, table in sorted(tables.items()):
         rows, notes = read_table(table)
         findings += notes
-        for _, path, label, own in rows:
+        for line, path, label, own, group in rows:
             names.append(path.replace("\\", "/") if os.sep == "/" and "\\" in path else path)
             words.append(label)
+            groups.append(group)
+            places.append(f"{table.name}:{line}")
             parts.append(part if own == UNKNOWN else own)
             try:
                 stat = os.stat(root / names[-1])
@@ -86,6 +92,8 @@ def find(tables: dict[int, Path]) -> Found:
         np.array(sizes, np.int64),
         np.array(times, np.int64),
         findings,
+        groups if all(groups) and len({*groups}) > 1 else None,
+        places,
     )
 
 
@@ -102,11 +110,15 @@ def read_table(table: Path) -> tuple[list[Row], list[Finding]]:
     rows: list[Row] = []
     bad = []
     body = lines[1:] if header else lines
-    parts, findings = _parts(table, first if header else [], (column, target), body)
+    heading = first if header else []
+    group = _group_column(heading, (column, target))
+    taken = (column, target) if group is None else (column, target, group)
+    parts, findings = _parts(table, heading, taken, body)
     for (number, cells), part in zip(body, parts, strict=True):
+        who = cells[group].strip() if group is not None and group < len(cells) else ""
         path, label = ((cells[i].strip() if i < len(cells) else "") for i in (column, target))
         if path and label and "\0" not in path:
-            rows.append((number, path, label, part))
+            rows.append((number, path, label, part, who))
         else:
             bad.append(f"{table.name}:{number}")
     if not header:
@@ -145,7 +157,7 @@ def _cells(table: Path) -> list[tuple[int, list[str]]]:
 
 def _looks_like_a_file(folder: Path, cell: str) -> bool:
     cell = cell.strip()
-    if os.path.splitext(cell)[1].lower() in SUFFIXES:
+    if os.path.splitext(cell)[1].lower() in PICTURES | SOUNDS:
         return True
     try:
         return bool(cell) and (folder / cell).is_file()
@@ -186,8 +198,13 @@ def _columns(
     return path, target
 
 
+def _group_column(heading: list[str], taken: tuple[int, int]) -> int | None:
+    words = [cell.strip().lower() for cell in heading]
+    return next((i for i, w in enumerate(words) if w in GROUP_COLUMNS and i not in taken), None)
+
+
 def _parts(
-    table: Path, heading: list[str], taken: tuple[int, int], lines: list[tuple[int, list[str]]]
+    table: Path, heading: list[str], taken: tuple[int, ...], lines: list[tuple[int, list[str]]]
 ) -> tuple[list[int], list[Finding]]:
     """Each row's part, from a column such as 'split'; columns that are not used are named."""
     words = [cell.strip().lower() for cell in heading]

@@ -57,10 +57,14 @@ class Speed:
 def example_batch(network: Network, images: int, seed: int = 0) -> tuple[Array, Array]:
     """Inputs and labels drawn at random: (B, *input) normal, or words; int32 (B,)."""
     rng = np.random.default_rng(seed)
-    first = network.nodes[0].layer
     labels = rng.integers(0, network.output[0], images).astype(np.int32)
-    if reads_words(network) and isinstance(first, Embedding):
-        return rng.integers(0, first.words, (images, *network.input)).astype(np.int32), labels
+    if reads_words(network):
+        words = np.zeros((images, *network.input), np.int32)
+        for node in network.nodes:
+            if isinstance(node.layer, Embedding):
+                own = slice(node.layer.begin, node.layer.begin + node.output[1])
+                words[:, own] = rng.integers(0, node.layer.words, words[:, own].shape)
+        return words, labels
     return rng.standard_normal((images, *network.input), np.float32), labels
 
 

@@ -14,7 +14,7 @@ from beak.engine.checks import (
     check_parameters,
 )
 from beak.engine.interface import Gradients, Loss, Optimiser, Randomness, StepResult
-from beak.engine.reference_layers import RULES, Call, function_of
+from beak.engine.reference_layers import RULES, Call, function_of, words_of
 from beak.engine.reference_optimiser import ReferenceOptimiser
 from beak.errors import ShapeError, UsageError
 from beak.network.initial import initial_parameters
@@ -110,7 +110,7 @@ class ReferenceEngine:
         for node in self.network.nodes:
             call = tape[node.name]
             if isinstance(call.layer, Embedding):
-                rows = touched_rows(call.inputs[0], call.layer.words, call.layer.padding_index)
+                rows = touched_rows(words_of(call), call.layer.words, call.layer.padding_index)
                 touched[f"{node.name}.weight"] = rows
             elif isinstance(call.layer, BatchNorm):
                 self._feed_running_statistics(node, call)

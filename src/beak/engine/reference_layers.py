@@ -25,6 +25,7 @@ from beak.network.layers import (
     GlobalMaxPool,
     Layer,
     LayerNorm,
+    LogMel,
     MaxPool1D,
     MaxPool2D,
     Multiply,
@@ -37,6 +38,8 @@ from beak.ops.embedding import reference as embedding
 from beak.ops.normalisation import reference as normalisation
 from beak.ops.pooling import reference as pooling
 from beak.ops.random import reference as random
+from beak.ops.spectrogram import reference as spectrogram
+from beak.ops.spectrogram.settings import MelSettings
 
 Array = np.ndarray[Any, Any]
 
@@ -166,11 +169,33 @@ def _dropout() -> Rule:
 
 def _embedding() -> Rule:
     def back(call: Call, gradient: Array) -> Back:
-        words, vectors = call.inputs[0], call.parameters["weight"]
+        words, vectors = words_of(call), call.parameters["weight"]
         table = embedding.embedding_backward(gradient, words, vectors, call.layer.padding_index)
-        return Back([np.zeros(words.shape)], {"weight": table})  # a word's number has no slope
+        no_slope = np.zeros(call.inputs[0].shape)  # a word's number has none
+        return Back([no_slope], {"weight": table})
 
-    return Rule(lambda call: embedding.embedding(call.inputs[0], call.parameters["weight"]), back)
+    return Rule(lambda call: embedding.embedding(words_of(call), call.parameters["weight"]), back)
+
+
+def words_of(call: Call) -> Array:
+    """The stretch of its input that an embedding reads."""
+    begin, places = call.layer.begin, call.layer.places
+    return call.inputs[0][:, begin : None if places is None else begin + places]
+
+
+def _log_mel() -> Rule:
+    def samples(call: Call) -> Array:
+        return call.inputs[0].reshape(len(call.inputs[0]), -1)
+
+    def ahead(call: Call) -> Array:
+        return spectrogram.log_mel(samples(call), MelSettings.of(call.layer))[:, None]
+
+    def back(call: Call, gradient: Array) -> Back:
+        settings = MelSettings.of(call.layer)
+        found = spectrogram.log_mel_backward(gradient[:, 0], samples(call), settings)
+        return Back([found.reshape(call.inputs[0].shape)])
+
+    return Rule(ahead, back)
 
 
 def _position_bias() -> Rule:
@@ -202,6 +227,7 @@ RULES: dict[type[Layer], Rule] = {
     Dropout: _dropout(),
     Activation: Rule(lambda call: call.inputs[0], lambda call, gradient: Back([gradient])),
     Embedding: _embedding(),
+    LogMel: _log_mel(),
     PositionBias: _position_bias(),
     Add: Rule(
         lambda call: elementwise.add(call.inputs),

@@ -62,6 +62,9 @@ class ReferenceOptimiser:
         for name, average in self.average.items():
             decay = self.settings.average or 0.0
             self.average[name] = reference.moving_average(average, parameters[name], decay)
+        for name, limit in ((n, p.max_norm) for n, p in self._specs.items() if p.max_norm):
+            for arrays in (parameters, self.average) if self.average else (parameters,):
+                arrays[name] = reference.max_norm(arrays[name], limit)
 
     def _rule(
         self, name: str, gradient: Array, old: list[Array], learning_rate: float

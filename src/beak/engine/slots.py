@@ -34,6 +34,8 @@ class Slot:
     """From the public array to ``size`` floats."""
     unpack: Callable[[Array], Array]
     """From ``size`` floats to the public array."""
+    max_norm: float | None = None
+    """The longest that the weights of one output may be; these lie in panels."""
 
     @property
     def range(self) -> slice:
@@ -143,7 +145,8 @@ def place_parameters(network: Network, orders: dict[str, tuple[int, int, int] | 
         for node, name in members:
             size, pack, unpack = _layout(node, name, orders.get(node.name))
             shape = node.parameters[name].shape
-            slot = Slot(name, shape, begin, size, pack, unpack)
+            limit = node.parameters[name].max_norm
+            slot = Slot(name, shape, begin, size, pack, unpack, limit)
             placed["fixed" if kind == "fixed" else "trainable"][name] = slot
             if kind == "rows":
                 decay = node.parameters[name].decay

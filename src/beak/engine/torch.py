@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from torch.nn import functional
 from beak.engine.interface import Array
 from beak.network import layers
 from beak.network.network import Network, Node
+from beak.ops.spectrogram.reference import FLOOR, fixed_filters
+from beak.ops.spectrogram.settings import MelSettings
 
 FUNCTIONS: dict[str, Any] = {
     "relu": lambda inplace: nn.ReLU(inplace=inplace),
@@ -49,11 +51,38 @@ class GlobalMean(nn.Module):
 
 
 class WordVectors(nn.Embedding):
-    """Words (B, L) to vectors (B, dimensions, L)."""
+    """Words (B, L), or a stretch of them, to vectors (B, dimensions, L)."""
+
+    def __init__(self, layer: layers.Embedding, sparse: bool) -> None:
+        super().__init__(
+            layer.words, layer.dimensions, padding_idx=layer.padding_index, sparse=sparse
+        )
+        end = None if layer.places is None else layer.begin + layer.places
+        self.stretch = slice(layer.begin, end)
+        self.weight.requires_grad_(layer.trainable)
 
     def forward(self, x: Tensor) -> Tensor:
         """Channels first."""
-        return super().forward(x).transpose(1, 2)
+        return super().forward(x[:, self.stretch]).transpose(1, 2)
+
+
+class LogMel(nn.Module):
+    """Samples as a log-mel spectrogram: a convolution with fixed filters and a fixed map."""
+
+    def __init__(self, layer: layers.LogMel) -> None:
+        super().__init__()
+        self.hop = layer.hop
+        for name, values in zip(
+            ("filters", "mel"), fixed_filters(MelSettings.of(layer)), strict=True
+        ):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, n) or (B, 1, n) to (B, 1, frames, bands)."""
+        filters, mel = cast(Tensor, self.filters), cast(Tensor, self.mel)
+        waves = functional.conv1d(x.reshape(len(x), 1, -1), filters, stride=self.hop)
+        power = waves.reshape(len(x), 2, -1, waves.shape[2]).square().sum(1)
+        return torch.log(power.transpose(1, 2) @ mel.T + FLOOR)[:, None]
 
 
 class PositionBias(nn.Module):
@@ -162,9 +191,9 @@ def _modules(node: Node, sparse: bool, fresh: bool, with_function: bool) -> Iter
         case layers.Dropout():
             yield nn.Dropout(layer.rate)
         case layers.Embedding():
-            yield WordVectors(
-                layer.words, layer.dimensions, padding_idx=layer.padding_index, sparse=sparse
-            )
+            yield WordVectors(layer, sparse)
+        case layers.LogMel():
+            yield LogMel(layer)
         case layers.PositionBias():
             yield PositionBias(node.parameters[f"{node.name}.bias"].shape)
         case layers.Activation():
@@ -258,7 +287,7 @@ def _step(
         (torch.from_numpy(x).to(memory_format=order), torch.from_numpy(y).long())
         for x, y in batches
     ]
-    parameters = list(module.parameters())
+    parameters = [p for p in module.parameters() if p.requires_grad]
     vectors = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
     rest = [p for p in parameters if not (sparse and id(p) in vectors)]
     optimisers: list[torch.optim.Optimizer] = [torch.optim.Adam(rest, lr=1e-4, fused=True)]

@@ -13,6 +13,7 @@ from beak.engine.lowering.context import Touched, split
 from beak.engine.slots import Segment, Slots
 from beak.engine.tape import Tape
 from beak.ops.optimiser import kernels
+from beak.ops.panels import PANEL, padded
 
 Array = np.ndarray[Any, Any]
 ROW_PARTS = 32
@@ -84,6 +85,24 @@ def update(
                 beta2=optimiser.beta2,
                 epsilon=optimiser.epsilon,
                 decoupled=int(optimiser.kind == "adamw"),
+            )
+    _shorten(tape, b, optimiser.average is not None)
+
+
+def _shorten(tape: Tape, b: Buffers, averaged: bool) -> None:
+    """Bring weights that have grown too long back to their limit, and so their average."""
+    for slot in b.slots.trainable.values():
+        if slot.max_norm is None:
+            continue
+        panels = padded(slot.shape[0]) // PANEL
+        for flat in (b.parameters, b.average) if averaged else (b.parameters,):
+            tape.emit(
+                kernels.MAX_NORM,
+                panels,
+                weight=flat[slot.range],
+                panels=panels,
+                terms=slot.size // (panels * PANEL),
+                limit=slot.max_norm,
             )
 
 

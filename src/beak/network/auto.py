@@ -61,6 +61,8 @@ def choose_network(
     """
     shape = input_shape(shape)
     name, chosen, why = RULES.get(kind, _rule)(shape, classes, examples)
+    if kind == "sounds" and "axis" in (options or {}):
+        name, chosen, why = "spectrogram-frequency", {}, "the network whose filters can be turned"
     known = options_of(name)
     all_options = {**chosen, **{k: v for k, v in (options or {}).items() if k in known}}
     return Choice(name, make_network(name, shape, classes, **all_options), why, all_options)
@@ -85,9 +87,27 @@ def _rule(shape: Shape, classes: int, examples: int) -> tuple[str, dict[str, Any
     return _photograph(shape, classes, examples, text)
 
 
+def _texts(shape: Shape, classes: int, examples: int) -> tuple[str, dict[str, Any], str]:
+    why = "windows over word vectors find phrases; words and pairs vote beside as a strong baseline"
+    return "sentence-pairs", {}, f"texts: {why}"
+
+
 Rule = Callable[[Shape, int, int], tuple[str, dict[str, Any], str]]
-RULES: dict[str, Rule] = {"pictures": _rule, "numbers": _rule, "go": lambda *a: _go(*a)}
+RULES: dict[str, Rule] = {
+    "pictures": _rule,
+    "numbers": _rule,
+    "sounds": lambda *a: _sound(*a),
+    "texts": _texts,
+    "go": lambda *a: _go(*a),
+}
 """For each kind of input: (shape, classes, examples) to name, options and why."""
+
+
+def _sound(shape: Shape, classes: int, examples: int) -> tuple[str, dict[str, Any], str]:
+    if len(shape) != 3 or min(shape[1:]) < 8:
+        return "dense", {}, f"{shape_text(shape)} is no spectrogram for windows to slide over"
+    why = f"spectrograms of {shape_text(shape[1:])} (frames x bands): residual, few parameters"
+    return "keyword", {} if examples >= MANY_EXAMPLES else {"width": 16}, why
 
 
 def _go(shape: Shape, classes: int, examples: int) -> tuple[str, dict[str, Any], str]:

@@ -49,19 +49,25 @@ class Flatten(Layer):
 
 @layer
 class Dense(Layer):
-    """Every output from every input: (n,) -> (units,). weight (units, n), bias (units,)."""
+    """Every output from every input: (n,) -> (units,). weight (units, n), bias (units,).
+
+    ``max_norm``: in training, the weights of one output are never longer than this (L2).
+    """
 
     prefix: ClassVar[str] = "dense"
 
     units: int
     bias: bool = True
     activation: str | None = None
+    max_norm: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._whole("units")
         self._true_or_false("bias")
         self._function("activation")
+        if self.max_norm is not None:
+            self._number("max_norm", 1e-6, 1e6)
 
     def output(self, *shapes: Shape) -> Shape:
         """(units,)."""
@@ -76,9 +82,9 @@ class Dense(Layer):
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
         """Weight (units, n), bias (units,)."""
         inputs = shapes[0][0]
-        arrays = {
-            "weight": Parameter((self.units, inputs), "glorot", inputs, self.units, decay=True)
-        }
+        shape, limit = (self.units, inputs), self.max_norm
+        weight = Parameter(shape, "glorot", inputs, self.units, decay=True, max_norm=limit)
+        arrays = {"weight": weight}
         if self.bias:
             arrays["bias"] = Parameter((self.units,), "zeros", inputs, self.units)
         return arrays
@@ -166,18 +172,28 @@ class Embedding(Layer):
     """A vector for each word number: (L,) -> (dimensions, L). weight (words, dimensions).
 
     ``padding_index``: the word number that stands for no word; its vector stays zero.
+    ``trainable``: whether the vectors are tuned. ``begin`` and ``places``: which stretch of the
+    input is read, as "words" and then "pairs of words"; None is up to the end.
     """
 
     prefix: ClassVar[str] = "embedding"
+    opens: ClassVar[bool] = True
 
     words: int
     dimensions: int
     padding_index: int | None = None
+    trainable: bool = True
+    begin: int = 0
+    places: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._whole("words")
         self._whole("dimensions")
+        self._true_or_false("trainable")
+        self._whole("begin", least=0)
+        if self.places is not None:
+            self._whole("places")
         if self.padding_index is not None:
             self._whole("padding_index", least=0)
             if self.padding_index >= self.words:
@@ -191,12 +207,19 @@ class Embedding(Layer):
         (shape,) = shapes
         if len(shape) != 1:
             raise ShapeError(f"{shape_text(shape)} came in, word numbers (length,) were wanted")
-        return (self.dimensions, shape[0])
+        places = shape[0] - self.begin if self.places is None else self.places
+        if places < 1 or self.begin + places > shape[0]:
+            raise ShapeError(
+                f"{shape[0]} places came in, {places} from place {self.begin} on were wanted; "
+                f"begin and places must lie within 0 to {shape[0]}"
+            )
+        return (self.dimensions, places)
 
     def parameters(self, *shapes: Shape) -> dict[str, Parameter]:
         """Weight (words, dimensions)."""
         size = self.dimensions
-        return {"weight": Parameter((self.words, size), "glorot", size, size, decay=True)}
+        shape, tuned = (self.words, size), self.trainable
+        return {"weight": Parameter(shape, "glorot", size, size, tuned, decay=True)}
 
 
 @layer

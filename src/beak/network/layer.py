@@ -29,6 +29,8 @@ class Parameter:
     trainable: bool = True
     decay: bool = False
     """Whether weight decay applies: the weights of convolutions, dense layers and embeddings."""
+    max_norm: float | None = None
+    """After each step a row (what one output multiplies with) that is longer is shortened to it."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Layer:
     """What made names start with: conv1, conv2, …"""
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Least and greatest number of inputs; None is any."""
+    opens: ClassVar[bool] = False
+    """Whether it reads the network's input, which then no other kind can read."""
 
     def __post_init__(self) -> None:
         if isinstance(self.inputs, str):

@@ -18,6 +18,7 @@ from beak.network.features import (
     PositionBias,
 )
 from beak.network.layer import ACTIVATIONS, RELU_KINDS, Layer, Parameter, Shape
+from beak.network.sounds import LogMel
 from beak.network.windows import (
     AvgPool1D,
     AvgPool2D,
@@ -47,6 +48,7 @@ LAYERS: dict[str, type[Layer]] = {
         Dropout,
         Activation,
         Embedding,
+        LogMel,
         PositionBias,
         Add,
         Concat,
@@ -75,6 +77,7 @@ __all__ = [
     "GlobalMaxPool",
     "Layer",
     "LayerNorm",
+    "LogMel",
     "MaxPool1D",
     "MaxPool2D",
     "Multiply",

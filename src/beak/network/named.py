@@ -21,6 +21,19 @@ from beak.network.layers import (
 )
 from beak.network.network import Network, input_shape
 from beak.network.resnet import resnet
+from beak.network.sentences import (
+    make_characters,
+    make_sentence,
+    make_sentence_pairs,
+    make_sentence_wide,
+)
+from beak.network.speech import (
+    make_cnn_one_fpool3,
+    make_cnn_one_fstride4,
+    make_cnn_trad_fpool3,
+    make_keyword,
+    make_spectrogram_frequency,
+)
 from beak.network.writers import Written
 
 
@@ -33,6 +46,8 @@ class Entry:
     make: Callable[..., Network]
     least: int = 1
     """The least height and width of a picture that it takes."""
+    words: bool = False
+    """Whether it reads the word numbers of a text, one behind the other."""
     usual: Shape = (1, 28, 28)
     """An input to show its sizes for."""
     classes: int = 10
@@ -73,6 +88,10 @@ def options_of(name: str) -> list[str]:
 def _shape(name: str, value: Sequence[int], least: int) -> Shape:
     shape = input_shape(value)
     if name in ("dense", "linear"):
+        return shape
+    if CATALOGUE[name].words:
+        if len(shape) != 1:
+            raise ShapeError(f"network {name!r} reads texts: word numbers (length,), not {shape}")
         return shape
     if len(shape) != 3:
         raise ShapeError(
@@ -231,6 +250,59 @@ _ENTRIES = (
         "residual, 20 layers, 16 to 64 filters: He et al. 2016 for CIFAR",
         _make_resnet20,
         8,
+    ),
+    Entry("keyword", "residual, for spectrograms of words: frames x bands", make_keyword, 8),
+    Entry(
+        "cnn-trad-fpool3",
+        "Sainath and Parada 2015: two convolutions, pooled along frequency",
+        make_cnn_trad_fpool3,
+        20,
+    ),
+    Entry(
+        "cnn-one-fpool3",
+        "Sainath and Parada 2015: one convolution as long as the window, pooled along frequency",
+        make_cnn_one_fpool3,
+        10,
+    ),
+    Entry(
+        "cnn-one-fstride4",
+        "Sainath and Parada 2015: one convolution as long as the window, in steps of four bands",
+        make_cnn_one_fstride4,
+        8,
+    ),
+    Entry(
+        "spectrogram-frequency",
+        "the lecture's: filters as long as the window that move along frequency; axis=time, both",
+        make_spectrogram_frequency,
+        8,
+    ),
+    Entry(
+        "sentence",
+        "Kim 2014: word vectors, windows of 3, 4 and 5 words, the largest answer of each filter",
+        make_sentence,
+        words=True,
+        usual=(60,),
+    ),
+    Entry(
+        "sentence-wide",
+        "the same with windows of 2 to 7 words, after Zhang and Wallace 2015",
+        make_sentence_wide,
+        words=True,
+        usual=(60,),
+    ),
+    Entry(
+        "sentence-pairs",
+        "windows, and beside them a vote of each word and pair of words (Wang and Manning 2012)",
+        make_sentence_pairs,
+        words=True,
+        usual=(180,),
+    ),
+    Entry(
+        "characters",
+        "the bytes of a text: for languages without spaces, and for noisy text",
+        make_characters,
+        words=True,
+        usual=(400,),
     ),
     Entry(
         "alphago-policy",

@@ -20,7 +20,7 @@ from beak.network.layer import (
     short,
     whole,
 )
-from beak.network.layers import Activation, Embedding
+from beak.network.layers import Activation, Embedding, LogMel
 from beak.network.reading import drafts_from_json, node_to_json, read_json_file
 from beak.network.writers import Draft, Written, write_nodes
 from beak.shapes import shape_text
@@ -187,16 +187,13 @@ def _listed(layers: Iterable[Written]) -> list[Written]:
 def _infer(input: Shape, drafts: list[Draft]) -> list[Node]:
     """Shapes and parameters of each node in order."""
     outputs: dict[str, Shape] = {"input": input}
-    words = any(isinstance(draft.layer, Embedding) for draft in drafts)
+    opening = [draft.layer for draft in drafts if draft.layer.opens]
     nodes = []
     for draft in drafts:
         shapes = tuple(outputs[name] for name in draft.inputs)
         where = f"{draft.name} ({draft.layer.kind}, reads {', '.join(draft.inputs)})"
-        if words and ("input" in draft.inputs) != isinstance(draft.layer, Embedding):
-            raise NetworkError(
-                f"{where}: an Embedding reads the network's input, which is then word numbers "
-                "that only an Embedding can read"
-            )
+        if opening and ("input" in draft.inputs) != isinstance(draft.layer, type(opening[0])):
+            raise NetworkError(f"{where}: {_OPENING[type(opening[0])]}")
         try:
             output = draft.layer.output(*shapes)
             _check_softmax(draft.layer, output)
@@ -216,6 +213,13 @@ def _infer(input: Shape, drafts: list[Draft]) -> list[Node]:
                 "or leave it out"
             )
     return nodes
+
+
+_OPENING = {
+    Embedding: "an Embedding reads the network's input, which is then word numbers that only an "
+    "Embedding can read",
+    LogMel: "a LogMel reads the network's input, which is then samples that only a LogMel can read",
+}
 
 
 def _check_softmax(layer: Layer, output: Shape) -> None:

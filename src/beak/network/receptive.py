@@ -53,9 +53,13 @@ def receptive_fields(network: Network) -> dict[str, tuple[Field, ...]]:
 
 
 def _axes(network: Network) -> tuple[int, ...]:
-    """The axes along which places lie: all after the channels; word numbers lie along their own."""
-    first = network.nodes[0].layer
-    return network.input if first.kind == "Embedding" else network.input[1:]
+    """The axes along which places lie: all after the channels; word numbers lie along their own,
+    and a spectrogram's frames and bands count where samples come in.
+    """
+    first = network.nodes[0]
+    if first.layer.kind == "LogMel":
+        return first.output[1:]
+    return network.input if first.layer.kind == "Embedding" else network.input[1:]
 
 
 def _after(node: Node, fields: tuple[Field, ...], sizes: tuple[int, ...]) -> tuple[Field, ...]:

@@ -16,6 +16,7 @@ from beak.runs.model import Model
 from beak.runs.report_answers import classes_section, matrix_section, mistakes_section
 from beak.runs.report_go import go_sections
 from beak.runs.report_style import STYLE
+from beak.runs.report_texts import marker
 
 if TYPE_CHECKING:
     from beak.data.dataset import Part
@@ -57,9 +58,12 @@ def report_html(data: ReportData) -> str:
     if evaluation is not None and evaluation.strata:
         sections += go_sections(evaluation, data.part, data.part_name)
     elif evaluation is not None:
+        show = marker(data.model, data.part)
         sections.append(matrix_section(evaluation, data.part_name))
         sections.append(classes_section(evaluation))
-        sections.append(mistakes_section(evaluation, data.part, data.part_name))
+        sections.append(
+            mistakes_section(evaluation, data.part, data.part_name, data.model.spec, show)
+        )
     how = _recipe(data.recipe) + _machine(data.machine)
     sections += [_network(data.model), f'<div class="two">{how}</div>' if how else ""]
     beak = text(data.model.info.get("beak") or data.machine.get("beak") or "")
@@ -68,7 +72,7 @@ def report_html(data: ReportData) -> str:
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
-        "style-src 'unsafe-inline'; img-src data:\">\n"
+        "style-src 'unsafe-inline'; img-src data:; media-src data:\">\n"
         f"<title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
         + "\n".join(part for part in sections if part)
         + f"\n<footer>Made by beak {beak}. This page holds everything it shows.</footer>\n"
@@ -184,7 +188,7 @@ def _curves(history: Sequence[Mapping[str, Any]]) -> str:
         return ""
     return (
         "<section><h2>How it learned</h2>"
-        '<p class="why">Training is counted while the network changes and on varied pictures, so '
+        '<p class="why">Training is counted while the network changes and on varied inputs, so '
         "early in training it may lie below validation. Where validation turns worse while "
         "training improves, the network learns by heart.</p>"
         f'<div class="pair">{frames}</div></section>'

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from beak.data.kinds import kind_of
 from beak.runs.charts import percent, text
-from beak.runs.evaluate import ClassScore, Evaluation
+from beak.runs.evaluate import ClassScore, Evaluation, Mistake
 from beak.runs.png import data_uri, thumbnail
 
 if TYPE_CHECKING:
     from beak.data.dataset import Part
+    from beak.data.spec import InputSpec
+
+
+def sound_uri(wav: bytes) -> str:
+    """A sound file as the source of an <audio> element."""
+    return f"data:audio/wav;base64,{base64.b64encode(wav).decode()}"
+
 
 MATRIX_LIMIT = 24
 """Classes up to which the whole matrix is shown with numbers."""
@@ -145,17 +155,28 @@ def _share(share: float | None) -> str:
     return f'<td class="n">{percent(share)}{bar}</td>'
 
 
-def mistakes_section(evaluation: Evaluation, part: Part | None, part_name: str) -> str:
-    """The surest wrong answers, each with its picture where it is one."""
+def mistakes_section(
+    evaluation: Evaluation,
+    part: Part | None,
+    part_name: str,
+    spec: InputSpec | None = None,
+    show: Callable[[Mistake], str] | None = None,
+) -> str:
+    """The surest wrong answers, each with its picture or its sound where it is one.
+
+    ``show``: how another kind of input is shown; a text with its words marked.
+    """
     if not evaluation.mistakes:
         said = f"Every one of the {evaluation.examples:,} {text(part_name)} examples was right."
         return f'<section><h2>Worst mistakes</h2><p class="why">{said}</p></section>'
     figures = []
     for mistake in evaluation.mistakes:
-        picture = ""
-        if part is not None:
+        picture = "" if show is None else show(mistake)
+        if show is None and part is not None:
             pixels = np.asarray(part.inputs[mistake.index])
-            if pixels.ndim == 3 and pixels.dtype == np.uint8:
+            if spec is not None and (sound := kind_of(spec.kind).sound(pixels, spec)):
+                picture = f'<audio controls preload="none" src="{sound_uri(sound)}"></audio>'
+            elif pixels.ndim == 3 and pixels.dtype == np.uint8:
                 small = ' class="small"' if max(pixels.shape[1:]) < PIXELATED_BELOW else ""
                 image = f'<img alt="" loading="lazy" src="{data_uri(thumbnail(pixels))}">'
                 picture = f"<div{small}>{image}</div>"
@@ -164,9 +185,16 @@ def mistakes_section(evaluation: Evaluation, part: Part | None, part_name: str) 
             f"{percent(mistake.probability)} sure"
             f"<small><bdi>{text(mistake.name, 200)}</bdi></small></figcaption></figure>"
         )
+    how = ""
+    if show is not None:
+        how = (
+            " A word is marked by how much the answer falls when it is taken away: "
+            '<mark class="for" style="--much:60%">it led to the answer</mark>, '
+            '<mark class="against" style="--much:60%">it spoke against it</mark>.'
+        )
     return (
         "<section><h2>Worst mistakes</h2>"
         '<p class="why">The wrong answers that the network was surest of. Look here for wrong '
-        "labels in the data too.</p>"
-        f'<div class="grid-of">{"".join(figures)}</div></section>'
+        f"labels in the data too.{how}</p>"
+        f'<div class="{"texts" if show else "grid-of"}">{"".join(figures)}</div></section>'
     )

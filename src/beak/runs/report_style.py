@@ -103,10 +103,18 @@ td, th { padding: 6px 14px 6px 0; vertical-align: baseline; }
 .beside > div { max-width: 100%; }
 .grid-of { display: grid; grid-template-columns: repeat(auto-fill, minmax(128px, 1fr));
   gap: 20px 18px; }
+.texts { display: grid; gap: 22px; }
+blockquote { margin: 0; font-size: 16px; line-height: 1.75; overflow-wrap: anywhere;
+  max-width: 88ch; }
+mark { color: inherit; border-radius: 4px; padding: 1px 3px;
+  background: color-mix(in srgb, var(--tone) var(--much), var(--card)); }
+mark.for { --tone: color-mix(in srgb, var(--wrong) 55%, transparent); }
+mark.against { --tone: color-mix(in srgb, var(--right) 45%, transparent); }
 figure { margin: 0; min-width: 0; }
 figure img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; border-radius: 6px;
   background: color-mix(in srgb, var(--line) 45%, var(--card)); }
 .small img { image-rendering: pixelated; }
+figure audio { width: 100%; display: block; }
 figcaption { margin-top: 8px; font-size: 13.5px; line-height: 1.4; overflow-wrap: anywhere; }
 figcaption b { font-weight: 640; }
 figcaption small { display: block; color: var(--soft); font-size: 12px; overflow: hidden;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -121,16 +121,18 @@ class Run:
         batch: int = 256,
         worst: int = 24,
         listen: Callable[[int, int], None] | None = None,
+        reading: Mapping[str, Any] | None = None,
         averaged: bool = True,
     ) -> Evaluation:
         """How good it is on a source as in training, or on a Dataset.
 
         ``part``: "test" (the given one, or the tenth that training leaves out), "validation",
         "train", or "all" of it. ``averaged``: boards of Go also by the mean of the answers to their
-        eight symmetries, which takes eight times as long again. Raises DataError for labels that
-        the network does not know.
+        eight symmetries, which takes eight times as long again. ``reading``: how a table of texts
+        is read, such as {"text": "review", "label": "stars"}. Raises DataError for labels that the
+        network does not know.
         """
-        dataset = self._dataset(source, data_dir)
+        dataset = self._dataset(source, data_dir, reading)
         chosen, notes = _chosen(dataset, part)
         known = self._numbered(chosen, dataset)
         engine = self.predictor.engine
@@ -154,14 +156,17 @@ class Run:
         good = f", test accuracy {100 * share:.1f} %" if isinstance(share, int | float) else ""
         return f"Run('{one_line(self.path, 200)}': {said}{good})"
 
-    def _dataset(self, source: Any, data_dir: str | Path | None) -> Dataset:
+    def _dataset(
+        self, source: Any, data_dir: str | Path | None, reading: Mapping[str, Any] | None = None
+    ) -> Dataset:
         from beak.data.dataset import Dataset
 
         if isinstance(source, Dataset):
             return source
         from beak.data.load import load_dataset
 
-        return load_dataset(source, data_dir=data_dir, spec=self.spec, labels=self.labels)
+        how = reading or {}
+        return load_dataset(source, data_dir=data_dir, spec=self.spec, labels=self.labels, **how)
 
     def _numbered(self, part: Part, dataset: Dataset) -> Part:
         """The part with its labels numbered as the network's answers."""

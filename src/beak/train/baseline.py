@@ -51,8 +51,13 @@ def baseline_epochs(dataset: Dataset, network: Network, linear: Network, recipe:
 
 
 def train_baseline(ready: Prepared, session: Session) -> Baseline | str:
-    """Train [Flatten, Dense] on the plain pictures and test it; a text says why it was left out."""
+    """Train [Flatten, Dense] on the plain inputs and test it; a text says why it was left out.
+
+    For texts: NBSVM.
+    """
     dataset, recipe = ready.dataset, ready.recipe
+    if dataset.spec.kind == "texts":
+        return _of_texts(dataset, recipe)
     linear = make_network("linear", dataset.spec.shape, len(dataset.labels))
     if linear == ready.network:
         return "no baseline: the network is the linear one itself"
@@ -73,3 +78,37 @@ def train_baseline(ready: Prepared, session: Session) -> Baseline | str:
         pass
     found = evaluate(runner, test, dataset.spec, dataset.labels, worst=0)
     return Baseline("linear", found.accuracy, found.examples)
+
+
+def _of_texts(dataset: Dataset, recipe: Recipe) -> Baseline | str:
+    from beak.train.text_baseline import nbsvm
+
+    test = dataset.parts.get("test")
+    if test is None or len(test) == 0:
+        return "no baseline: there is no test part to compare on"
+    found = nbsvm(dataset, recipe.seed)
+    return found if isinstance(found, str) else Baseline("NBSVM", found.accuracy, found.examples)
+
+
+def baseline_name(ready: Prepared) -> str:
+    """What the simple classifier of this kind of input is called."""
+    return "NBSVM" if ready.dataset.spec.kind == "texts" else "linear"
+
+
+def better_baseline(ready: Prepared, name: str, accuracy: float, baseline: float) -> str:
+    """What to say where the simple classifier is better; "" where it is not."""
+    if baseline <= accuracy:
+        return ""
+    points = 100 * (baseline - accuracy)
+    return f"{name} is better than the network by {points:.1f} points: {_help(ready)}"
+
+
+def _help(ready: Prepared) -> str:
+    if ready.dataset.spec.kind != "texts":
+        return "a longer training (--epochs) or more examples would help"
+    ways = []
+    if "grams.weight" not in ready.network.parameters:
+        ways.append("--network sentence-pairs, which starts from the same pairs of words,")
+    if not ready.recipe.data.vectors and "words.weight" in ready.network.parameters:
+        ways.append("word vectors trained on more text (--vectors FILE)")
+    return f"{' or '.join([*ways, 'more examples'])} would help"

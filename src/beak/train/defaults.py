@@ -14,6 +14,8 @@ from beak.train.recipe import Recipe, with_values
 EPOCHS_FOR_1400 = 50
 """Epochs of 1,400 small grey pictures; see `epochs_for`."""
 
+SOUNDS_SHARE = 0.5
+"""Recordings need half the epochs of drawings: 20 for 2,400 spoken digits."""
 GO_SAMPLE = 100_000
 """Positions of Go in an epoch, where there are more."""
 GO_EPOCHS = 12
@@ -73,7 +75,9 @@ def lasting_for(dataset: Dataset) -> Lasting:
         if examples > GO_SAMPLE:
             return Lasting(GO_EPOCHS, GO_SAMPLE)
         return Lasting(max(2, min(epochs_for(examples, True), GO_EPOCHS)))
-    return Lasting(epochs_for(examples, dataset.spec.shape[0] >= 3))
+    usual = epochs_for(examples, dataset.spec.shape[0] >= 3)
+    sounds = dataset.spec.kind == "sounds"
+    return Lasting(max(4, round(usual * SOUNDS_SHARE)) if sounds else usual)
 
 
 def recipe_for(
@@ -85,19 +89,24 @@ def recipe_for(
     the number of steps; with ``optimiser.kind`` given, rate and decay fit that rule.
     """
     given = dict(overrides or {})
+    if dataset.spec.kind == "texts":
+        return with_values(
+            Recipe(augmentation=dataset.augmentation), {**_texts(dataset, network), **given}
+        )
     examples = len(dataset.parts["train"].labels)
-    photographs, go = dataset.spec.shape[0] >= 3, dataset.spec.kind == "go"
+    photographs = dataset.spec.shape[0] >= 3
+    sounds, go = (dataset.spec.kind == kind for kind in ("sounds", "go"))
     usual = lasting_for(dataset)
     batch = int(given.get("batch", batch_for(examples)))
     epochs = int(given.get("epochs", usual.epochs))
     sample = int(given.get("sample", usual.sample))
     steps = epochs * max(1, math.ceil(min(sample or examples, examples) / batch))
-    values: dict[str, Any] = {
+    values = {
         "epochs": epochs,
         "batch": batch,
         "sample": sample,
         "average": average_for(steps),
-        "loss.label_smoothing": 0.0 if go else 0.1 if photographs else 0.05,
+        "loss.label_smoothing": 0.0 if go else 0.1 if photographs or sounds else 0.05,
         **_optimiser_for(str(given.get("optimiser.kind", "adamw")), batch, network),
     }
     recipe = Recipe(augmentation=dataset.augmentation)
@@ -117,4 +126,31 @@ def _optimiser_for(kind: str, batch: int, network: Network) -> dict[str, Any]:
         "optimiser.learning_rate": float(f"{rate:.2g}"),
         "optimiser.weight_decay": decay,
         "optimiser.clip_norm": 0.0 if normalised else 5.0,
+    }
+
+
+def text_epochs(examples: int) -> int:
+    """Few, as word vectors soon know their training texts by heart: 10 for 9,000 texts.
+
+    >>> text_epochs(500), text_epochs(9_000), text_epochs(1_000_000)
+    (20, 10, 2)
+    """
+    return min(max(round(10 * math.pow(9000 / max(examples, 1), 0.3)), 2), 20)
+
+
+def _texts(dataset: Dataset, network: Network) -> dict[str, Any]:
+    """Kim 2014's batch; Adam, whose rate only falls.
+
+    Votes that start as log-count ratios are good at once and soon know their texts by heart: half
+    the epochs (MR, three folds: 79.8 % of the validation texts right, 78.8 % with all of them).
+    """
+    epochs = text_epochs(len(dataset.parts["train"]))
+    return {
+        "epochs": max(2, epochs // 2) if "grams.weight" in network.parameters else epochs,
+        "batch": 50,
+        "optimiser.kind": "adamw",
+        "optimiser.learning_rate": 0.001,
+        "optimiser.weight_decay": 0.0,
+        "schedule.kind": "cosine",
+        "schedule.warmup": 0.0,
     }

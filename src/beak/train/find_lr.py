@@ -19,6 +19,7 @@ from beak.network.network import Network
 from beak.train.portions import class_weights
 from beak.train.prepare import gather, prepare
 from beak.train.recipe import Recipe
+from beak.train.words import start_of
 
 Array = np.ndarray[Any, Any]
 
@@ -160,6 +161,7 @@ def find_lr(
     ready = prepare(source, values, network, threads=threads)
     runner = make_engine(
         ready.network,
+        start_of(ready.network, ready.dataset, ready.recipe).parameters,
         seed=ready.recipe.seed,
         threads=threads,
         kind=engine,

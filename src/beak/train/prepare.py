@@ -13,6 +13,7 @@ from beak.data.builtin import BUILTIN
 from beak.data.dataset import Dataset
 from beak.data.load import load_dataset
 from beak.data.memory import load_arrays
+from beak.data.vectors import dimensions_of
 from beak.errors import NetworkError, RecipeError, ShapeError, UsageError
 from beak.network.auto import choose_network
 from beak.network.named import make_network, options_of
@@ -28,6 +29,9 @@ from beak.train.recipe import (
     read_network_text,
     value_at,
 )
+
+UNITS = {"sentence": "words", "sentence-wide": "words", "characters": "bytes"}
+"""What the catalogue's networks for texts read; the others words and pairs of words."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,16 @@ def _data_options(values: Mapping[str, Any], network: Network | None) -> dict[st
     return options
 
 
+def _unit_for(wanted: Network | str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What a text is read as, where the network says it and the user does not."""
+    if values.get("data.unit", "auto") != "auto":
+        return {}
+    if isinstance(wanted, Network):
+        return {"data.unit": "words"} if len(wanted.input) == 1 else {}
+    unit = UNITS.get(wanted.split()[0] if wanted.split() else "")
+    return {"data.unit": unit} if unit else {}
+
+
 def _size(given: Sequence[int]) -> tuple[int, int] | None:
     """Height and width from a recipe's data.size; one number is a square, none: unsaid."""
     if len(given) > 2:
@@ -135,6 +149,8 @@ def data_values(source: Any, dataset: Dataset, values: Mapping[str, Any]) -> dic
         found["data.source"] = str(said) if named else str(path.absolute())
     directory = values.get("data.directory", "")
     found["data.directory"] = str(Path(directory).absolute()) if directory else ""
+    if values.get("data.vectors"):
+        found["data.vectors"] = str(Path(values["data.vectors"]).absolute())
     return found | dataset.spec.recipe_values
 
 
@@ -236,6 +252,7 @@ def prepare(
 ) -> Prepared:
     """Examples, network and recipe from a source and the user's dotted keys."""
     wanted = given_network(network if network is not None else values.get("network"))
+    values = {**values, **_unit_for(wanted, values)}
     dataset = open_data(
         source, values, wanted if isinstance(wanted, Network) else None,
         strict=strict, threads=threads, progress=progress,
@@ -245,6 +262,8 @@ def prepare(
         for name, value in values.items()
         if name.startswith(OF_NETWORK)
     }
+    if values.get("data.vectors") and not isinstance(wanted, Network):
+        options.setdefault("dimensions", dimensions_of(Path(values["data.vectors"])))
     made, text, why = choose(wanted, dataset, options)
     known = {k: v for k, v in values.items() if not k.startswith(OF_NETWORK)}
     known |= {**data_values(source, dataset, values), "network": text}

@@ -41,6 +41,35 @@ class DataRecipe:
         "auto", "pictures of another shape: pad, crop or stretch them",
         choices=("auto", "pad", "crop", "stretch"), kind="pictures",
     )  # fmt: skip
+    rate: int = setting(0, "samples a second; 0: from the files", low=0, kind="sounds")
+    seconds: float = setting(
+        0.0, "length of one input; 0: from the files", low=0, high=60, kind="sounds"
+    )
+    bands: int = setting(0, "mel bands; 0: 40", low=0, high=256, kind="sounds")
+    features: str = setting(
+        "auto", "what the network reads: log-mel or samples",
+        choices=("auto", "log-mel", "samples"), kind="sounds",
+    )  # fmt: skip
+    level: str = setting(
+        "auto", "loudness: kept as recorded, or even",
+        choices=("auto", "kept", "even"), kind="sounds",
+    )  # fmt: skip
+    only: tuple[str, ...] = setting(
+        (), "labels to tell apart; all others become one, unknown; []: all", kind="sounds"
+    )
+    unit: str = setting(
+        "auto", "what a text is read as: words, words and pairs of them, bytes",
+        choices=("auto", "pairs", "words", "bytes"), kind="texts",
+    )  # fmt: skip
+    lower: bool = setting(True, "capital letters count as small ones", kind="texts")
+    text: str = setting("", "column of the texts, by name or number", kind="texts")
+    label: str = setting("", "column of the labels, likewise", kind="texts")
+    encoding: str = setting("auto", "of the files; auto: UTF-8, else Latin-1", kind="texts")
+    words: int = setting(0, "most words of a vocabulary; 0: 30,000", low=0, kind="texts")
+    length: int = setting(
+        0, "words of a text that are read; 0: as the texts are", low=0, kind="texts"
+    )
+    vectors: str = setting("", "file of word vectors: word2vec, GloVe, fastText", kind="texts")
     planes: str = setting(
         "alphago", "planes that a position is read as", choices=tuple(PLANE_SETS), kind="go"
     )

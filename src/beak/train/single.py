@@ -17,6 +17,7 @@ from beak.train.fit import Fit
 from beak.train.prepare import Prepared
 from beak.train.progress import instructions_of
 from beak.train.records import EpochRecord
+from beak.train.words import start_of
 
 Listener = Callable[[dict[str, Any]], None]
 
@@ -71,10 +72,11 @@ def train_one(
     """
     dataset, recipe = ready.dataset, ready.recipe
     threads = session.threads or default_threads()
+    start = start_of(ready.network, dataset, recipe)
     how: dict[str, Any] = {
         "threads": session.threads, "kind": session.engine, "exact": recipe.exact,
     }  # fmt: skip
-    runner = make_engine(ready.network, seed=recipe.seed, **how)
+    runner = make_engine(ready.network, start.parameters, seed=recipe.seed, **how)
     judge = make_engine(ready.network, runner.parameters(), beside=runner, **how)
     if not resume:
         directory.save_recipe(recipe.to_toml())
@@ -82,7 +84,7 @@ def train_one(
         directory.save_machine(threads=threads, instructions=instructions_of(runner))
     fitting = Fit(runner, dataset, recipe, directory, judge, threads, session.stopping, session.run)
     fitting.restore()
-    for note in fitting.notes:
+    for note in [*start.notes, *fitting.notes]:
         session.tell("note", text=note)
     _tell_records(fitting, session)
     trained = fitting.trained

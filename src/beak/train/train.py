@@ -15,7 +15,7 @@ from beak.runs.directory import RunDirectory
 from beak.runs.model import save_model
 from beak.runs.report import ReportData, write_report
 from beak.runs.run import Run
-from beak.train.baseline import Baseline, train_baseline
+from beak.train.baseline import Baseline, baseline_name, better_baseline, train_baseline
 from beak.train.compare import comparison, train_comparison
 from beak.train.folds import on_everything, train_folds
 from beak.train.interrupt import wish_to_stop
@@ -48,7 +48,7 @@ def train(
     progress: Callable[..., None] | None = None,
     engine: str = "auto",
 ) -> Run:
-    """Train a network on pictures; everything not said follows from them.
+    """Train a network on pictures or texts; everything not said follows from them.
 
     ``source``: a built-in name, a folder, a file, a Dataset or arrays ``(X, y)``; None: the
     recipe's. ``set``: dotted recipe keys, as ``{"optimiser.learning_rate": 0.01}``. ``out``: the
@@ -176,13 +176,14 @@ def _train_all(ready: Prepared, directory: RunDirectory, session: Session, *, re
     if result:
         info["test"] = result.test()
         if result.baseline is not None:
-            info["baseline"] = {"name": "linear", "accuracy": result.baseline}
+            info["baseline"] = {"name": baseline_name(ready), "accuracy": result.baseline}
     other = comparison(ready)
     if other is not None:
         info["compare"] = train_comparison(other, directory, session, resume=resume)
     if recipe.baseline and not result:
         info |= _baseline(ready, session)
     model = replace(outcome.model, info={**outcome.model.info, **info})
+    _told_if_better(model.info, ready, session)
     save_model(directory.model_path, model)
     seconds = time.monotonic() - began
     _report(ready, directory, replace(outcome, model=model), seconds)
@@ -196,6 +197,14 @@ def _train_all(ready: Prepared, directory: RunDirectory, session: Session, *, re
         **done,
         seconds=round(seconds, 2),
     )
+
+
+def _told_if_better(info: Mapping[str, Any], ready: Prepared, session: Session) -> None:
+    simple, test = info.get("baseline"), info.get("test")
+    if simple and test:
+        said = better_baseline(ready, simple["name"], test["accuracy"], simple["accuracy"])
+        if said:
+            session.tell("note", text=said)
 
 
 def _baseline(ready: Prepared, session: Session) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from beak.engine.lowering.dense import (
 from beak.engine.lowering.joins import lower_add, lower_concat, lower_multiply
 from beak.engine.lowering.norms import lower_batch_norm, lower_layer_norm
 from beak.engine.lowering.pools import lower_global_pool, lower_pool
+from beak.engine.lowering.sounds import lower_log_mel
 from beak.engine.lowering.words import lower_embedding
 from beak.engine.tape import Tensor
 from beak.network import layers
@@ -37,6 +38,7 @@ LOWER: dict[type[layers.Layer], Callable[[Context, Node, list[Tensor], Fused], L
     layers.Dropout: lower_dropout,
     layers.Activation: lower_activation,
     layers.Embedding: lower_embedding,
+    layers.LogMel: lower_log_mel,
     layers.PositionBias: lower_position_bias,
     layers.Add: lower_add,
     layers.Concat: lower_concat,

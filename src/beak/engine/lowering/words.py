@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from beak.engine.fusion import Fused
 from beak.engine.lowering.context import Context, Lowered, Touched, split
@@ -16,19 +17,21 @@ def lower_embedding(c: Context, node: Node, inputs: list[Tensor], fused: Fused) 
     """Word vectors; rows of the gradient that the batch does not touch are left as they are."""
     layer = node.layer
     assert isinstance(layer, layers.Embedding)
-    words = inputs[0]
-    places = words.images * words.channels
-    y = c.tape.tensor(words.images, 1, words.channels, layer.dimensions)
+    whole, length = inputs[0], node.output[1]
+    words = whole.behind(layer.begin)
+    places = words.images * length
+    y = c.tape.tensor(words.images, 1, length, layer.dimensions)
+    read: dict[str, Any] = {
+        "words": words, "images": words.images, "length": length, "stride": whole.channels,
+    }  # fmt: skip
     name = f"{node.name}.weight"
     padding = -1 if layer.padding_index is None else layer.padding_index
     c.tape.emit(
         embedding.EMBEDDING_FORWARD,
         split(y.count),
-        words=words,
+        **read,
         weight=c.parameter(name),
         y=y,
-        images=words.images,
-        length=words.channels,
         vocabulary=layer.words,
         dimensions=layer.dimensions,
         padding=padding,
@@ -41,12 +44,11 @@ def lower_embedding(c: Context, node: Node, inputs: list[Tensor], fused: Fused) 
         c.tape.emit(
             embedding.EMBEDDING_INDEX,
             1,
-            words=words,
+            **read,
             count=touched.count,
             listed=touched.rows,
             **chains,
             slot=c.tape.floats(layer.words),
-            places=places,
             vocabulary=layer.words,
             padding=padding,
         )

@@ -8,19 +8,19 @@
 namespace {
 
 struct ForwardArgs {
-    const int32_t* words;    // [images][length]
+    const int32_t* words;    // [images][stride], of which the first [length] are read
     const float* weight;     // [vocabulary][dimensions]
     float* y;                // [images][length][dimensions]
-    int64_t images, length, vocabulary, dimensions, padding;
+    int64_t images, length, stride, vocabulary, dimensions, padding;
 };
 struct IndexArgs {
-    const int32_t* words;    // [places]
+    const int32_t* words;    // [images][stride], of which the first [length] are read
     int64_t* count;          // how many different words occur
-    int32_t* listed;         // [places]: these words
-    int32_t* first;          // [places]: the first place of each
-    int32_t* next;           // [places]: the next place with the same word, or -1
+    int32_t* listed;         // [images * length]: these words
+    int32_t* first;          // [images * length]: the first place of each
+    int32_t* next;           // [images * length]: the next place with the same word, or -1
     int32_t* slot;           // [vocabulary]: room to work in; it may hold anything
-    int64_t places, vocabulary, padding;
+    int64_t images, length, stride, vocabulary, padding;
 };
 struct BackwardArgs {
     const float* dy;    // [places][dimensions]
@@ -42,7 +42,7 @@ BEAK_KERNEL(embedding_forward, ForwardArgs) {
     const Share share(a.images * a.length, part, parts);
     const size_t bytes = static_cast<size_t>(a.dimensions) * 4;
     for (int64_t i = share.begin; i < share.end; i++) {
-        const int64_t word = a.words[i];
+        const int64_t word = a.words[i / a.length * a.stride + i % a.length];
         if (counts(a, word))
             memcpy(a.y + i * a.dimensions, a.weight + word * a.dimensions, bytes);
         else
@@ -56,8 +56,8 @@ BEAK_KERNEL(embedding_index, IndexArgs) {
     const IndexArgs& a = *args;
     if (part || !parts) return;
     int64_t count = 0;
-    for (int64_t i = a.places; i-- > 0;) {
-        const int64_t word = a.words[i];
+    for (int64_t i = a.images * a.length; i-- > 0;) {
+        const int64_t word = a.words[i / a.length * a.stride + i % a.length];
         if (!counts(a, word)) continue;
         const int64_t known = a.slot[word];
         const bool seen = known >= 0 && known < count && a.listed[known] == word;

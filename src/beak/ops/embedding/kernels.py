@@ -6,12 +6,13 @@ from beak.ops.kernel import Kernel, structure
 
 EmbeddingForwardArgs = structure(
     "EmbeddingForwardArgs",
-    "ptr:words ptr:weight ptr:y int:images int:length int:vocabulary int:dimensions int:padding",
+    "ptr:words ptr:weight ptr:y int:images int:length int:stride int:vocabulary"
+    " int:dimensions int:padding",
 )
 EmbeddingIndexArgs = structure(
     "EmbeddingIndexArgs",
     "ptr:words ptr:count ptr:listed ptr:first ptr:next ptr:slot"
-    " int:places int:vocabulary int:padding",
+    " int:images int:length int:stride int:vocabulary int:padding",
 )
 EmbeddingBackwardArgs = structure(
     "EmbeddingBackwardArgs",

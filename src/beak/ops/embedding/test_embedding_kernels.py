@@ -25,15 +25,17 @@ pytestmark = pytest.mark.usefixtures("every_instruction_set")
     dimensions=st.integers(1, 40),
     padding=st.integers(-1, 8),
     stray=st.booleans(),
+    room=st.integers(0, 3),
     parts=st.integers(1, 6),
     seed=st.integers(0, 99),
 )
 def test_vectors_of_words_and_their_gradients(
-    images, length, vocabulary, dimensions, padding, stray, parts, seed
+    images, length, vocabulary, dimensions, padding, stray, room, parts, seed
 ):
     rng = np.random.default_rng(seed)
     low, high = (-2, vocabulary + 2) if stray else (0, vocabulary)
-    words = rng.integers(low, high, (images, length)).astype(np.int32)
+    row = rng.integers(low, high, (images, length + room)).astype(np.int32)
+    words = row[:, :length]  # what stands behind is another layer's
     weight = rng.normal(size=(vocabulary, dimensions)).astype(np.float32)
     dy = rng.normal(size=(images, length, dimensions)).astype(np.float32)
     # what the vocabulary does not have is as the padding: a row that the reference has behind it
@@ -43,13 +45,14 @@ def test_vectors_of_words_and_their_gradients(
     dweight = reference.embedding_backward(dy.transpose(0, 2, 1), known, table)[:vocabulary]
     touched = reference.touched_rows(known, vocabulary + 1)[:vocabulary]
     sizes = {
-        "images": images, "length": length, "vocabulary": vocabulary, "dimensions": dimensions,
+        "images": images, "length": length, "stride": length + room,
+        "vocabulary": vocabulary, "dimensions": dimensions,
         "padding": padding, "parts": parts, "threads": 2,
     }  # fmt: skip
-    y = run(EMBEDDING_FORWARD[0], {"y": dy.shape}, words=words, weight=weight, **sizes)["y"]
+    y = run(EMBEDDING_FORWARD[0], {"y": dy.shape}, words=row, weight=weight, **sizes)["y"]
     np.testing.assert_array_equal(y, expected)
     before = rng.normal(size=weight.shape).astype(np.float32)
-    after, listed = backward(words, dy, before, padding, parts)
+    after, listed = backward(row, dy, before, padding, parts)
     occurs = touched.astype(bool)
     assert sorted(listed) == np.flatnonzero(occurs).tolist()
     np.testing.assert_allclose(after[occurs], dweight[occurs], rtol=1e-5, atol=1e-5)
@@ -58,12 +61,13 @@ def test_vectors_of_words_and_their_gradients(
 
 def backward(words, dy, dweight, padding, parts):
     """The table's gradient, written over what stood there, and which words occur."""
-    places, vocabulary = words.size, len(dweight)
+    (images, stride), length, vocabulary = words.shape, dy.shape[1], len(dweight)
+    places = images * length
     lists = dict.fromkeys(("listed", "first", "next"), ((places,), np.int32))
     slot = np.random.default_rng(2).integers(-9, 9, vocabulary).astype(np.int32)
     index = run(
         EMBEDDING_INDEX[0], {**lists, "count": ((1,), np.int64), "slot": slot}, words=words,
-        places=places, vocabulary=vocabulary, padding=padding,
+        images=images, length=length, stride=stride, vocabulary=vocabulary, padding=padding,
     )  # fmt: skip
     del index["slot"]
     after = run(

@@ -35,6 +35,7 @@ SquaredNormRowsArgs = structure(
     "SquaredNormRowsArgs", "ptr:gradient ptr:partials ptr:listed ptr:count int:row"
 )
 ClipScaleArgs = structure("ClipScaleArgs", "ptr:partials ptr:settings int:partial_parts real:limit")
+MaxNormArgs = structure("MaxNormArgs", "ptr:weight int:panels int:terms real:limit")
 
 SGD = (Kernel("sgd", SgdArgs),)
 SGD_ROWS = (Kernel("sgd_rows", SgdRowsArgs),)
@@ -43,3 +44,4 @@ ADAM_ROWS = (Kernel("adam_rows", AdamRowsArgs),)
 SQUARED_NORM = (Kernel("squared_norm", SquaredNormArgs),)
 SQUARED_NORM_ROWS = (Kernel("squared_norm_rows", SquaredNormRowsArgs),)
 CLIP_SCALE = (Kernel("clip_scale", ClipScaleArgs),)
+MAX_NORM = (Kernel("max_norm", MaxNormArgs),)

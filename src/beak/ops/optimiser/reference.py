@@ -92,6 +92,21 @@ def adamw(
     return adam(decayed, gradient, first, second, step, learning_rate, beta1, beta2, epsilon, 0.0)
 
 
+def max_norm(parameter: Array, limit: float) -> Array:
+    """Rows (first axis) that are longer than ``limit`` shortened to it; the others as they are.
+
+    >>> max_norm(np.array([[3.0, 4.0], [0.3, 0.4]]), limit=1.0)
+    array([[0.6, 0.8],
+           [0.3, 0.4]])
+
+    Source: Hinton et al., arXiv 1207.0580; as Kim 2014 constrains its last layer.
+    """
+    rows = np.asarray(parameter, np.float64).reshape(len(parameter), -1)
+    length = np.sqrt((rows**2).sum(axis=1))
+    scale = np.where(length > limit, limit / np.where(length > 0, length, 1), 1)
+    return np.asarray((rows * scale[:, None]).reshape(np.shape(parameter)))
+
+
 def clip_scale(gradients: Iterable[Array], clip_norm: float) -> float:
     """What all gradients are multiplied by so that together they are no longer than `clip_norm`.
 
