@@ -51,3 +51,15 @@ def test_a_spec_that_is_none_is_refused(data, said):
 def test_a_kind_that_is_not_there_is_refused_with_the_nearest(tmp_path):
     with pytest.raises(UsageError, match="no 'picture'; did you mean 'pictures'"):
         load_dataset(tmp_path, kind="picture")
+
+
+def test_notes_beside_pictures_and_a_stray_picture_beside_texts_do_not_mislead(tmp_path):
+    """A note for each picture, as detectors of objects have them; a cover beside many texts."""
+    for i in range(60):
+        for folder, name in (("noted/cat", f"{i}.png"), ("noted/cat", f"{i}.txt"),
+                             ("texts/pos", f"{i}.txt")):  # fmt: skip
+            (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+            (tmp_path / folder / name).write_text("0 0.5 0.5")
+    (tmp_path / "texts" / "cover.png").touch()
+    assert kind_at(tmp_path / "noted") == "pictures"
+    assert kind_at(tmp_path / "texts") == "texts"

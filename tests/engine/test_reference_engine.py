@@ -32,7 +32,7 @@ OPTIONS = {
     "resnet8": {"width": 4},
     "resnet20": {"width": 2},
     "sentence": WORDS,
-    "sentence-wide": WORDS,
+    "sentence-wide": {**WORDS, "channels": "multichannel"},
     "sentence-pairs": {**WORDS, "buckets": 40},
     "characters": {"dimensions": 6, "filters": 4},
     "alphago-policy": {"filters": 2},

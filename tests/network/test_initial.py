@@ -17,10 +17,8 @@ RESNET = make_network("resnet8", (3, 32, 32), 10)
 
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_arrays_come_in_the_networks_order_shapes_and_float32(name):
-    points = 28 * 28  # a network for Go has an answer for each
-    classes = points if name in ("alphago-policy", "go-small") else 10
-    shape = (60,) if CATALOGUE[name].words else (1, 28, 28)
-    network = make_network(name, shape, classes)
+    usual = CATALOGUE[name].usual
+    network = make_network(name, usual, 361 if usual[-2:] == (19, 19) else 10)
     arrays = initial_parameters(network, 3)
     assert list(arrays) == list(network.parameters)
     for key, array in arrays.items():

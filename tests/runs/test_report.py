@@ -115,6 +115,15 @@ def test_the_page_says_what_was_trained_and_how_good_it_is(data):
 
 
 @pytest.mark.parametrize(
+    ("baseline", "said"),
+    [(0.85, "as good as the linear"), (0.9, "5.0 points less than the linear")],
+)
+def test_the_page_says_how_the_baseline_compares(data, baseline, said):
+    data = dataclasses.replace(data, baseline={"name": "linear", "accuracy": baseline})
+    assert said in Page(report_html(data)).text.replace("\u00a0", " ")
+
+
+@pytest.mark.parametrize(
     ("seconds", "said"),
     [(0.2, "less than a second"), (1.4, "1 s"), (119.4, "119 s"), (150, "2 min"), (9000, "2.5 h")],
 )

@@ -6,11 +6,16 @@ import re
 import numpy as np
 import pytest
 
+from beak.data.load import load_dataset
+from beak.data.streams import shuffled
 from beak.errors import DataError, RecipeError
 from beak.network.layers import Activation, Flatten
+from beak.network.named import make_network
 from beak.network.network import Network
 from beak.network.windows import Conv2D
+from beak.train.baseline import baseline_epochs
 from beak.train.fit import StoppedError
+from beak.train.recipe import Recipe
 from beak.train.train import resume, train
 from tests.data.go_games import folder_of_games, random_sgf
 
@@ -88,9 +93,6 @@ def test_a_recipe_makes_the_same_run_again_and_a_stopped_one_goes_on_exactly(gam
 
 
 def test_an_epoch_draws_other_positions_each_time(games, tmp_path):
-    from beak.data.streams import shuffled
-    from beak.train.recipe import Recipe
-
     assert Recipe(sample=128).drawn(500) == 128
     assert Recipe(sample=128).drawn(100) == 100
     assert Recipe().drawn(500) == 500
@@ -99,6 +101,14 @@ def test_an_epoch_draws_other_positions_each_time(games, tmp_path):
     trained(games, tmp_path / "run", events, baseline=False)
     steps = [event for event in events if event["event"] == "step"]
     assert steps[-1]["steps"] == 128 // 16 or steps[-1]["steps"] >= 1
+
+
+def test_the_linear_baseline_takes_a_small_share_of_a_sampled_training(games):
+    dataset = load_dataset(games)
+    network, linear = (make_network(n, (48, 19, 19), 361) for n in ("go-small", "linear"))
+    sampled, whole = Recipe(epochs=100, sample=64), Recipe(epochs=100)
+    assert baseline_epochs(dataset, network, linear, sampled) == 3
+    assert baseline_epochs(dataset, network, linear, whole) > 3
 
 
 def test_passes_give_go_small_a_pass(tmp_path):

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from beak.data.load import load_dataset
-from beak.errors import BeakError
+from beak.errors import BeakError, ShapeError
+from beak.network.layers import Dense, Embedding, GlobalMaxPool
+from beak.network.network import Network
 from beak.runs.model import load_model
 from beak.runs.predictor import Predictor
 from beak.train.baseline import better_baseline
@@ -118,8 +120,12 @@ def test_a_stopped_training_of_texts_goes_on_to_the_same_bytes(tmp_path):
         np.testing.assert_array_equal(value, load_model(again.path).parameters[key])
 
 
-def test_votes_that_are_good_at_once_train_half_as_long(tmp_path):
+def test_votes_for_two_classes_train_half_as_long(tmp_path):
     source = write(tmp_path)
+    (tmp_path / "three.csv").write_text(
+        "text,label\n" + "".join(f"a text of {i},{'xyz'[i % 3]}\n" for i in range(120))
+    )
+    assert prepare(tmp_path / "three.csv", {}, "sentence-pairs").recipe.epochs == 20
     slow, fast = (prepare(source, {}, name).recipe for name in ("sentence", "sentence-pairs"))
     assert slow.epochs == 2 * fast.epochs == 20
     assert prepare(source, {"epochs": 7}, "sentence-pairs").recipe.epochs == 7
@@ -134,3 +140,14 @@ def test_without_scikit_learn_there_is_no_baseline_and_that_is_said(tmp_path, mo
     assert events[-1]["baseline"] is None
     said = [e["text"] for e in events if e["event"] == "note"]
     assert any("it needs scikit-learn; install it with: pip install" in text for text in said)
+
+
+def test_a_network_of_ones_own_needs_a_vector_for_every_word(tmp_path):
+    def own(words):
+        layers = [Embedding(words, 4), GlobalMaxPool(), Dense(2, activation="softmax")]
+        return Network((12,), layers)
+
+    source, values = write(tmp_path), {"data.length": 12, "data.words": 20}
+    with pytest.raises(ShapeError, match=r"embedding1: 21 word vectors, .* 22 .*data.words=19"):
+        prepare(source, values, own(21))
+    assert prepare(source, values, own(22)).dataset.spec.numbers == 22

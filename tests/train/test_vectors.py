@@ -115,3 +115,30 @@ def test_vectors_of_another_size_than_the_network_are_refused(tmp_path):
     ready = prepare(write(tmp_path / "d"), values, "sentence")
     with pytest.raises(UsageError, match=r"vectors of 3 numbers, the network's have 4; --set"):
         start_of(ready.network, ready.dataset, ready.recipe)
+
+
+@pytest.mark.parametrize("name", ["large.bin", "large.txt", "large.safetensors"])
+def test_a_large_file_is_read_without_loading_all_of_it(tmp_path, name):
+    """20,000 vectors of 50 numbers are 4 MB as numbers and 10 as text; three words are wanted."""
+    import tracemalloc
+
+    count, table = 20_000, np.random.default_rng(0).normal(size=(20_000, 50)).astype("<f4")
+    path = tmp_path / name
+    if name.endswith("bin"):
+        rows = (f"w{i} ".encode() + row.tobytes() + b"\n" for i, row in enumerate(table))
+        path.write_bytes(f"{count} 50\n".encode() + b"".join(rows))
+    elif name.endswith("txt"):
+        rows = (f"w{i} {' '.join(map(str, row))}\n" for i, row in enumerate(table.tolist()))
+        path.write_text("".join(rows))
+    else:
+        (tmp_path / "vocab.txt").write_text("\n".join(f"w{i}" for i in range(count)))
+        entry = {"dtype": "F32", "shape": [count, 50], "data_offsets": [0, table.nbytes]}
+        head = json.dumps({"table": entry}).encode()
+        path.write_bytes(struct.pack("<Q", len(head)) + head + table.tobytes())
+    tracemalloc.start()
+    found = read_vectors(path, {"w3": 0, "w19999": 1, "unheard": 2})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.found.tolist() == [True, True, False]
+    np.testing.assert_allclose(found.values[:2], table[[3, 19999]], rtol=1e-5)
+    assert peak < 3e6

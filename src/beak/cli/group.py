@@ -16,9 +16,10 @@ from beak.cli.failures import one_line
 from beak.errors import did_you_mean
 
 COMMANDS = {
-    "train": "Train a network on pictures, sounds, texts or games; --resume goes on.",
+    "train": "Train a network on your data; --resume goes on with a stopped run.",
     "predict": "What a trained network answers: to pictures, sounds, texts, positions.",
     "evaluate": "How good a trained network is on labelled examples.",
+    "explain": "Look into a trained network: what moved an answer, every number's terms.",
     "summary": "A network layer by layer: shapes, parameters, work.",
     "play": "Play Go against a trained network, or let other programs play it.",
     "bench": "How fast a network runs on this machine.",

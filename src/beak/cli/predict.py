@@ -1,4 +1,4 @@
-"""``beak predict``: what a trained network sees in pictures, or reads in texts."""
+"""``beak predict``: what a trained network sees in pictures, hears in sounds or reads in texts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def predict(
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """What a trained network sees in pictures, or reads in texts.
+    """What a trained network sees in pictures, hears in sounds or reads in texts.
 
     RUN is a run directory or its model.safetensors. INPUT is a picture of any size and common
     format, a folder (all pictures under it), or - for the bytes of one picture on standard input.
@@ -81,7 +81,10 @@ def predict(
     elif microphone:
         raise UsageError(f"--microphone is for sounds; {model.name} reads {model.spec.kind}")
     if not inputs:
-        raise UsageError("the argument INPUT is missing: a picture, a folder of them, or -")
+        from beak.data.kinds import kind_of
+
+        one = kind_of(model.spec.kind).one
+        raise UsageError(f"the argument INPUT is missing: a {one}, a folder of them, or -")
     if (suggest or move is not None) and model.spec.kind != "go":
         option = "--suggest" if suggest else "--move"
         raise UsageError(f"{option} is for games of Go; {model.name} reads {model.spec.kind}")

@@ -34,6 +34,15 @@ MOST_TEXTS = 5
 """Test texts that are shown with their answers at the end."""
 
 
+OF_YOURS = {
+    "pictures": ("PICTURE", "what it sees in pictures of yours"),
+    "sounds": ("FILE.wav", "what it hears in recordings of yours, or --microphone"),
+    "texts": ("'A TEXT'", "what it reads in texts of yours"),
+    "go": ("GAME.sgf --suggest", "what it expects in a game of yours"),
+}
+"""What can be given to ``beak predict``, and what for."""
+
+
 class Folds(click.ParamType[Any]):
     """A whole number from 2, or the word for what the examples are grouped by."""
 
@@ -205,12 +214,9 @@ def next_lines(beak: str, run: Path, width: int, kind: str = "pictures") -> list
     What is typed is never cut: it can be copied.
     """
     path = shlex.quote(str(run))
+    given, why = OF_YOURS.get(kind, OF_YOURS["pictures"])
     rows = (
-        (f"{beak} predict {path} GAME.sgf --suggest", "what it expects in a game of yours")
-        if kind == "go"
-        else (f"{beak} predict {path} 'A TEXT'", "what it reads in texts of yours")
-        if kind == "texts"
-        else (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
+        (f"{beak} predict {path} {given}", why),
         *(((f"{beak} play {path}", "play against it"),) if kind == "go" else ()),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),

@@ -102,7 +102,7 @@ class TrainingView:
         if total:
             self.bar().update(waiting("getting the data ready", done / total))
         else:
-            self.bar().update(f" looking for pictures: {how_many(done, 'file')} seen")
+            self.bar().update(f" looking for files: {how_many(done, 'file')} seen")
 
     def show_note(self, event: Event) -> None:
         """A line among the others."""

@@ -43,6 +43,8 @@ TABLES = {".csv": ",", ".tsv": "\t"}
 SAMPLE = 500
 """Names looked at to tell what a source holds."""
 LONGEST_LINE = 1 << 16
+MANY_NOTES = 50
+"""So many .txt weigh as one picture: often they are notes beside something else."""
 
 
 class Kind(ABC):
@@ -72,6 +74,10 @@ class Kind(ABC):
 
     def sound(self, row: Array, spec: InputSpec) -> bytes | None:
         """A stored row as a wav file, for people to hear; None where it is no sound."""
+        return None
+
+    def drawn(self, row: Array, spec: InputSpec) -> Array | None:
+        """A stored sound as a picture uint8 (1, H, W), for people to see; None for other kinds."""
         return None
 
     def augmented(
@@ -149,8 +155,8 @@ def kind_at(source: Path) -> str:
     names = list(islice(_names(source), SAMPLE))
     endings = [Path(name).suffix.lower() for name in names]
     counts = {name: sum(ending in kind_of(name).suffixes for ending in endings) for name in CHOICES}
-    if 100 * max(counts[name] for name in counts if name != "texts") >= len(names):
-        counts["texts"] = 0
+    notes = endings.count(".txt")
+    counts["texts"] -= notes - -(-notes // MANY_NOTES)
     best = max(counts, key=lambda name: counts[name])
     return best if counts[best] or not _speaks(source) else "texts"
 

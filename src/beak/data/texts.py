@@ -186,6 +186,8 @@ def claims(path: Path) -> float:
         if not path.exists():
             return 0.8 if shared_name(path) or shared_parts(path) else 0.0
         ending = path.suffix.lower()
+        if not path.stat().st_size:
+            return 0.0
         if ending in JSON_ENDINGS:
             return 0.9
         if ending in TABLE_ENDINGS:

@@ -115,7 +115,8 @@ def _result(data: ReportData) -> str:
         base = (str(data.baseline.get("name", "")), float(data.baseline["accuracy"]))
         gap = 100 * (found.accuracy - base[1])
         word = "more" if gap >= 0 else "less"
-        beside = f"{abs(gap):.1f} points {word} than the {text(base[0], 40)} baseline; "
+        more = f"{abs(gap):.1f} points {word} than" if abs(gap) >= 0.05 else "as good as"
+        beside = f"{more} the {text(base[0], 40)} baseline; "
     low, high = (percent(end) for end in found.interval)
     spec = data.model.spec
     kind = "examples" if spec.kind == "numbers" else f"{kind_of(spec.kind).one}s"

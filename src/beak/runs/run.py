@@ -21,6 +21,7 @@ from beak.runs.safe import one_line
 if TYPE_CHECKING:
     from beak.data.dataset import Dataset, Part
     from beak.data.spec import InputSpec
+    from beak.runs.opened import Examples, OpenedInput
     from beak.runs.predictor import Prediction, Predictor
 
 
@@ -93,9 +94,9 @@ class Run:
     def predict(self, raw: Any) -> Any:
         """The Prediction for one input; a list of them for a list, tuple or stack of arrays.
 
-        An input is a path, the bytes of a file, an array or a PIL image; for Go (record, 57) is the
-        position before move 57 of a record, a record alone that at its end. Raises DataError for
-        one that cannot be read; ``predict_many`` goes on after it.
+        An input is a path, the bytes of a file, an array, a PIL image, or a sound's ``(samples,
+        rate)``; for Go (record, 57) is the position before move 57 of a record, a record alone that
+        at its end. Raises DataError for one that cannot be read; ``predict_many`` goes on after it.
         """
         if _several(raw):
             answers = []
@@ -144,6 +145,31 @@ class Run:
         return replace(
             found, notes=(*self._other_preparation(dataset), *notes, *told, *found.notes)
         )
+
+    def opened(self, raw: Any) -> OpenedInput:
+        """One raw input as the network reads it, for ``beak.explain``. Raises DataError."""
+        from beak.runs.opened import open_input
+
+        return open_input(self.spec, raw)
+
+    def examples(
+        self,
+        source: Any,
+        *,
+        part: str = "test",
+        most: int | None = None,
+        data_dir: str | Path | None = None,
+    ) -> Examples:
+        """A part of a source (or of a Dataset), prepared example by example, labels as here.
+
+        ``most``: only so many, spread evenly. Raises as ``evaluate`` does.
+        """
+        from beak.runs.opened import spread
+
+        dataset = self._dataset(source, data_dir)
+        chosen, _ = _chosen(dataset, part)
+        self._other_preparation(dataset)
+        return spread(self._numbered(chosen, dataset), self.spec, most)
 
     def summary(self) -> Summary:
         """Shapes, parameters, multiply-adds and receptive fields, layer by layer."""
@@ -196,11 +222,11 @@ class Run:
 
 
 def _several(raw: Any) -> bool:
-    """Whether these are several inputs; (record, number of a move) is one."""
+    """Whether these are several inputs; (samples, rate) or (record, number of a move) is one."""
     if isinstance(raw, np.ndarray):
         return raw.ndim == 4
-    is_position = isinstance(raw, tuple) and len(raw) == 2 and isinstance(raw[1], int)
-    return isinstance(raw, list | tuple) and not is_position
+    pair = isinstance(raw, tuple) and len(raw) == 2 and isinstance(raw[1], int | np.integer)
+    return isinstance(raw, list | tuple) and not pair
 
 
 def _chosen(dataset: Dataset, part: str) -> tuple[Part, tuple[str, ...]]:

@@ -13,6 +13,7 @@ from beak.data.builtin import BUILTIN
 from beak.data.dataset import Dataset
 from beak.data.load import load_dataset
 from beak.data.memory import load_arrays
+from beak.data.text_spec import TextSpec
 from beak.data.vectors import dimensions_of
 from beak.errors import NetworkError, RecipeError, ShapeError, UsageError
 from beak.network.auto import choose_network
@@ -29,9 +30,7 @@ from beak.train.recipe import (
     read_network_text,
     value_at,
 )
-
-UNITS = {"sentence": "words", "sentence-wide": "words", "characters": "bytes"}
-"""What the catalogue's networks for texts read; the others words and pairs of words."""
+from beak.train.texts import check_named, check_own, unit_for
 
 
 @dataclass(frozen=True)
@@ -122,16 +121,6 @@ def _data_options(values: Mapping[str, Any], network: Network | None) -> dict[st
     return options
 
 
-def _unit_for(wanted: Network | str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """What a text is read as, where the network says it and the user does not."""
-    if values.get("data.unit", "auto") != "auto":
-        return {}
-    if isinstance(wanted, Network):
-        return {"data.unit": "words"} if len(wanted.input) == 1 else {}
-    unit = UNITS.get(wanted.split()[0] if wanted.split() else "")
-    return {"data.unit": unit} if unit else {}
-
-
 def _size(given: Sequence[int]) -> tuple[int, int] | None:
     """Height and width from a recipe's data.size; one number is a square, none: unsaid."""
     if len(given) > 2:
@@ -198,6 +187,8 @@ def choose(
 def named(name: str, dataset: Dataset, options: Mapping[str, Any]) -> Network:
     """A network of the catalogue for this data."""
     known = options_of(name)
+    if isinstance(dataset.spec, TextSpec):
+        check_named(name, dataset.spec)
     fixed = {k: v for k, v in dataset.spec.network_options.items() if k in known}
     return make_network(name, dataset.spec.shape, len(dataset.labels), **{**fixed, **options})
 
@@ -229,6 +220,8 @@ def _check_fit(network: Network, dataset: Dataset) -> None:
             f"the network reads {network.input} but the examples are {shape}; set data.size and "
             "data.channels, or make the network for that input"
         )
+    if isinstance(dataset.spec, TextSpec):
+        check_own(network, dataset.spec)
     if network.output != (classes,):
         raise ShapeError(
             f"the network answers {network.output} but there are {classes} classes; end it in "
@@ -252,7 +245,7 @@ def prepare(
 ) -> Prepared:
     """Examples, network and recipe from a source and the user's dotted keys."""
     wanted = given_network(network if network is not None else values.get("network"))
-    values = {**values, **_unit_for(wanted, values)}
+    values = {**values, **unit_for(wanted, values)}
     dataset = open_data(
         source, values, wanted if isinstance(wanted, Network) else None,
         strict=strict, threads=threads, progress=progress,
