@@ -4,8 +4,8 @@
 
 beak does what `beak train FOLDER` does before the first epoch: it lists the files, hashes their
 contents, reads their headers, decodes them, finds copies, writes the cache, and makes spectrograms
-of all of them. librosa reads each file and makes its spectrogram, in a pool of as many processes as
-beak has threads, started beforehand; a pool of threads is tried too, and the faster one counts.
+of all of them. librosa reads each file and makes its spectrogram, in a pool of as many processes
+as beak has threads, started beforehand; a pool of threads is tried too, and the faster one counts.
 Both in turns; the median of the pairs' ratios.
 """
 

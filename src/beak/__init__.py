@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from beak.errors import BeakError
+    from beak.lens.ask import explain
     from beak.network.catalogue import make_network
     from beak.network.layers import (
         Activation,
@@ -77,6 +78,7 @@ __all__ = [
     "Residual",
     "Run",
     "__version__",
+    "explain",
     "load",
     "make_network",
     "resume",
@@ -85,6 +87,7 @@ __all__ = [
 
 HOMES = {
     "beak.errors": ("BeakError",),
+    "beak.lens.ask": ("explain",),
     "beak.network.catalogue": ("make_network",),
     "beak.network.network": ("Network",),
     "beak.network.writers": ("Parallel", "Residual"),

@@ -135,7 +135,7 @@ def test_a_terminal_shows_what_comes_before_the_first_event(monkeypatch):
     view.console = Console(force_terminal=True)
     view.progress(1423, 0)
     view.progress(3, 4)
-    assert shown[0] == " looking for pictures: 1,423 files seen"
+    assert shown[0] == " looking for files: 1,423 files seen"
     assert shown[1].startswith(" getting the data ready ")
     assert shown[1].endswith(" 75 %")
 

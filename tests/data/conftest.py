@@ -48,20 +48,31 @@ def class_folders(tmp_path):
 
 
 @pytest.fixture(scope="session")
-def real():
-    """real("mnist"): the unpacked folder of a real data set; skips where it is not there."""
+def archive():
+    """archive("mnist"): the packed real data set; skips where it is not there."""
 
     def find(name):
         places = [os.environ.get("BEAK_DATA"), ROOT.parent / "shared" / "data"]
         archives = [Path(p) / f"{name}.tar.gz" for p in places if p]
-        archive = next((a for a in archives if a.is_file()), None)
-        if archive is None:
+        there = next((a for a in archives if a.is_file()), None)
+        if there is None:
             pytest.skip(f"{name}: neither BEAK_DATA nor ../shared/data has {name}.tar.gz")
+        return there
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def real(archive):
+    """real("mnist"): the unpacked folder of a real data set; skips where it is not there."""
+
+    def find(name):
+        packed = archive(name)
         unpacked = Path(tempfile.gettempdir()) / "beak-test-data"
         if not (unpacked / name).is_dir():
             unpacked.mkdir(exist_ok=True)
             with tempfile.TemporaryDirectory(dir=unpacked) as beside:
-                with tarfile.open(archive) as tar:
+                with tarfile.open(packed) as tar:
                     tar.extractall(beside, filter="data")
                 try:
                     os.rename(Path(beside) / name, unpacked / name)

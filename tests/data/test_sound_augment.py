@@ -170,3 +170,15 @@ def test_another_microphone_changes_bands_within_its_decibels_and_leaves_silence
     empty = np.full_like(made, np.log(1e-6))
     np.testing.assert_allclose(toned(empty, draws, Augmentation(tone=12.0)), empty, atol=1e-5)
     assert np.ptp(changed - made, axis=1)[:, loud[0].all(axis=0)].max(initial=0) < 0.01
+
+
+def test_a_row_can_be_seen_by_people():
+    row = np.resize(tone(800, 0.4) * 32000, SPEC.samples).astype(np.int16)
+    drawn = kind_of("sounds").drawn(row, SPEC)
+    frames, bands = SPEC.shape[1:]
+    assert (drawn.shape, drawn.dtype) == ((1, bands, frames), np.uint8)
+    loudest = bands - 1 - drawn[0].mean(axis=1).argmax()
+    assert band_centres(SPEC.mel)[loudest] == pytest.approx(800, rel=0.15)
+    silence = kind_of("sounds").drawn(np.zeros(SPEC.samples, np.int16), SPEC)
+    assert np.ptp(silence) == 0
+    assert kind_of("pictures").drawn(row, SPEC) is None

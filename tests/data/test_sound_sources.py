@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import doctest
+import re
+import tarfile
 
 import numpy as np
 import pytest
@@ -12,9 +14,10 @@ from beak.data.builtin import builtin, status
 from beak.data.kinds import kind_at
 from beak.data.load import load_dataset
 from beak.data.rows import as_rows
-from beak.data.sound_builtin import _fsdd, content_sum
+from beak.data.sound_builtin import _fsdd, _unpack, content_sum
 from beak.errors import DataError, UsageError
 from tests.data.sound_files import class_folder, raw_wav, tone, write
+from tests.data.test_sounds import BAD
 
 
 def all_names(dataset):
@@ -68,7 +71,9 @@ def test_a_speaker_on_both_sides_of_a_given_split_is_told_before_training(tmp_pa
         for k, word in enumerate(("no", "yes")):
             for who in ("anna", "bert"):
                 for i in numbers:
-                    samples = tone(300 * (k + 1) + 5 * i, seed=hash((word, who, i)) % 999)
+                    samples = tone(300 * (k + 1) + 5 * i, seed=100 * k + 10 * len(who) + i) * (
+                        1 + ord(who[0]) / 999
+                    )
                     write(folder / part / word / f"{word}_{who}_{i}.wav", samples)
     (told,) = [f for f in load_dataset(folder).report.warnings if "speaker" in f.text]
     assert told.text.startswith("2 of 2 speakers are in training and in the test")
@@ -241,8 +246,6 @@ def test_the_built_in_sets_say_where_they_are_wanted(tmp_path):
 
 
 def test_what_comes_of_fsdd_is_checked_by_its_contents(tmp_path):
-    import tarfile
-
     write(tmp_path / "x" / "recordings" / "0_a_0.wav", tone(300))
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as tar:
         tar.add(tmp_path / "x", "x")
@@ -274,3 +277,42 @@ def test_free_spoken_digits_have_their_authors_test_and_six_speakers(real):
 
 def test_the_examples_of_the_docstrings():
     assert doctest.testmod(sound_find).failed == 0
+
+
+def test_every_bad_recording_is_a_line_of_its_own_and_strict_stops(tmp_path):
+    folder = class_folder(tmp_path / "words", {"low": 12, "high": 12})
+    for i, (data, _) in enumerate(BAD.values()):
+        (folder / "low" / f"bad{i}.wav").write_bytes(data)
+    write(folder / "low" / "many.wav", np.stack([tone(300, seed=k) for k in range(32)], axis=1))
+    dataset = load_dataset(folder)
+    assert len(all_names(dataset)) == 25
+    (told,) = [f for f in dataset.report.warnings if "cannot be used" in f.text]
+    assert told.text == f"{len(BAD)} files cannot be used and are left out"
+    for i, (_, says) in enumerate(BAD.values()):
+        (line,) = [line for line in told.files if f"bad{i}.wav" in line]
+        assert re.search(says, line)
+        assert "\n" not in line
+    with pytest.raises(DataError, match=r"cannot be used.*\(strict\)") as stopped:
+        load_dataset(folder, strict=True)
+    assert "\n" not in str(stopped.value)
+
+
+def test_speech_commands_is_found_by_name_with_its_lists(tmp_path):
+    speech_commands(tmp_path / "speech-commands", noise=2)
+    dataset = load_dataset("speech-commands", data_dir=tmp_path)
+    assert dataset.labels == ("no", "up", "yes", "silence")
+    words = [n for n in dataset.parts["test"].names if not n.startswith("background")]
+    assert sorted(words) == ["no/00000002_nohash_0.wav", "up/00000002_nohash_0.wav"]
+
+
+def test_speech_commands_is_unpacked_from_its_archive_once(tmp_path):
+    speech_commands(tmp_path / "x")
+    archive = tmp_path / builtin("speech-commands").files[0].name
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tmp_path / "x", ".")
+    _unpack(archive, tmp_path / "speech-commands")
+    assert load_dataset("speech-commands", data_dir=tmp_path).labels == ("no", "up", "yes")
+    (tmp_path / "broken.tar.gz").write_bytes(b"no archive")
+    with pytest.raises(DataError, match=r"broken\.tar\.gz: cannot be unpacked"):
+        _unpack(tmp_path / "broken.tar.gz", tmp_path / "other")
+    assert not (tmp_path / "other").exists()

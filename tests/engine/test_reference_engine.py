@@ -35,12 +35,16 @@ OPTIONS = {
     "sentence-wide": {**WORDS, "channels": "multichannel"},
     "sentence-pairs": {**WORDS, "buckets": 40},
     "characters": {"dimensions": 6, "filters": 4},
+    "alphago-policy": {"filters": 2},
+    "go-small": {"width": 3, "blocks": 1},
+    "go-dense": {"hidden": 6},
 }
+CLASSES = {"alphago-policy": 72, "go-small": 73}
 
 
 def catalogue_network(name):
     shape = (9,) if CATALOGUE[name].words else SMALL.get(name, (3, 9, 8))
-    return make_network(name, shape, 5, **OPTIONS.get(name, {}))
+    return make_network(name, shape, CLASSES.get(name, 5), **OPTIONS.get(name, {}))
 
 
 def squeeze_and_excite():

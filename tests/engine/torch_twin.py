@@ -74,6 +74,15 @@ def torch_forward(
     return TorchResult(logits, values)
 
 
+def torch_node(
+    node: Node, parameters: Mapping[str, torch.Tensor], read: list[torch.Tensor]
+) -> torch.Tensor:
+    """One node's output (B, *output) for what it reads, as in prediction."""
+    own = {name.rpartition(".")[2]: value for name, value in parameters.items()}
+    function = getattr(node.layer, "activation", getattr(node.layer, "function", None))
+    return ACTIVATIONS[function](_layer(node, own, read, False, None))
+
+
 def _layer(
     node: Node,
     own: Mapping[str, torch.Tensor],

@@ -1,13 +1,17 @@
-"""A workplace with pictures that have something to learn in them."""
+"""A workplace with pictures and recordings that have something to learn in them."""
 
 from __future__ import annotations
 
 import csv
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from beak.data.sounds import wav
+from tests.data.go_games import random_sgf
 
 KINDS = ("disc", "stripes", "cross")
 
@@ -49,6 +53,27 @@ def write_csv(path: Path, rows: list[tuple[str, str]], heading: bool = True) -> 
     return path
 
 
+def say(word: str, speaker: int, take: int) -> np.ndarray:
+    """Two tones at 8,000 Hz, the second higher ("yes") or lower ("no"), int16."""
+    random = np.random.default_rng([speaker, take, len(word)])
+    heights = (300, 900) if word == "yes" else (900, 300)
+    time = np.arange(1400) / 8000
+    voice = 1 + 0.1 * speaker + random.uniform(0, 0.03)
+    tones = [np.sin(2 * np.pi * h * voice * time + random.uniform(0, 6)) for h in heights]
+    return np.rint(np.concatenate(tones) * random.uniform(3000, 9000)).astype(np.int16)
+
+
+def recordings(where: Path, speakers: tuple[str, ...] = ("anna", "bert", "carl")) -> Path:
+    """Folders yes/ and no/ of LABEL_SPEAKER_TAKE.wav."""
+    for word in ("no", "yes"):
+        (where / word).mkdir(parents=True, exist_ok=True)
+        for i, speaker in enumerate(speakers):
+            for take in range(6):
+                path = where / word / f"{word}_{speaker}_{take}.wav"
+                path.write_bytes(wav(say(word, i, take), 8000))
+    return where
+
+
 def write_reviews(path: Path, rows: int = 120) -> Path:
     """A table of short texts whose label follows from one of their words."""
     said = {"good": ("fine", "moving", "bright"), "bad": ("dull", "tedious", "flat")}
@@ -63,12 +88,30 @@ def write_reviews(path: Path, rows: int = 120) -> Path:
     return path
 
 
+def games_of_go(where: Path) -> None:
+    """Random games between ranked players, as files and in an archive."""
+    (where / "games").mkdir()
+    (where / "game.sgf").write_text(random_sgf(100, 80))
+    with zipfile.ZipFile(where / "games.zip", "w") as archive:
+        for i in range(20):
+            text = random_sgf(i, 40, head="BR[2d]WR[1d]RE[B+R]")
+            (where / "games" / f"{i}.sgf").write_text(text)
+            archive.writestr(f"{i}.sgf", text)
+
+
 @pytest.fixture
 def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory: photos/ with two classes, cat.jpg, reviews.csv; caches of its own."""
+    """The current directory: photos/ and recordings/ with two classes each, cat.jpg, yes.wav, a
+    long meeting.wav, reviews.csv; games/ and games.zip of Go, game.sgf; caches of its own.
+    """
     class_folders(tmp_path / "photos")
+    recordings(tmp_path / "recordings")
+    (tmp_path / "yes.wav").write_bytes(wav(say("yes", 1, 9), 8000))
+    meeting = [say(word, i, 9) for i, word in enumerate(("yes", "no", "yes", "no"))]
+    (tmp_path / "meeting.wav").write_bytes(wav(np.concatenate(meeting), 8000))
     draw("disc", 1000).save(tmp_path / "cat.jpg")
     write_reviews(tmp_path / "reviews.csv")
+    games_of_go(tmp_path)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BEAK_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("BEAK_DATA_DIR", raising=False)

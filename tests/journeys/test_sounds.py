@@ -70,6 +70,7 @@ def test_a_report_plays_its_mistakes_and_loads_nothing(workplace):
     assert sounds
     for sound in sounds:
         assert len(decode(base64.b64decode(sound), "mistake").samples) >= 1000
+    assert page.count('<div class="heard"><img') == len(sounds)
     assert not re.search(r'(src|href)="(?!data:|#)', page)
 
 

@@ -16,7 +16,7 @@ from beak.runs.directory import RunDirectory, group
 from beak.runs.machine import describe_machine
 
 
-@pytest.mark.parametrize("module", ["directory", "history", "safe", "charts", "evaluate"])
+@pytest.mark.parametrize("module", ["directory", "history", "safe", "charts", "likely"])
 def test_the_examples_in_the_docstrings_are_true(module):
     result = doctest.testmod(importlib.import_module(f"beak.runs.{module}"))
     assert result.attempted > 0

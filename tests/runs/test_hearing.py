@@ -12,8 +12,9 @@ from beak.data.sound_spec import SoundSpec
 from beak.network.layers import Dense, Flatten
 from beak.network.network import Network
 from beak.runs.hearing import Listener, samples_of, timeline
-from beak.runs.model import Model
+from beak.runs.model import Model, save_model
 from beak.runs.predictor import Predictor
+from beak.runs.run import Run
 from tests.data.sound_files import tone, write
 
 SPEC = SoundSpec.made(8000, 0.4, bands=20)
@@ -80,3 +81,11 @@ def test_a_microphones_windows_answer_as_files_of_their_own(predictor, block):
         assert one.begin == pytest.approx(0.25 * i)
         assert one.label == answer.label
         assert one.probability == pytest.approx(answer.probabilities[answer.label], abs=1e-7)
+
+
+def test_a_pair_of_samples_and_rate_is_one_sound(predictor, tmp_path):
+    save_model(tmp_path / "model.safetensors", predictor.model)
+    run = Run(tmp_path / "model.safetensors")
+    assert run.predict((tone(300, 0.4, 16000), 16000)).label == "low"
+    pair = run.predict((tone(300, 0.4), tone(3000, 0.4)))
+    assert [answer.label for answer in pair] == ["low", "high"]

@@ -75,6 +75,9 @@ def evaluate(
 
 def show_evaluation(console: Console, found: Evaluation, thing: str = "picture") -> None:
     """The result, each class, what is taken for what, the surest mistakes."""
+    if found.strata:
+        show_strata(console, found)
+        return
     low, high = found.interval
     console.print(
         f"{percent(found.accuracy)} of {how_many(found.examples, thing)} right "
@@ -97,6 +100,42 @@ def show_evaluation(console: Console, found: Evaluation, thing: str = "picture")
             console.print(
                 f"  {plain(mistake.name)}: {plain(mistake.label)}, "
                 f"taken for {plain(mistake.predicted)} with {percent(mistake.probability)}"
+            )
+
+
+def show_strata(console: Console, found: Evaluation) -> None:
+    """Moves of Go: the first answer, the first five, phase by phase, all symmetries together."""
+    from rich.table import Table
+
+    low, high = found.interval
+    console.print(
+        f"{percent(found.accuracy)} of {how_many(found.examples, 'move')} right "
+        f"(95 % interval {100 * low:.1f} to {percent(high)}), "
+        f"{percent(found.top5 or 0)} among the five likeliest, loss {found.loss:.4f}",
+        style="good",
+    )
+    if found.averaged is not None:
+        console.print(
+            f"{percent(found.averaged.accuracy)}, {percent(found.averaged.top5)} among five: mean "
+            f"of the answers to {found.averaged.views} symmetries"
+        )
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+    table.add_column("\nphase", style="label")
+    for name in ("\nright", "among\nfive", "\nmoves"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for stratum in found.strata:
+        shares = [
+            "-" if share is None else percent(share) for share in (stratum.accuracy, stratum.top5)
+        ]
+        table.add_row(stratum.name, *shares, count(stratum.examples))
+    console.print()
+    console.print(table)
+    if found.mistakes:
+        console.print("\nsurest mistakes", style="dim")
+        for mistake in found.mistakes[:MOST_LINES]:
+            console.print(
+                f"  {plain(mistake.name)}: {plain(mistake.label)} was played, "
+                f"{plain(mistake.predicted)} expected with {percent(mistake.probability)}"
             )
 
 

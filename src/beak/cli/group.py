@@ -16,10 +16,12 @@ from beak.cli.failures import one_line
 from beak.errors import did_you_mean
 
 COMMANDS = {
-    "train": "Train a network on pictures; --resume goes on with a stopped run.",
-    "predict": "What a trained network sees in pictures.",
-    "evaluate": "How good a trained network is on labelled pictures.",
+    "train": "Train a network on your data; --resume goes on with a stopped run.",
+    "predict": "What a trained network answers: to pictures, sounds, texts, positions.",
+    "evaluate": "How good a trained network is on labelled examples.",
+    "explain": "Look into a trained network: what moved an answer, every number's terms.",
     "summary": "A network layer by layer: shapes, parameters, work.",
+    "play": "Play Go against a trained network, or let other programs play it.",
     "bench": "How fast a network runs on this machine.",
     "networks": "The catalogue of networks.",
     "data": "The built-in sets of examples, and where they are.",

@@ -62,8 +62,7 @@ def say(heard: Heard, as_json: bool, more: dict[str, Any]) -> None:
         from rich.text import Text
 
         line = Text(f"{heard.begin:8.2f} to {heard.end:.2f} s  ")
-        sure = heard.probability >= SURE
-        line.append(plain(heard.label), "number" if sure else "dim")
+        line.append(plain(heard.label), "number" if heard.probability >= SURE else "dim")
         line.append(f"  {percent(heard.probability)}", "dim")
         make_console().print(line)
     else:

@@ -11,12 +11,14 @@ USUAL = "pictures of 1x28x28, texts of 60 words (30,000 known) or 400 bytes,"
 
 
 @command
-@click.option("--input", "input_text", metavar="C,H,W", help="Input to size for; else 1,28,28.")
 @click.option(
-    "--classes", type=click.IntRange(min=2), metavar="N", default=10, help="How many classes."
+    "--input", "input_text", metavar="C,H,W", help="Input to size for; else each one's usual."
+)
+@click.option(
+    "--classes", type=click.IntRange(min=2), metavar="N", help="How many classes; else the usual."
 )
 @json_option
-def networks(input_text: str | None, classes: int, as_json: bool) -> None:
+def networks(input_text: str | None, classes: int | None, as_json: bool) -> None:
     """The catalogue of networks, with their size for one input.
 
     Train one with  beak train SOURCE --network NAME,  see one with  beak summary NAME.
@@ -28,7 +30,7 @@ def networks(input_text: str | None, classes: int, as_json: bool) -> None:
     rows: list[tuple[str, str, int | None, int | None]] = []
     for name, entry in CATALOGUE.items():
         try:
-            made = make_network(name, given or entry.usual, classes)
+            made = make_network(name, given or entry.usual, classes or entry.classes)
             rows.append((name, entry.description, made.parameter_count, made.multiply_adds))
         except BeakError:  # this input is too small for it
             rows.append((name, entry.description, None, None))
@@ -57,7 +59,7 @@ def networks(input_text: str | None, classes: int, as_json: bool) -> None:
     console.print(table)
     if on_terminal():
         console.print(
-            f"\nSizes for {sizes(given) if given else USUAL} and {classes} classes."
+            f"\nSizes for {sizes(given) if given else USUAL} and {classes or 10} classes (Go: 361)."
             "  beak summary NAME shows one layer by layer.",
             style="dim",
         )

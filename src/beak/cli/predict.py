@@ -1,4 +1,4 @@
-"""``beak predict``: what a trained network sees in pictures, or reads in texts."""
+"""``beak predict``: what a trained network sees in pictures, hears in sounds or reads in texts."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ FOLLOWERS = 2
     help="Draw N pictures of a source's test part and what the network sees in them.",
 )
 @click.option("--microphone", is_flag=True, help="Listen, and say what is heard as it comes.")
+@click.option("--move", type=click.IntRange(min=1), metavar="N", help="Go: before move N.")
+@click.option("--suggest", is_flag=True, help="Go: every move beside what was expected.")
 @threads_option
 @exact_option
 @data_dir_option
@@ -45,12 +47,14 @@ def predict(
     top: int | None,
     show: int | None,
     microphone: bool,
+    move: int | None,
+    suggest: bool,
     threads: int | None,
     exact: bool,
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """What a trained network sees in pictures, or reads in texts.
+    """What a trained network sees in pictures, hears in sounds or reads in texts.
 
     RUN is a run directory or its model.safetensors. INPUT is a picture of any size and common
     format, a folder (all pictures under it), or - for the bytes of one picture on standard input.
@@ -58,6 +62,8 @@ def predict(
     than the network's input comes a time line of labels. --microphone takes no INPUT.
     For a network that reads texts, INPUT is the text itself, a file with a text in each line, or -
     for lines on standard input, however many.
+    For a network that plays Go, INPUT is a game record (SGF): the likeliest moves at its end, or
+    with --move 57 before that move. --suggest goes through a whole game.
 
     With --show, INPUT is a source as in beak train: a built-in set, a folder of class folders, ...
 
@@ -75,7 +81,21 @@ def predict(
     elif microphone:
         raise UsageError(f"--microphone is for sounds; {model.name} reads {model.spec.kind}")
     if not inputs:
-        raise UsageError("the argument INPUT is missing: a picture, a folder of them, or -")
+        from beak.data.kinds import kind_of
+
+        one = kind_of(model.spec.kind).one
+        raise UsageError(f"the argument INPUT is missing: a {one}, a folder of them, or -")
+    if (suggest or move is not None) and model.spec.kind != "go":
+        option = "--suggest" if suggest else "--move"
+        raise UsageError(f"{option} is for games of Go; {model.name} reads {model.spec.kind}")
+    if model.spec.kind == "go" and show is None:
+        from beak.cli.predict_go import predict_go
+
+        predict_go(
+            model, inputs, move=move, suggest=suggest, top=top, threads=threads, exact=exact,
+            as_json=as_json,
+        )  # fmt: skip
+        return
     if model.spec.kind == "texts" and show is None:
         from beak.cli.predict_texts import predict_texts
 

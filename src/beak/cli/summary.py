@@ -94,7 +94,8 @@ def find_network(what: str, input_shape: tuple[int, ...] | None, classes: int | 
     if what not in CATALOGUE:
         nearest = nearest_path(path) or did_you_mean(what, CATALOGUE)
         raise UsageError(f"'{what}' is neither a run, a JSON file nor a network's name{nearest}")
-    return make_network(what, input_shape or CATALOGUE[what].usual, classes or 10)
+    entry = CATALOGUE[what]
+    return make_network(what, input_shape or entry.usual, classes or entry.classes)
 
 
 def table_of(told: Summary, width: int) -> Table:

@@ -11,7 +11,8 @@ from beak.cli.console import count, how_many
 def recipe_lines(recipe: Mapping[str, Any]) -> list[str]:
     """What a reader of the screen wants to know of ``Recipe.to_json()``; the file has the rest."""
     optimiser, schedule, loss = recipe["optimiser"], recipe["schedule"], recipe["loss"]
-    lines = [f"{how_many(recipe['epochs'], 'epoch')} in batches of {recipe['batch']}, "
+    drawn = f" of {count(recipe['sample'])} drawn anew" if recipe.get("sample") else ""
+    lines = [f"{how_many(recipe['epochs'], 'epoch')}{drawn} in batches of {recipe['batch']}, "
              f"seed {recipe['seed']}"]  # fmt: skip
     learning = [f"{optimiser['kind']} at {optimiser['learning_rate']:g}, {schedule['kind']}"]
     if optimiser["weight_decay"]:

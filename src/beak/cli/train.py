@@ -34,6 +34,15 @@ MOST_TEXTS = 5
 """Test texts that are shown with their answers at the end."""
 
 
+OF_YOURS = {
+    "pictures": ("PICTURE", "what it sees in pictures of yours"),
+    "sounds": ("FILE.wav", "what it hears in recordings of yours, or --microphone"),
+    "texts": ("'A TEXT'", "what it reads in texts of yours"),
+    "go": ("GAME.sgf --suggest", "what it expects in a game of yours"),
+}
+"""What can be given to ``beak predict``, and what for."""
+
+
 class Folds(click.ParamType[Any]):
     """A whole number from 2, or the word for what the examples are grouped by."""
 
@@ -74,7 +83,10 @@ class Folds(click.ParamType[Any]):
 )
 @click.option("--compare", metavar="NETWORK", help="Train another one beside, such as dense.")
 @click.option(
-    "--kind", type=click.Choice(["auto", "pictures", "texts"]), default="auto", help="Of data."
+    "--kind",
+    type=click.Choice(["auto", "pictures", "sounds", "texts", "go"]),
+    default="auto",
+    help="Of data.",
 )
 @text_options
 @click.option("--vectors", metavar="FILE", help="Texts: word vectors trained elsewhere.")
@@ -93,12 +105,13 @@ class Folds(click.ParamType[Any]):
 @data_dir_option
 @json_option
 def train(source: str | None, as_json: bool, resume: Path | None, **options: Any) -> None:
-    """Train a network on pictures or texts; the rest follows from the data.
+    """Train a network on pictures, sounds, texts or games of Go; the rest follows from the data.
 
     SOURCE is a built-in set (beak data), a folder of class folders (with or without train/, val/
     and test/ above them), a CSV or TSV of path and label, a folder of idx files, or an .npz. Texts
     are a CSV, TSV or JSON lines of text and label, a folder of class folders of .txt, a file of
-    "label text" lines, or a file for each class.
+    "label text" lines, or a file for each class. Games are SGF files in a
+    folder or an archive (.zip, .tar.gz).
 
     Ctrl-C at any time; beak train --resume RUN goes on exactly where it was.
     """
@@ -201,10 +214,9 @@ def next_lines(beak: str, run: Path, width: int, kind: str = "pictures") -> list
     What is typed is never cut: it can be copied.
     """
     path = shlex.quote(str(run))
+    given, why = OF_YOURS.get(kind, OF_YOURS["pictures"])
     rows = (
-        (f"{beak} predict {path} 'A TEXT'", "what it reads in texts of yours")
-        if kind == "texts"
-        else (f"{beak} predict {path} PICTURE", "what it sees in pictures of yours"),
+        (f"{beak} predict {path} {given}", why),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),
         (shlex.quote(str(run / "report.html")), "curves, classes and mistakes"),

@@ -102,7 +102,7 @@ class TrainingView:
         if total:
             self.bar().update(waiting("getting the data ready", done / total))
         else:
-            self.bar().update(f" looking for pictures: {how_many(done, 'file')} seen")
+            self.bar().update(f" looking for files: {how_many(done, 'file')} seen")
 
     def show_note(self, event: Event) -> None:
         """A line among the others."""
@@ -127,6 +127,7 @@ class TrainingView:
             self.fact("", line, "dim")
         self.fact("run", event["run"])
         self.epochs = event["epochs"]
+        self.examples = min(self.examples, event["recipe"].get("sample") or self.examples)
 
     def show_step(self, event: Event) -> None:
         """Move the bar."""
@@ -180,6 +181,8 @@ class TrainingView:
         self.end_bar()
         self.console.print()
         self.fact("result", tested(event["test"], self.thing), "good")
+        for line in more_of(event["test"]):
+            self.fact("", line)
         baseline, other = event["baseline"], event.get("compare")
         if other:
             self.fact("", f"{tested(other['test'], self.thing)} with {other['name']}", "dim")
@@ -215,6 +218,17 @@ def tested(test: Event | None, thing: str) -> str:
         f"{percent(test['accuracy'])} of {how_many(test['examples'], f'test {thing}')} right "
         f"(95 % interval {100 * low:.1f} to {percent(high)})"
     )
+
+
+def more_of(test: Event | None) -> list[str]:
+    """Of many classes, the five likeliest; of boards, the mean over all symmetries."""
+    found, averaged = [], (test or {}).get("averaged")
+    if test and test.get("top5") is not None:
+        found.append(f"{percent(test['top5'])} among the five likeliest")
+    if averaged:
+        shares = f"{percent(averaged['accuracy'])}, {percent(averaged['top5'])} among five"
+        found.append(f"{shares}: mean of the answers to {averaged['views']} symmetries")
+    return found
 
 
 def title_of(event: Event) -> str:

@@ -70,6 +70,9 @@ class Augmentation:
     mask_bands: float = change("sounds", most=0.9)
     """A stretch of up to this share of the mel bands is blanked."""
 
+    symmetries: bool = change("go", False)
+    """Boards turned and mirrored in all eight ways, their moves with them."""
+
     def __post_init__(self) -> None:
         for made in fields(self):
             value, most = getattr(self, made.name), made.metadata["most"]

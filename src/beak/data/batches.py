@@ -65,13 +65,16 @@ def batches(
     def prepared() -> Iterator[Batch]:
         for first in range(start * batch_size, len(order), batch_size):
             chosen = np.asarray(order[first : first + batch_size], np.int64)
+            labels = part.labels[chosen]
             if augmentation is None or augmentation.none:
                 inputs = spec.prepare(part.inputs[chosen])
             else:
-                inputs = kind_of(spec.kind).augmented(
-                    part.inputs, chosen, spec, augmentation, seed=seed, epoch=epoch, threads=threads
+                kind, when = kind_of(spec.kind), {"seed": seed, "epoch": epoch}
+                inputs = kind.augmented(
+                    part.inputs, chosen, spec, augmentation, **when, threads=threads
                 )
-            yield Batch(inputs, part.labels[chosen], chosen)
+                labels = kind.changed_labels(labels, chosen, augmentation, **when)
+            yield Batch(inputs, labels, chosen)
 
     return ahead(prepared, AHEAD)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from beak.data.augment import Augmentation
 from beak.data.report import NOTE, Finding, Report
-from beak.data.rows import Pixels, as_rows
+from beak.data.rows import Pixels, Rows, as_rows, joined_names, names_at
 from beak.data.spec import InputSpec
 from beak.data.split import PARTS, TEST, TRAIN, VALIDATION, fold_numbers, groups_of
 from beak.errors import DataError, UsageError
@@ -31,7 +31,7 @@ class Part:
     """A stable name of each example: its path, or "train[17]"."""
     hashes: Array | None = None
     """uint8 (N, 16): hash of each example's decoded content, the same for exact copies."""
-    groups: Array | None = None
+    groups: Pixels | None = None
     """uint8 (N, 16): hash of what must stay together (a speaker, a game), where that is known."""
 
     def __len__(self) -> int:
@@ -45,9 +45,13 @@ class Part:
         return Part(
             as_rows(self.inputs).take(index),
             self.labels[index],
-            [self.names[i] for i in index.tolist()],
+            names_at(self.names, index),
             None if self.hashes is None else self.hashes[index],
-            None if self.groups is None else self.groups[index],
+            self.groups.take(index)
+            if isinstance(self.groups, Rows)
+            else None
+            if self.groups is None
+            else self.groups[index],
         )
 
 
@@ -72,15 +76,10 @@ class Dataset:
     def together(self) -> Part:
         """All three parts as one."""
         parts = [self.parts[name] for name in PARTS]
-        rows = [as_rows(p.inputs) for p in parts]
-        if all(r.base is rows[0].base for r in rows):
-            inputs: Pixels = _joined(rows)
-        else:
-            inputs = np.concatenate([np.asarray(r) for r in rows])
         return Part(
-            inputs,
+            _joined([as_rows(p.inputs) for p in parts]),
             np.concatenate([p.labels for p in parts]),
-            [name for p in parts for name in p.names],
+            joined_names([p.names for p in parts]),
             _all_of([p.hashes for p in parts]),
             _all_of([p.groups for p in parts]),
         )
@@ -95,7 +94,7 @@ class Dataset:
         hashes.
         """
         whole = self.together()
-        keys = whole.hashes if whole.groups is None else whole.groups
+        keys = whole.hashes if whole.groups is None else np.asarray(whole.groups)
         if keys is None:
             raise DataError("folds: the examples have no content hashes to be dealt out by")
         count = self._fold_count(n, whole, groups_of(keys))
@@ -128,9 +127,11 @@ class Dataset:
     def _tenth(self, whole: Part, rest: Array) -> Array:
         """bool: which of the places ``rest`` are for validation; by groups where there are ten."""
         keys = whole.hashes
-        if whole.groups is not None and len(np.unique(whole.groups[rest], axis=0)) >= 10:
-            keys = whole.groups
-        assert keys is not None
+        groups = 0 if whole.groups is None else len(np.unique(whole.groups[rest], axis=0))
+        if groups >= 10 or keys is None:
+            keys = np.asarray(whole.groups)
+            if groups < 2:
+                return np.zeros(len(rest), bool)
         return np.asarray(fold_numbers(keys[rest][:, ::-1], whole.labels[rest], 10) == 0)
 
     def everything(self) -> Dataset:
@@ -154,15 +155,20 @@ class Dataset:
         )
 
 
-def _all_of(columns: Sequence[Array | None]) -> Array | None:
+def _all_of(columns: Sequence[Pixels | None]) -> Any:
     """The parts' columns one after the other; None where one part has none."""
     there = [column for column in columns if column is not None]
-    return np.concatenate(there) if len(there) == len(columns) else None
+    if len(there) < len(columns):
+        return None
+    rows = [column for column in there if isinstance(column, Rows)]
+    return _joined(rows) if len(rows) == len(there) else np.concatenate([*map(np.asarray, there)])
 
 
-def _joined(rows: Sequence[Any]) -> Any:
-    """Rows over one base, one after the other."""
-    return type(rows[0])(rows[0].base, np.concatenate([r.index for r in rows]))
+def _joined(rows: Sequence[Rows]) -> Pixels:
+    """Rows one after the other; copied only where they are not over one base."""
+    if all(r.base is rows[0].base for r in rows):
+        return Rows(rows[0].base, np.concatenate([r.index for r in rows]))
+    return np.concatenate([np.asarray(r) for r in rows])
 
 
 def fingerprint(labels: Sequence[str], hashes: Array | None, classes: Array, parts: Array) -> str:

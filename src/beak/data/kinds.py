@@ -19,8 +19,9 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from beak.data.augment import Augmentation
-from beak.data.dataset import Dataset
+from beak.data.dataset import Dataset, Part
 from beak.data.found import is_junk
+from beak.data.go_files import is_archive, names_in
 from beak.data.rows import Pixels
 from beak.data.spec import InputSpec
 from beak.data.wishes import Wishes
@@ -33,6 +34,7 @@ MODULES = {
     "numbers": "beak.data.picture_kind",
     "sounds": "beak.data.sound_kind",
     "texts": "beak.data.text_kind",
+    "go": "beak.data.go_kind",
 }
 """Where each kind's ``KIND`` is."""
 CHOICES = tuple(name for name in MODULES if name != "numbers")
@@ -74,6 +76,10 @@ class Kind(ABC):
         """A stored row as a wav file, for people to hear; None where it is no sound."""
         return None
 
+    def drawn(self, row: Array, spec: InputSpec) -> Array | None:
+        """A stored sound as a picture uint8 (1, H, W), for people to see; None for other kinds."""
+        return None
+
     def augmented(
         self,
         inputs: Pixels,
@@ -91,6 +97,33 @@ class Kind(ABC):
         no change of its inputs prepares them as they are.
         """
         return spec.prepare(inputs[chosen])
+
+    def changed_labels(
+        self, labels: Array, chosen: Array, augmentation: Augmentation, *, seed: int, epoch: int
+    ) -> Array:
+        """The chosen examples' labels int32 (B,) as ``augmented`` changes their inputs.
+
+        The same random numbers tell both: a move turns with its board. Most labels stay.
+        """
+        return labels
+
+    def views(self, spec: InputSpec) -> int:
+        """In how many equal ways one example can be seen: a board of Go in eight."""
+        return 1
+
+    def view(
+        self, stored: Array, spec: InputSpec, number: int, classes: int
+    ) -> tuple[Array, Array]:
+        """Stored rows in one of these ways, float32 (B, *shape), and the place int64 (classes,)
+        that each answer has in it: ``answers[:, place]`` are those of the example itself.
+        """
+        return spec.prepare(stored), np.arange(classes)
+
+    def strata(self, part: Part) -> tuple[tuple[str, ...], Array] | None:
+        """What examples are counted apart by, such as phases of a game: names, and which each
+        example is of; None: by nothing.
+        """
+        return None
 
 
 @cache
@@ -140,6 +173,8 @@ def _names(source: Path) -> Sequence[str] | Any:
     if source.is_file():
         if source.suffix.lower() in TABLES:
             yield from _cells(source)
+        elif is_archive(source.name):
+            yield from names_in(source)
         else:
             yield source.name
         return
@@ -150,6 +185,8 @@ def _names(source: Path) -> Sequence[str] | Any:
                 yield name
             if Path(name).suffix.lower() in TABLES:
                 yield from islice(_cells(Path(folder, name)), 50)
+            elif is_archive(name):
+                yield from islice(names_in(Path(folder, name)), 50)
 
 
 def _cells(table: Path) -> Any:

@@ -77,6 +77,13 @@ class PictureSpec(InputSpec):
         return np.asarray(-np.array(self.mean) / np.array(self.std))
 
     @property
+    def bounds(self) -> tuple[Array, Array] | None:
+        """Black and white, as the network reads them; plain numbers have none."""
+        if self.kind == "numbers":
+            return None
+        return self.offset, np.asarray(255.0 * self.gain + self.offset)
+
+    @property
     def _one(self) -> float:
         return 255.0 if self.kind == "pictures" else 1.0
 

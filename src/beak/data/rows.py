@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol, overload
 
 import numpy as np
 
@@ -37,7 +38,8 @@ class Rows:
 
     def __init__(self, base: Pixels, index: Array) -> None:
         self.base: Any = base
-        self.index = np.ascontiguousarray(index, np.int64)
+        short = isinstance(index, np.ndarray) and index.dtype == np.uint32
+        self.index = np.ascontiguousarray(index, np.uint32 if short else np.int64)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -70,6 +72,50 @@ class Rows:
     def take(self, index: Array) -> Rows:
         """Rows of these rows."""
         return Rows(self.base, self.index[index])
+
+
+class Names(Sequence[str]):
+    """``[base[i] for i in index]``, of which only what is asked for is ever made.
+
+    >>> names = Names(["a", "b", "c"], np.array([2, 0]))
+    >>> list(names), names[-1]
+    (['c', 'a'], 'a')
+    """
+
+    def __init__(self, base: Any, places: Array) -> None:
+        self.base = base
+        self.places = places
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    @overload
+    def __getitem__(self, key: int) -> str: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> Names: ...
+
+    def __getitem__(self, key: int | slice) -> str | Names:
+        if isinstance(key, slice):
+            return Names(self.base, self.places[key])
+        return str(self.base[int(self.places[key])])
+
+    def take(self, index: Array) -> Names:
+        """Names of these names."""
+        return Names(self.base, self.places[index])
+
+
+def names_at(names: Sequence[str], index: Array) -> Sequence[str]:
+    """The names at these places."""
+    return names.take(index) if isinstance(names, Names) else [names[i] for i in index.tolist()]
+
+
+def joined_names(several: Sequence[Sequence[str]]) -> Sequence[str]:
+    """Names one after the other."""
+    lazy = [names for names in several if isinstance(names, Names)]
+    if len(lazy) == len(several) and all(names.base is lazy[0].base for names in lazy):
+        return Names(lazy[0].base, np.concatenate([names.places for names in lazy]))
+    return [name for names in several for name in names]
 
 
 def as_rows(pixels: Pixels) -> Rows:

@@ -18,6 +18,9 @@ from beak.data.wishes import Wishes
 
 Array = np.ndarray[Any, Any]
 
+DYNAMICS = 9.0
+"""From black to white in a picture of a spectrogram, in steps of the natural logarithm: 39 dB."""
+
 
 class Sounds(Kind):
     """Recordings: wav, flac, ogg and mp3 files, and arrays of samples."""
@@ -36,6 +39,13 @@ class Sounds(Kind):
         from beak.data.sounds import wav
 
         return wav(row, cast(SoundSpec, spec).rate)
+
+    def drawn(self, row: Array, spec: InputSpec) -> Array | None:
+        """Its log-mel spectrogram, time to the right, low bands at the bottom, loud white."""
+        sounds = cast(SoundSpec, spec)
+        made = sounds.spectrogram(row[None])[0].T[::-1]
+        shown = (made - made.max() + DYNAMICS) / DYNAMICS
+        return np.asarray(np.rint(255 * np.clip(shown, 0, 1)), np.uint8)[None]
 
     def augmented(
         self,

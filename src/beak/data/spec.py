@@ -54,6 +54,22 @@ class InputSpec(ABC):
         """
         return self, parts
 
+    @property
+    def bounds(self) -> tuple[Array, Array] | None:
+        """The least and the greatest value of each channel (C,); None where there are none."""
+        return None
+
+    def place_names(self, row: Array, raw: Any = None) -> tuple[str, ...]:
+        """What the places of a stored row are called, such as its words; nothing for pictures.
+
+        ``raw``: what the row was made from, where that is known.
+        """
+        return ()
+
+    def by_name(self, heat: Array, row: Array) -> Array:
+        """A number for each place of the input as one for each name; as it is for most kinds."""
+        return heat
+
     def difference(self, other: InputSpec) -> str:
         """How ``other`` prepares inputs differently from this, as a line; "" where it does not."""
         return "" if self == other else f"prepared as: {other.describe()}; here: {self.describe()}"

@@ -29,7 +29,7 @@ MAGIC = b"BEAKDATA"
 VERSION = 1
 HEAD = struct.Struct("<8sIIQQ")
 BLOCK = 1 << 22
-TYPES = ("|u1", "|i1", "<i2", "<i4", "<i8", "<f4", "<f8")
+TYPES = ("|u1", "|i1", "<i2", "<u2", "<i4", "<i8", "<f4", "<f8")
 INDEX_LIMIT = 1 << 26
 CHECKED = 1 << 28
 """Bytes of an array whose checksums are tested on opening: all blocks up to 256 MiB, beyond that

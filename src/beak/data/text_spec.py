@@ -144,6 +144,36 @@ class TextSpec(InputSpec):
         found[again] = 0
         return found.astype(np.int32)
 
+    def place_names(self, row: Array, raw: Any = None) -> tuple[str, ...]:
+        """The words that are read, as they stand in the text where it is known; of bytes letters.
+
+        >>> TextSpec("texts", (4,), words=("a", "film")).place_names(np.array([2, 1, 3, 0]))
+        ('a', '(unknown)', 'film')
+        """
+        count = int((row != NO_WORD).sum())
+        if self.unit == "bytes":
+            letters = (chr(number - 1) for number in row[:count].tolist())
+            return tuple(c if c.isprintable() else "·" for c in letters)
+        words = words_of(raw, lower=False) if isinstance(raw, str) else raw
+        if isinstance(words, list) and len(words) >= count:
+            return tuple(map(str, words[:count]))
+        known = ("", "(unknown)", *self.words)
+        return tuple(known[number] for number in row[:count].tolist())
+
+    def by_name(self, heat: Array, row: Array) -> Array:
+        """Of pairs: each word's own number, that of its vote, and half of its pairs'.
+
+        What is there several times votes once, where it stands first.
+        """
+        if self.unit != "pairs":
+            return heat
+        length = self.length
+        found, votes, pairs = heat[:length].copy(), heat[length : 2 * length], heat[2 * length :]
+        found += votes
+        found[:-1] += pairs[:-1] / 2
+        found[1:] += pairs[:-1] / 2
+        return np.asarray(found)
+
     def fitted(self, parts: dict[str, Part]) -> tuple[InputSpec, dict[str, Part]]:
         """Vocabulary and length from the training part alone, and the parts in its numbers."""
         from beak.data.text_fit import fitted

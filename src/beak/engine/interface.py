@@ -7,8 +7,8 @@ with an Embedding), parameters under the network's names and in its shapes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -68,10 +68,12 @@ class StepResult:
 
 @dataclass(frozen=True)
 class Gradients:
-    """Gradients of a scalar by the parameters and by the input."""
+    """Gradients of a scalar by the parameters, by the input and by nodes' outputs."""
 
     parameters: dict[str, Array]
     input: Array
+    nodes: dict[str, Array] = field(default_factory=dict)
+    """By the outputs of the nodes that were asked for."""
 
 
 class Engine(Protocol):
@@ -99,12 +101,23 @@ class Engine(Protocol):
     def activations(self, inputs: Array) -> dict[str, Array]:
         """Every node's output by name, "input" first: unfused, unfolded, direct kernels."""
 
+    def fast_activations(self, inputs: Array) -> dict[str, Array]:
+        """The nodes' outputs that ``forward`` writes on its way, by name.
+
+        A node whose kernel goes on to the next one without writing its own output is not there.
+        """
+
     def gradients(
-        self, inputs: Array, output_gradient: Array, node: str | None = None
+        self,
+        inputs: Array,
+        output_gradient: Array,
+        node: str | None = None,
+        at: Sequence[str] = (),
     ) -> Gradients:
         """Gradients of sum(node's output x output_gradient), as in prediction.
 
-        ``node``: by name; None is the logits.
+        ``node``: by name; None is the logits. ``at``: names of nodes by whose outputs too; where
+        nothing that was asked for depends on one, its gradient is 0.
         """
 
     def loss_gradients(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -153,34 +153,41 @@ class NativeEngine:
     def activations(self, inputs: Array) -> dict[str, Array]:
         """Every node's output by name, "input" first: unfused, direct kernels."""
         inputs = self._checked(inputs)
+        return {"input": inputs.copy()} | self._kept_outputs("activations", inputs)
+
+    def fast_activations(self, inputs: Array) -> dict[str, Array]:
+        """The nodes' outputs that ``forward`` writes on its way, by name."""
+        return self._kept_outputs("written", self._checked(inputs))
+
+    def _kept_outputs(self, purpose: Purpose, inputs: Array) -> dict[str, Array]:
+        """The outputs that a plan keeps, by the node's name, for all inputs."""
         found: dict[str, list[Array]] = {}
         for begin in range(0, max(1, len(inputs)), LARGEST_BATCH):
             batch = inputs[begin : begin + LARGEST_BATCH]
-            if not len(batch):
-                break
-            plan = self._plan("activations", len(batch))
-            self._run(plan, batch)
+            plan = self._plan(purpose, max(1, len(batch)))
+            if len(batch):
+                self._run(plan, batch)
             for node in self.network.nodes:
+                if plan.fusions.hides(node.name):
+                    continue
                 value = self._out(plan.outputs[node.name], node.output)
-                found.setdefault(node.name, []).append(value)
-        shapes = {node.name: node.output for node in self.network.nodes}
-        return {"input": inputs.copy()} | {
-            name: np.concatenate(found[name])
-            if name in found
-            else np.empty((0, *shape), np.float32)
-            for name, shape in shapes.items()
-        }
+                found.setdefault(node.name, []).append(value[: len(batch)])
+        return {name: np.concatenate(values) for name, values in found.items()}
 
     # Gradients and training.
 
     def gradients(
-        self, inputs: Array, output_gradient: Array, node: str | None = None
+        self,
+        inputs: Array,
+        output_gradient: Array,
+        node: str | None = None,
+        at: Sequence[str] = (),
     ) -> Gradients:
         """Gradients of sum(node's output x output_gradient), as in prediction."""
         inputs = self._checked(inputs)
         shape = self.network.output if node is None else self.network.node(node).output
         check_output_gradient(output_gradient, len(inputs), shape)
-        plan = self._plan("gradients", len(inputs), node)
+        plan = self._plan("gradients", len(inputs), node, at=tuple(at))
         assert plan.output_gradient is not None
         self._into(plan.output_gradient, np.asarray(output_gradient, np.float32))
         self._buffers.gradient[:] = 0
@@ -246,11 +253,17 @@ class NativeEngine:
         return StepResult(loss, int(plan.correct.sum()), len(inputs))
 
     def _gradients(self, plan: Plan) -> Gradients:
-        if plan.input_gradient is None:
-            by_input = np.zeros((plan.images, *self.network.input), np.float32)
-        else:
-            by_input = self._out(plan.input_gradient, self.network.input)
-        return Gradients(self._unpack(self._buffers.gradient), by_input)
+        def out(tensor: Tensor | None, shape: tuple[int, ...]) -> Array:
+            if tensor is None:
+                return np.zeros((plan.images, *shape), np.float32)
+            return self._out(tensor, shape)
+
+        by_node = {
+            name: out(tensor, self.network.node(name).output)
+            for name, tensor in plan.node_gradients.items()
+        }
+        by_input = out(plan.input_gradient, self.network.input)
+        return Gradients(self._unpack(self._buffers.gradient), by_input, by_node)
 
     def training_state(self) -> dict[str, Array]:
         """Moments, the average and the step count, under public names and in public shapes."""
@@ -303,11 +316,16 @@ class NativeEngine:
         return plan.table.timed(self.threads)
 
     def _plan(
-        self, purpose: Purpose, images: int, node: str | None = None, loss: Loss | None = None
+        self,
+        purpose: Purpose,
+        images: int,
+        node: str | None = None,
+        loss: Loss | None = None,
+        at: tuple[str, ...] = (),
     ) -> Plan:
-        if node is not None:
-            self.network.node(node)
-        key = (purpose, images, node, loss)
+        for name in at if node is None else (node, *at):
+            self.network.node(name)
+        key = (purpose, images, node, loss, at)
         plan = self._plans.get(key)
         if plan is None:
             plan = Plan(
@@ -316,6 +334,7 @@ class NativeEngine:
                 images,
                 purpose,
                 node=node,
+                at=at,
                 loss=loss,
                 optimiser=self._optimiser,
                 exact=self.exact,

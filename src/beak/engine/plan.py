@@ -19,14 +19,16 @@ from beak.ops.kernel import Table
 from beak.ops.loss import kernels as loss_kernels
 
 Array = np.ndarray[Any, Any]
-Purpose = Literal["forward", "activations", "gradients", "loss", "train"]
+Purpose = Literal["forward", "written", "activations", "gradients", "loss", "train"]
+"""What a plan is for; "written" is "forward" that keeps whatever outputs it writes."""
+NO_WAY_BACK = ("forward", "written", "activations")
 
 
 class Plan:
     """Lower a network; then ``bind`` it to an arena and ``run`` the table.
 
-    ``node``: whose output is differentiated ("gradients"); None is the logits. ``exact``: direct
-    kernels on weights as they are.
+    ``node``: whose output is differentiated ("gradients"); None is the logits. ``at``: nodes by
+    whose outputs too. ``exact``: direct kernels on weights as they are.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Plan:
         purpose: Purpose,
         *,
         node: str | None = None,
+        at: tuple[str, ...] = (),
         loss: Loss | None = None,
         optimiser: Optimiser | None = None,
         exact: bool = False,
@@ -56,21 +59,23 @@ class Plan:
             self.examples,
             training=purpose in ("loss", "train"),
             direct=exact or purpose == "activations",
-            goes_back=purpose not in ("forward", "activations"),
+            goes_back=purpose not in NO_WAY_BACK,
             preparation=None if purpose in ("loss", "train") else Tape(),
         )
         self.lowered: dict[str, Lowered] = {}
         self.outputs: dict[str, Tensor] = {}
         self.fusions = Fusions()
         if purpose != "activations":
-            self.fusions = fuse(network, fold_norms=purpose == "forward" and not exact)
-        fusions = self.fusions
-        if node is not None and (fusions.hides(node) or fusions.leaves_gradient(node)):
+            folds = purpose in ("forward", "written") and not exact
+            self.fusions = fuse(network, fold_norms=folds)
+        fusions, looked_at = self.fusions, at if node is None else (node, *at)
+        if any(fusions.hides(name) or fusions.leaves_gradient(name) for name in looked_at):
             self.fusions = Fusions()
         self._forward()
         self.logits = self._logits()
         self.output_gradient: Tensor | None = None
         self.input_gradient: Tensor | None = None
+        self.node_gradients: dict[str, Tensor | None] = dict.fromkeys(at)
         if purpose == "gradients":
             target = self.logits if node is None else self.outputs[node]
             self.output_gradient = self.tape.like(target)
@@ -95,8 +100,11 @@ class Plan:
     def kept(self) -> list[Tensor]:
         """What must stand when the table has run, or be filled before it runs and stay."""
         tensors = [self.outputs[self.network.nodes[-1].name], self.logits]
-        tensors += [t for t in (self.output_gradient, self.input_gradient) if t is not None]
-        return tensors + (list(self.outputs.values()) if self.purpose == "activations" else [])
+        gradients = (self.output_gradient, self.input_gradient, *self.node_gradients.values())
+        tensors += [tensor for tensor in gradients if tensor is not None]
+        if self.purpose in ("activations", "written"):
+            tensors += list(self.outputs.values())
+        return tensors
 
     def bind(self, arena: Arena) -> None:
         """Make the table, with pointers into this arena, unless they hold already."""
@@ -205,8 +213,10 @@ class Plan:
         network = self.network
         wanted = {"input": to_input and not isinstance(network.nodes[0].layer, Embedding)}
         for node in network.nodes:
-            wanted[node.name] = any(wanted[name] for name in node.inputs) or any(
-                p.trainable for p in node.parameters.values()
+            wanted[node.name] = (
+                node.name in self.node_gradients
+                or any(wanted[name] for name in node.inputs)
+                or any(p.trainable for p in node.parameters.values())
             )
         arriving: dict[str, list[Tensor]] = {start or network.nodes[-1].name: [gradient]}
         for node in reversed(network.nodes):
@@ -215,6 +225,8 @@ class Plan:
             self.at(node.name, "backward")
             here = arriving.pop(node.name)
             dy = total(self.tape, here, [t for others in arriving.values() for t in others])
+            if node.name in self.node_gradients:
+                self.node_gradients[node.name] = dy
             own = self.lowered[node.name]
             if start is None and network.classifies and node is network.nodes[-1]:
                 gradients = self._before_softmax(dy)

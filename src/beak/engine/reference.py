@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,8 +75,16 @@ class ReferenceEngine:
         outputs = {name: call.output for name, call in self._run(inputs).items()}
         return {"input": np.array(inputs, np.float64), **outputs}
 
+    def fast_activations(self, inputs: Array) -> dict[str, Array]:
+        """Every node's output: nothing is fused here."""
+        return {name: call.output for name, call in self._run(inputs).items()}
+
     def gradients(
-        self, inputs: Array, output_gradient: Array, node: str | None = None
+        self,
+        inputs: Array,
+        output_gradient: Array,
+        node: str | None = None,
+        at: Sequence[str] = (),
     ) -> Gradients:
         """Gradients of sum(node's output x output_gradient); ``node`` None: the logits.
 
@@ -84,7 +92,7 @@ class ReferenceEngine:
         """
         wanted = self.network.output if node is None else self._shape(node)
         check_output_gradient(output_gradient, len(inputs), wanted)
-        return self._backward(self._run(inputs), inputs, output_gradient, node)
+        return self._backward(self._run(inputs), inputs, output_gradient, node, at)
 
     def loss_gradients(
         self, inputs: Array, labels: Array, loss: Loss, randomness: Randomness
@@ -164,17 +172,27 @@ class ReferenceEngine:
         gradients = self._backward(tape, inputs, slope, None)
         return StepResult(mean, correct, len(inputs)), gradients
 
-    def _backward(self, tape: Tape, inputs: Array, gradient: Array, start: str | None) -> Gradients:
+    def _backward(
+        self,
+        tape: Tape,
+        inputs: Array,
+        gradient: Array,
+        start: str | None,
+        at: Sequence[str] = (),
+    ) -> Gradients:
         """Back from a node (None: from the logits), adding up where a value was read twice."""
         last = self.network.nodes[-1]
         from_logits = start is None and self.network.classifies
         by_value = {start or last.name: np.asarray(gradient, np.float64)}
         specs = self.network.parameters.items()
         by_parameter = {name: np.zeros(p.shape) for name, p in specs if p.trainable}
+        by_node = {name: np.zeros((len(inputs), *self.network.node(name).output)) for name in at}
         for node in reversed(self.network.nodes):
             if node.name not in by_value:
                 continue  # nothing that was asked for depends on it
             call, gradient = tape[node.name], by_value.pop(node.name)
+            if node.name in by_node:
+                by_node[node.name] = gradient
             function = function_of(call.layer)
             if function is not None and not (from_logits and node is last):
                 gradient = activation_backward(function, gradient, call.before)
@@ -183,7 +201,8 @@ class ReferenceEngine:
                 by_value[name] = by_value[name] + part if name in by_value else part
             found = {f"{node.name}.{name}": p for name, p in back.parameters.items()}
             by_parameter |= {name: p for name, p in found.items() if name in by_parameter}
-        return Gradients(by_parameter, by_value.get("input", np.zeros(np.shape(inputs))))
+        by_input = by_value.get("input", np.zeros(np.shape(inputs)))
+        return Gradients(by_parameter, by_input, by_node)
 
     def _feed_running_statistics(self, node: Node, call: Call) -> None:
         mean, variance = f"{node.name}.running_mean", f"{node.name}.running_var"

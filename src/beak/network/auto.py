@@ -15,6 +15,8 @@ MANY_EXAMPLES = 20_000
 """From here on a deeper network pays for small colour pictures."""
 FEW_EXAMPLES = 5_000
 """Below, a network of 300,000 parameters sees all there is to see in minutes instead of an hour."""
+FEW_POSITIONS = 100_000
+"""Positions of Go, some 500 games, below which a smaller go-small learns as much in less time."""
 BUDGET = 85_000_000
 """Multiply-adds for a picture: an epoch of 1,000 pictures then takes seconds on two cores."""
 BUDGET_OF_FEW = 20_000_000
@@ -96,6 +98,7 @@ RULES: dict[str, Rule] = {
     "numbers": _rule,
     "sounds": lambda *a: _sound(*a),
     "texts": _texts,
+    "go": lambda *a: _go(*a),
 }
 """For each kind of input: (shape, classes, examples) to name, options and why."""
 
@@ -105,6 +108,13 @@ def _sound(shape: Shape, classes: int, examples: int) -> tuple[str, dict[str, An
         return "dense", {}, f"{shape_text(shape)} is no spectrogram for windows to slide over"
     why = f"spectrograms of {shape_text(shape[1:])} (frames x bands): residual, few parameters"
     return "keyword", {} if examples >= MANY_EXAMPLES else {"width": 16}, why
+
+
+def _go(shape: Shape, classes: int, examples: int) -> tuple[str, dict[str, Any], str]:
+    few = examples < FEW_POSITIONS
+    why = f"{examples:,} positions of Go as {shape[0]} planes: residual, without pooling"
+    options = {"width": 32, "blocks": 3} if few else {}
+    return "go-small", options, f"{why}, small enough for a laptop"
 
 
 def _photograph(

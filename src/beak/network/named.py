@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from beak.errors import ShapeError, UsageError, did_you_mean
+from beak.network.go import alphago_policy, go_dense, go_small
 from beak.network.layer import Shape, count, whole
 from beak.network.layers import (
     Activation,
@@ -49,6 +50,8 @@ class Entry:
     """Whether it reads the word numbers of a text, one behind the other."""
     usual: Shape = (1, 28, 28)
     """An input to show its sizes for."""
+    classes: int = 10
+    """How many classes to show its sizes for."""
 
 
 def make_network(name: str, input_shape: Sequence[int], classes: int, **options: Any) -> Network:
@@ -300,6 +303,30 @@ _ENTRIES = (
         make_characters,
         words=True,
         usual=(400,),
+    ),
+    Entry(
+        "alphago-policy",
+        "Go: AlphaGo's policy network, Silver et al. 2016: 13 layers, 192 filters",
+        alphago_policy,
+        5,
+        usual=(48, 19, 19),
+        classes=361,
+    ),
+    Entry(
+        "go-small",
+        "Go: residual, less than a million parameters, for a laptop",
+        go_small,
+        5,
+        usual=(48, 19, 19),
+        classes=361,
+    ),
+    Entry(
+        "go-dense",
+        "Go: fully connected, as many parameters as go-small or a given other network",
+        go_dense,
+        5,
+        usual=(48, 19, 19),
+        classes=361,
     ),
 )
 CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}

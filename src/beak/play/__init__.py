@@ -1,0 +1,1 @@
+"""At the Go board: a player around a network, GTP for other programs, games against itself."""

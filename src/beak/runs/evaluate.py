@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beak.data.kinds import kind_of
 from beak.data.spec import InputSpec
 from beak.engine.interface import Engine
 from beak.errors import DataError
+from beak.runs.apart import TOP, Averaged, Stratum, averaged_of, strata_of
 from beak.runs.files import Array
 from beak.runs.history import plain
+from beak.runs.likely import log_softmax as log_softmax
+from beak.runs.likely import rank_of_truth
+from beak.runs.likely import strongest as strongest
+from beak.runs.likely import wilson as wilson
 
 if TYPE_CHECKING:
     from beak.data.dataset import Part
 
-NORMAL_95 = 1.959963984540054
-"""The 97.5 % point of the normal distribution."""
+MANY_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,18 @@ class Evaluation:
     mistakes: tuple[Mistake, ...]
     """The surest wrong answers first."""
     notes: tuple[str, ...] = ()
+    top5: float | None = None
+    """The share whose answer is among the five likeliest; None for few classes."""
+    strata: tuple[Stratum, ...] = ()
+    averaged: Averaged | None = None
+    """None where an example has one view only, or it was not asked for."""
+    kind: str = "pictures"
 
     def to_json(self) -> dict[str, Any]:
-        """The numbers as ``beak evaluate --json`` prints them; NaN as null."""
+        """The numbers as ``beak evaluate --json`` prints them; NaN as null.
+
+        Of Go, whose classes are points, neither classes nor confusions.
+        """
         scores = {
             score.label: {
                 "precision": score.precision,
@@ -85,44 +99,17 @@ class Evaluation:
             "confusion": self.confusion,
             "mistakes": [mistake.__dict__ for mistake in self.mistakes],
         }
+        if self.strata:
+            found = {k: v for k, v in found.items() if k not in ("classes", "confusion")}
+            found["strata"] = [stratum.to_json() for stratum in self.strata]
+        if self.top5 is not None:
+            found["top5"] = self.top5
+        if self.averaged is not None:
+            found["averaged"] = self.averaged.to_json()
         if self.notes:
             found["notes"] = self.notes
         kept: dict[str, Any] = plain(found)
         return kept
-
-
-def wilson(correct: int, examples: int) -> tuple[float, float]:
-    """95 % interval for a share (E. B. Wilson, JASA 22, 1927); honest near 0 and 1 too.
-
-    >>> [round(end, 4) for end in wilson(98, 100)]
-    [0.93, 0.9945]
-    >>> wilson(0, 0)
-    (0.0, 1.0)
-    """
-    if examples == 0:
-        return 0.0, 1.0
-    share, z2 = correct / examples, NORMAL_95**2
-    middle = (share + z2 / (2 * examples)) / (1 + z2 / examples)
-    inside = share * (1 - share) / examples + z2 / (4 * examples**2)
-    half = NORMAL_95 * math.sqrt(inside) / (1 + z2 / examples)
-    low = 0.0 if correct == 0 else middle - half
-    high = 1.0 if correct == examples else middle + half
-    return low, high
-
-
-def log_softmax(logits: Array) -> Array:
-    """Logarithms of the probabilities of each row's classes, in float64; (B, K) -> (B, K)."""
-    wide = np.asarray(logits, np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        shifted = wide - wide.max(axis=1, keepdims=True)
-        found: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return found
-
-
-def strongest(logits: Array) -> Array:
-    """Each row's strongest class, the first on a tie; NaN is never the strongest."""
-    found: Array = np.where(np.isnan(logits), -np.inf, logits).argmax(axis=1)
-    return found
 
 
 def evaluate(
@@ -134,11 +121,13 @@ def evaluate(
     batch: int = 256,
     worst: int = 24,
     listen: Callable[[int, int], None] | None = None,
+    averaged: bool = False,
 ) -> Evaluation:
     """Answer every example of a part and count.
 
     ``engine``: or whatever holds one as ``.engine`` (a Predictor). ``worst``: how many mistakes to
-    keep. ``listen``: called with (done, examples) after each batch.
+    keep. ``listen``: called with (done, examples) after each batch. ``averaged``: also by the mean
+    over all equal views of each example, where it has several.
     Raises DataError when the part is empty or a label's number is beyond the network's answers.
     """
     truth = np.asarray(part.labels, np.int64)
@@ -147,16 +136,27 @@ def evaluate(
     if truth.min() < 0 or truth.max() >= len(labels):
         raise DataError(f"label number {truth.max()} is beyond the network's {len(labels)} answers")
     answers, sureness = np.empty(len(truth), np.int64), np.empty(len(truth))
-    losses = np.empty(len(truth))
-    for begin, logits in _logits(getattr(engine, "engine", engine), part, spec, batch):
+    losses, ranks = np.empty(len(truth)), np.empty(len(truth), np.int64)
+    runner = getattr(engine, "engine", engine)
+    for begin, logits in _logits(runner, part, spec, batch):
         rows, end = np.arange(len(logits)), begin + len(logits)
         likely = log_softmax(logits)
         answers[begin:end] = strongest(logits)
         sureness[begin:end] = np.exp(likely[rows, answers[begin:end]])
         losses[begin:end] = -likely[rows, truth[begin:end]]
+        ranks[begin:end] = rank_of_truth(likely, truth[begin:end])
         if listen is not None:
             listen(end, len(truth))
-    return _counted(truth, answers, sureness, losses, part.names, tuple(labels), worst)
+    found = _counted(truth, answers, sureness, losses, part.names, tuple(labels), worst)
+    kind = kind_of(spec.kind)
+    strata = kind.strata(part) if worst or averaged else None
+    return replace(
+        found,
+        kind=spec.kind,
+        top5=float((ranks < TOP).mean()) if len(labels) > MANY_CLASSES else None,
+        strata=() if strata is None else strata_of(*strata, answers == truth, ranks < TOP),
+        averaged=averaged_of(runner, part, spec, truth, batch, len(labels)) if averaged else None,
+    )
 
 
 def _logits(engine: Engine, part: Part, spec: InputSpec, batch: int) -> Iterator[tuple[int, Array]]:

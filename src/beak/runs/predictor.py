@@ -119,7 +119,11 @@ def name_of(raw: Any) -> str:
 
     >>> name_of("cat.jpg"), name_of(np.zeros((2, 3))), name_of(b"...")
     ('cat.jpg', 'array (2, 3)', '3 bytes')
+    >>> name_of(("game.sgf", 57))
+    'game.sgf move 57'
     """
+    if isinstance(raw, tuple) and len(raw) == 2:
+        return f"{name_of(raw[0])} move {raw[1]}"
     if isinstance(raw, str | Path):
         return str(raw)
     if isinstance(raw, bytes | bytearray | memoryview):

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from beak.data.kinds import kind_of
 from beak.network.summary import summarise
 from beak.runs.charts import Line, curves, interval_scale, nice_ticks, percent, text
 from beak.runs.evaluate import Evaluation
 from beak.runs.files import write_whole
 from beak.runs.model import Model
 from beak.runs.report_answers import classes_section, matrix_section, mistakes_section
+from beak.runs.report_go import go_sections
 from beak.runs.report_style import STYLE
 from beak.runs.report_texts import marker
 
@@ -53,7 +55,9 @@ def report_html(data: ReportData) -> str:
     """The whole page; every text from outside is escaped."""
     evaluation = data.evaluation
     sections = [_header(data), _notes(data), _curves(data.history)]
-    if evaluation is not None:
+    if evaluation is not None and evaluation.strata:
+        sections += go_sections(evaluation, data.part, data.part_name)
+    elif evaluation is not None:
         show = marker(data.model, data.part)
         sections.append(matrix_section(evaluation, data.part_name))
         sections.append(classes_section(evaluation))
@@ -114,8 +118,8 @@ def _result(data: ReportData) -> str:
         more = f"{abs(gap):.1f} points {word} than" if abs(gap) >= 0.05 else "as good as"
         beside = f"{more} the {text(base[0], 40)} baseline; "
     low, high = (percent(end) for end in found.interval)
-    kinds = {"pictures": "pictures", "texts": "texts"}
-    kind = kinds.get(data.model.spec.kind, "examples")
+    spec = data.model.spec
+    kind = "examples" if spec.kind == "numbers" else f"{kind_of(spec.kind).one}s"
     return (
         f'<div class="head"><span class="hero">{percent(found.accuracy)}</span>'
         f"<p>of {found.examples:,} {text(data.part_name)} {kind} answered right"

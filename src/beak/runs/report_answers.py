@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -155,6 +155,17 @@ def _share(share: float | None) -> str:
     return f'<td class="n">{percent(share)}{bar}</td>'
 
 
+def _heard(row: np.ndarray[Any, Any], spec: InputSpec) -> str:
+    """A sound's spectrogram, and the sound itself to be played; empty for other kinds."""
+    kind = kind_of(spec.kind)
+    sound, drawn = kind.sound(row, spec), kind.drawn(row, spec)
+    if sound is None or drawn is None:
+        return ""
+    image = f'<img alt="" loading="lazy" src="{data_uri(drawn)}">'
+    played = f'<audio controls preload="none" src="{sound_uri(sound)}"></audio>'
+    return f'<div class="heard">{image}{played}</div>'
+
+
 def mistakes_section(
     evaluation: Evaluation,
     part: Part | None,
@@ -174,8 +185,8 @@ def mistakes_section(
         picture = "" if show is None else show(mistake)
         if show is None and part is not None:
             pixels = np.asarray(part.inputs[mistake.index])
-            if spec is not None and (sound := kind_of(spec.kind).sound(pixels, spec)):
-                picture = f'<audio controls preload="none" src="{sound_uri(sound)}"></audio>'
+            if spec is not None and (heard := _heard(pixels, spec)):
+                picture = heard
             elif pixels.ndim == 3 and pixels.dtype == np.uint8:
                 small = ' class="small"' if max(pixels.shape[1:]) < PIXELATED_BELOW else ""
                 image = f'<img alt="" loading="lazy" src="{data_uri(thumbnail(pixels))}">'

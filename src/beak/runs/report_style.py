@@ -114,7 +114,8 @@ figure { margin: 0; min-width: 0; }
 figure img { width: 100%; aspect-ratio: 1; object-fit: contain; display: block; border-radius: 6px;
   background: color-mix(in srgb, var(--line) 45%, var(--card)); }
 .small img { image-rendering: pixelated; }
-figure audio { width: 100%; display: block; }
+.heard img { aspect-ratio: 2; object-fit: fill; border-radius: 6px 6px 0 0; }
+figure audio { width: 100%; display: block; height: 36px; }
 figcaption { margin-top: 8px; font-size: 13.5px; line-height: 1.4; overflow-wrap: anywhere; }
 figcaption b { font-weight: 640; }
 figcaption small { display: block; color: var(--soft); font-size: 12px; overflow: hidden;

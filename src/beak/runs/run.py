@@ -21,6 +21,7 @@ from beak.runs.safe import one_line
 if TYPE_CHECKING:
     from beak.data.dataset import Dataset, Part
     from beak.data.spec import InputSpec
+    from beak.runs.opened import Examples, OpenedInput
     from beak.runs.predictor import Prediction, Predictor
 
 
@@ -93,10 +94,11 @@ class Run:
     def predict(self, raw: Any) -> Any:
         """The Prediction for one input; a list of them for a list, tuple or stack of arrays.
 
-        An input is a path, the bytes of a file, an array or a PIL image. Raises DataError for one
-        that cannot be read; ``predict_many`` goes on after it.
+        An input is a path, the bytes of a file, an array, a PIL image, or a sound's ``(samples,
+        rate)``; for Go (record, 57) is the position before move 57 of a record, a record alone that
+        at its end. Raises DataError for one that cannot be read; ``predict_many`` goes on after it.
         """
-        if isinstance(raw, list | tuple) or (isinstance(raw, np.ndarray) and raw.ndim == 4):
+        if _several(raw):
             answers = []
             for _, answer in self.predict_many(raw):
                 if isinstance(answer, BeakError):
@@ -121,24 +123,53 @@ class Run:
         worst: int = 24,
         listen: Callable[[int, int], None] | None = None,
         reading: Mapping[str, Any] | None = None,
+        averaged: bool = True,
     ) -> Evaluation:
         """How good it is on a source as in training, or on a Dataset.
 
         ``part``: "test" (the given one, or the tenth that training leaves out), "validation",
-        "train", or "all" of it. ``reading``: how a table of texts is read, such as {"text":
-        "review", "label": "stars"}. Raises DataError for labels that the network does not know.
+        "train", or "all" of it. ``averaged``: boards of Go also by the mean of the answers to their
+        eight symmetries, which takes eight times as long again. ``reading``: how a table of texts
+        is read, such as {"text": "review", "label": "stars"}. Raises DataError for labels that the
+        network does not know.
         """
         dataset = self._dataset(source, data_dir, reading)
         chosen, notes = _chosen(dataset, part)
         known = self._numbered(chosen, dataset)
         engine = self.predictor.engine
         found = evaluate(
-            engine, known, self.spec, self.labels, batch=batch, worst=worst, listen=listen
-        )
+            engine, known, self.spec, self.labels, batch=batch, worst=worst, listen=listen,
+            averaged=averaged,
+        )  # fmt: skip
         told = (finding.line() for finding in dataset.report.warnings)
         return replace(
             found, notes=(*self._other_preparation(dataset), *notes, *told, *found.notes)
         )
+
+    def opened(self, raw: Any) -> OpenedInput:
+        """One raw input as the network reads it, for ``beak.explain``. Raises DataError."""
+        from beak.runs.opened import open_input
+
+        return open_input(self.spec, raw)
+
+    def examples(
+        self,
+        source: Any,
+        *,
+        part: str = "test",
+        most: int | None = None,
+        data_dir: str | Path | None = None,
+    ) -> Examples:
+        """A part of a source (or of a Dataset), prepared example by example, labels as here.
+
+        ``most``: only so many, spread evenly. Raises as ``evaluate`` does.
+        """
+        from beak.runs.opened import spread
+
+        dataset = self._dataset(source, data_dir)
+        chosen, _ = _chosen(dataset, part)
+        self._other_preparation(dataset)
+        return spread(self._numbered(chosen, dataset), self.spec, most)
 
     def summary(self) -> Summary:
         """Shapes, parameters, multiply-adds and receptive fields, layer by layer."""
@@ -188,6 +219,14 @@ class Run:
             )
         told = mine.difference(its)
         return (told,) if told else ()
+
+
+def _several(raw: Any) -> bool:
+    """Whether these are several inputs; (samples, rate) or (record, number of a move) is one."""
+    if isinstance(raw, np.ndarray):
+        return raw.ndim == 4
+    pair = isinstance(raw, tuple) and len(raw) == 2 and isinstance(raw[1], int | np.integer)
+    return isinstance(raw, list | tuple) and not pair
 
 
 def _chosen(dataset: Dataset, part: str) -> tuple[Part, tuple[str, ...]]:

@@ -82,12 +82,13 @@ class Fit:
         self.trained: Trained | None = None
         self.notes: list[str] = []
         self._progress = Progress()
-        left = leftover(len(part.labels), batch, self.engine.network)
-        self._examples = len(part.labels) - left
+        wanted = self.recipe.drawn(len(part.labels))
+        left = leftover(wanted, batch, self.engine.network)
+        self._examples = wanted - left
         self.steps = math.ceil(self._examples / batch)
         if left:
             self.notes.append(
-                f"one example, another each epoch, is left out: {len(part.labels)} examples in "
+                f"one example, another each epoch, is left out: {wanted} examples in "
                 f"batches of {batch} would end in a batch of one, which BatchNorm cannot use"
             )
 

@@ -16,6 +16,7 @@ from beak.data.augment import Augmentation
 from beak.data.kinds import CHOICES
 from beak.engine.interface import Loss, Optimiser
 from beak.errors import RecipeError, UsageError
+from beak.ops.go_board.planes import PLANE_SETS
 from beak.train.keys import keys_of, known_key, setting
 from beak.train.toml import read_toml, write_toml
 
@@ -69,6 +70,19 @@ class DataRecipe:
         0, "words of a text that are read; 0: as the texts are", low=0, kind="texts"
     )
     vectors: str = setting("", "file of word vectors: word2vec, GloVe, fastText", kind="texts")
+    planes: str = setting(
+        "alphago", "planes that a position is read as", choices=tuple(PLANE_SETS), kind="go"
+    )
+    passes: bool = setting(False, "passes are moves to learn too", kind="go")
+    min_moves: int = setting(0, "games with fewer moves are left out", low=0, kind="go")
+    min_rank: str = setting("", "games with a weaker player are left out: 6d, 2k, 1p", kind="go")
+    decided: bool = setting(False, "games without a known result are left out", kind="go")
+    handicap: bool = setting(True, "games with handicap are taken too", kind="go")
+    games: int = setting(0, "games to train on at most; 0: all", low=0, kind="go")
+    held_out: int = setting(
+        10_000, "positions that validation, and the test, count; 0: all of their games", low=0,
+        kind="go",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -121,6 +135,7 @@ class Recipe:
     network: str = setting("auto", "name, file or the network's own JSON")
     epochs: int = setting(20, "times that every example is seen", low=1)
     batch: int = setting(64, "examples in a step", low=1)
+    sample: int = setting(0, "examples drawn for an epoch, others each time; 0: all", low=0)
     seed: int = setting(0, "where every random number comes from", low=0, high=2**63 - 1)
     average: float = setting(0.0, "decay of the averaged weights (EMA); 0: off", low=0, below=1)
     folds: int | str = setting(0, "parts of a cross-validation, or what to deal by; 0: off", low=0)
@@ -147,6 +162,10 @@ class Recipe:
             raise RecipeError(f"data.size = {list(self.data.size)}: wanted [height, width] or []")
         if self.loss.balance and self.loss.class_weights:
             raise RecipeError("loss.balance and loss.class_weights are both given: leave one out")
+
+    def drawn(self, examples: int) -> int:
+        """How many of so many examples an epoch sees."""
+        return min(self.sample, examples) if self.sample else examples
 
     def to_json(self) -> dict[str, Any]:
         """Nested plain values, lists for tuples."""

@@ -102,7 +102,7 @@ def train_one(
         "beak": beak_version(),
     }
     if part is not None and len(part) > 0:
-        evaluation = evaluate(judge, part, dataset.spec, dataset.labels)
+        evaluation = evaluate(judge, part, dataset.spec, dataset.labels, averaged=True)
         info["test"] = tested(evaluation)
     model = Model(ready.network, dataset.spec, dataset.labels, trained.parameters, info)
     save_model(directory.model_path, model)
@@ -121,11 +121,16 @@ def _tell_records(fitting: Fit, session: Session) -> None:
 
 def tested(evaluation: Evaluation) -> dict[str, Any]:
     """What the "done" event says about a test."""
-    return {
+    found: dict[str, Any] = {
         "accuracy": evaluation.accuracy,
         "interval": list(evaluation.interval),
         "examples": evaluation.examples,
     }
+    if evaluation.strata:
+        found["top5"] = evaluation.top5
+    if evaluation.averaged is not None:
+        found["averaged"] = evaluation.averaged.to_json()
+    return found
 
 
 def train_beside(

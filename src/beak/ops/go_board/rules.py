@@ -69,7 +69,7 @@ def decode(move: int) -> tuple[int, int]:
 
 
 HANDICAP = {
-    2: "A C", 3: "A C B", 4: "A B C D", 5: "A B C D E", 6: "A B C D F G", 7: "A B C D E F G",
+    2: "A C", 3: "A C D", 4: "A B C D", 5: "A B C D E", 6: "A B C D F G", 7: "A B C D E F G",
     8: "A B C D F G H I", 9: "A B C D E F G H I",
 }  # fmt: skip
 

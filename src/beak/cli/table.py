@@ -1,0 +1,158 @@
+"""A game of Go in the terminal: a person on one side, a network on the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from beak.cli.console import make_console, percent
+from beak.errors import UsageError
+from beak.ops.go_board.rules import BLACK, WHITE
+from beak.play.analysis import likely
+from beak.play.game import Game
+from beak.play.player import RESIGN, Player
+from beak.play.showing import stars
+from beak.play.vertices import COLUMNS, NAMES, colour_of, point_of, vertex
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WOOD, INK, RED = "on #dcb35c", "#6b4e1b", "bold #c00000"
+STONES = {BLACK: ("●", "#000000"), WHITE: ("●", "#ffffff")}
+LETTERS = {BLACK: "X", WHITE: "O"}
+HINTS = "abcde"
+HELP = (
+    "a point such as D4; pass; hint: the likeliest moves; undo: your last move and the answer; "
+    "score: as it stands; resign; quit"
+)
+
+
+def sit_down(player: Player, game: Game, colour: str) -> None:
+    """Play a game to its end, or until the person quits."""
+    console, person = make_console(), colour_of(colour)
+    console.print(
+        f"You are {NAMES[person]}, {player.policy.name} is {NAMES[-person]}; "
+        f"{game.rules.name} rules, komi {game.komi:g}. ? tells what you can type."
+    )
+    draw(console, game)
+    while not game.over:
+        if game.to_play == person:
+            if not persons_turn(console, player, game, person):
+                return
+        else:
+            point = player.move(game.boards, passed=game.last == game.points)
+            if point == RESIGN:
+                console.print(f"{player.policy.name} resigns: you have won.")
+                return
+            game.play(point, -person)
+            draw(console, game)
+            said = "passes" if point == game.points else f"plays {vertex(point, game.size)}"
+            console.print(f"{player.policy.name} {said}.")
+    tell_score(console, game)
+
+
+def persons_turn(console: Console, player: Player, game: Game, person: int) -> bool:
+    """Ask until a move is played or taken back; False when the person has had enough."""
+    while True:
+        typed = ask(console, person)
+        if typed is None or typed in ("quit", "q", "exit"):
+            return False
+        if typed == "resign":
+            console.print(f"You have resigned: {player.policy.name} has won.")
+            return False
+        try:
+            if typed in ("?", "help"):
+                console.print(HELP)
+            elif typed == "hint":
+                hint(console, player, game)
+            elif typed == "score":
+                tell_score(console, game)
+            elif typed == "undo":
+                take_back(game, person)
+                draw(console, game)
+                return True
+            elif typed:
+                game.play(point_of(typed, game.size), person)
+                return True
+        except UsageError as error:
+            console.print(f"{error} (? for help)", style="bad")
+
+
+def ask(console: Console, person: int) -> str | None:
+    """What the person types, in small letters; None at the end of the input."""
+    try:
+        return console.input(f"{NAMES[person]}: ").strip().lower()
+    except EOFError:
+        console.print()
+        return None
+
+
+def take_back(game: Game, person: int) -> None:
+    """The person's last move and what followed. Raises UsageError where there is none."""
+    if not any(colour == person for _, colour in game.moves):
+        raise UsageError("you have not played yet")
+    while True:
+        _, colour = game.moves[-1]
+        game.undo()
+        if colour == person:
+            return
+
+
+def hint(console: Console, player: Player, game: Game) -> None:
+    """The network's likeliest moves, as letters on the board and with their probabilities."""
+    shares = player.shares(game.boards)[0]
+    moves = likely(shares, len(HINTS))
+    draw(console, game, dict(zip(moves, HINTS, strict=False)))
+    named = zip(HINTS, moves, strict=False)
+    words = [f"{a} {vertex(m, game.size)} {percent(float(shares[m]))}" for a, m in named]
+    console.print(", ".join(words))
+
+
+def tell_score(console: Console, game: Game) -> None:
+    """Who wins by how much, and which stones were counted as dead."""
+    dead = game.dead()
+    console.print(f"Score: {game.result()} ({game.rules.scoring} counted, komi {game.komi:g})")
+    if dead:
+        names = " ".join(vertex(point, game.size) for point in dead)
+        console.print(f"Dead by random games to the end, and taken off: {names}", style="dim")
+
+
+def draw(console: Console, game: Game, marks: dict[int, str] | None = None) -> None:
+    """The board with coordinates; the last move in brackets; letters where there are marks."""
+    for line in picture(game, console.color_system is not None, marks or {}):
+        console.print(line)
+    if game.last == game.points:
+        console.print("The last move was a pass.")
+
+
+def picture(game: Game, coloured: bool, marks: dict[int, str]) -> list[Text]:
+    """The board's lines: stones on wood, or letters where there are no colours."""
+    size, look = game.size, game.look
+    dots, board = stars(size), look.colours[0]
+    head = Text("   " + " ".join(COLUMNS[:size]), style="dim")
+    lines = [Text(""), head]
+    for row in range(size):
+        line = Text.assemble((f"{size - row:2}", "dim"))
+        for point in range(row * size, (row + 1) * size):
+            bracket = "(" if point == game.last else ")" if before(point, game) else " "
+            line.append(bracket, f"{RED} {WOOD}" if coloured else "")
+            colour = int(board[point])
+            if colour:
+                glyph, ink = STONES[colour] if coloured else (LETTERS[colour], "")
+            else:
+                glyph, ink = ("+" if point in dots else "·" if coloured else "."), INK
+            if point in marks:
+                glyph, ink = marks[point], RED
+            line.append(glyph, f"{ink} {WOOD}" if coloured else "")
+        last = game.last == (row + 1) * size - 1
+        line.append(")" if last else " ", f"{RED} {WOOD}" if coloured else "")
+        line.append(f"{size - row}", "dim")
+        lines.append(line)
+    taken = f"taken by Black {look.black_took[0]}, by White {look.white_took[0]}"
+    return [*lines, head, Text(taken, style="dim")]
+
+
+def before(point: int, game: Game) -> bool:
+    """Whether the last move stands just left of a point in its row."""
+    return point % game.size > 0 and point - 1 == game.last
