@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 import beak
-from beak.cli.canvas import Canvas, as_maps, as_rgb, coloured, grid_of, number, shades
+from beak.cli.canvas import Canvas
+from beak.cli.colours import as_maps, as_rgb, coloured, grid_of, number, shades
 from beak.cli.explain_pictures import PICTURES, TITLES, draw
 from beak.cli.group import run
 from beak.data.picture_spec import PictureSpec
@@ -121,6 +122,7 @@ def test_standard_input_is_one_picture(place, capsys, monkeypatch):
         (["pictures/ash/0.png", "--answer", "bich"], "did you mean 'birch'?"),
         (["pictures/ash/0.png", "--method", "camm"], "did you mean 'cam'?"),
         (["model.safetensors"], "picture"),
+        (["pictures/ash/0.png", "--move", "3"], "a network that plays Go"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
