@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 import beak
-from beak.cli.canvas import Canvas, as_maps, as_rgb, coloured, grid_of, number, shades
+from beak.cli.canvas import Canvas
+from beak.cli.colours import as_maps, as_rgb, coloured, grid_of, number, shades
 from beak.cli.explain_pictures import PICTURES, TITLES, draw
 from beak.cli.group import run
 from beak.data.picture_spec import PictureSpec

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "beak"
-FILES = [*SOURCE.glob("lens/[!_]*.py"), SOURCE / "cli/canvas.py", SOURCE / "cli/explain.py"]
+FILES = [
+    *SOURCE.glob("lens/[!_]*.py"),
+    SOURCE / "cli/canvas.py",
+    SOURCE / "cli/colours.py",
+    SOURCE / "cli/explain.py",
+]
 MODULES = [f"beak.{path.parent.name}.{path.stem}" for path in sorted(FILES)]
 
 

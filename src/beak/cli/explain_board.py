@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from beak.cli.canvas import INK, LINE, MARGIN, PALE, PAPER, Array, Canvas, shades
+from beak.cli.canvas import Canvas
+from beak.cli.colours import INK, LINE, MARGIN, PALE, PAPER, Array, shades
 
 WOOD = (250, 243, 228)
 GRID = (176, 160, 130)

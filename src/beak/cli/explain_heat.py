@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from beak.cli.canvas import (
+from beak.cli.canvas import Canvas, bars, fitting
+from beak.cli.colours import (
     BLUE,
     EMPTY,
     INK,
@@ -16,10 +17,7 @@ from beak.cli.canvas import (
     PALE,
     Array,
     Bounds,
-    Canvas,
     as_rgb,
-    bars,
-    fitting,
     on,
     shades,
 )

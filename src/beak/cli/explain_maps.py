@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from beak.cli.canvas import (
-    MARGIN,
-    PALE,
-    Array,
-    Bounds,
-    Canvas,
-    as_maps,
-    as_rgb,
-    bars,
-    grid_of,
-    number,
-    shades,
-)
+from beak.cli.canvas import Canvas, bars
+from beak.cli.colours import MARGIN, PALE, Array, Bounds, as_maps, as_rgb, grid_of, number, shades
 from beak.lens.explanation import Explanation
 
 MOST_MAPS = 13

@@ -8,7 +8,8 @@ import io
 import json
 from typing import TYPE_CHECKING
 
-from beak.cli.canvas import Canvas, number
+from beak.cli.canvas import Canvas
+from beak.cli.colours import number
 from beak.lens.explanation import plain_facts
 
 if TYPE_CHECKING:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from beak.cli.canvas import Array, Bounds, Canvas
+from beak.cli.canvas import Canvas
+from beak.cli.colours import Array, Bounds
 from beak.cli.explain_heat import alike, forgives, moved
 from beak.cli.explain_maps import activations, filters, looks_for, patches
 from beak.cli.explain_sums import arithmetic, twin

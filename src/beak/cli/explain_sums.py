@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from beak.cli.canvas import (
+from beak.cli.canvas import Canvas
+from beak.cli.colours import (
     BLUE,
     INK,
     LINE,
@@ -13,7 +14,6 @@ from beak.cli.canvas import (
     PALE,
     Array,
     Bounds,
-    Canvas,
     number,
     on,
     shades,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from beak.cli.canvas import number
+from beak.cli.colours import number
 from beak.cli.console import plain
 from beak.lens.explanation import Explanation
 
