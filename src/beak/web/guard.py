@@ -40,7 +40,7 @@ HEADERS = {
 }
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that is not answered."""
 
     def __init__(self, status: int, line: str) -> None:
@@ -76,23 +76,23 @@ class Guard:
             self._check(scope, headers)
             body = await _body(headers, receive)
             await self.app(scope, _replay(body, receive), sending)
-        except Refused as refused:
+        except RefusedError as refused:
             if not begun:
                 await _refuse(sending, refused)
 
     def _check(self, scope: Scope, headers: dict[str, list[str]]) -> None:
         host = headers.get("host", [])
         if len(host) != 1 or host[0].lower() not in self.hosts:
-            raise Refused(421, "this name does not lead here; use the address that beak printed")
+            raise RefusedError(421, "this name does not lead here; use the address that beak printed")
         for origin in headers.get("origin", []):
             if origin.lower() not in {f"http://{name}" for name in self.hosts}:
-                raise Refused(403, "another site asked; only the page itself may")
+                raise RefusedError(403, "another site asked; only the page itself may")
         for site in headers.get("sec-fetch-site", []):
             navigated = headers.get("sec-fetch-mode") == ["navigate"] and scope["path"] == "/"
             if site == "cross-site" and not navigated:
-                raise Refused(403, "another site asked; only the page itself may")
+                raise RefusedError(403, "another site asked; only the page itself may")
         if self.token is not None and not self._known(scope, headers):
-            raise Refused(401, "the token is missing; open the whole address that beak printed")
+            raise RefusedError(401, "the token is missing; open the whole address that beak printed")
 
     def _known(self, scope: Scope, headers: dict[str, list[str]]) -> bool:
         given = _asked_token(scope)
@@ -125,10 +125,10 @@ def _headers(scope: Scope) -> dict[str, list[str]]:
 
 
 async def _body(headers: dict[str, list[str]], receive: Receive) -> bytes:
-    """The whole body, or Refused where it is too large or too slow."""
+    """The whole body, or RefusedError where it is too large or too slow."""
     told = headers.get("content-length", ["0"])[0]
     if told.isdecimal() and (len(told) > 12 or int(told) > MOST_BYTES):
-        raise Refused(413, f"too large; at most {MOST_BYTES >> 20} MB are taken")
+        raise RefusedError(413, f"too large; at most {MOST_BYTES >> 20} MB are taken")
     parts: list[bytes] = []
     size = 0
     try:
@@ -136,15 +136,15 @@ async def _body(headers: dict[str, list[str]], receive: Receive) -> bytes:
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Refused(400, "the upload broke off")
+                    raise RefusedError(400, "the upload broke off")
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 if size > MOST_BYTES:
-                    raise Refused(413, f"too large; at most {MOST_BYTES >> 20} MB are taken")
+                    raise RefusedError(413, f"too large; at most {MOST_BYTES >> 20} MB are taken")
                 if not message.get("more_body"):
                     return b"".join(parts)
     except TimeoutError:
-        raise Refused(408, f"the upload took more than {MOST_SECONDS:g} seconds") from None
+        raise RefusedError(408, f"the upload took more than {MOST_SECONDS:g} seconds") from None
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:
@@ -165,7 +165,7 @@ def _with(headers: Any, more: list[tuple[bytes, bytes]]) -> list[tuple[bytes, by
     return [*headers, *own, *more]
 
 
-async def _refuse(send: Send, refused: Refused) -> None:
+async def _refuse(send: Send, refused: RefusedError) -> None:
     body = json.dumps({"error": refused.line}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
