@@ -167,7 +167,7 @@ def _network(app: FastAPI, session: Session) -> None:
     @app.get("/api/patches")
     async def patches(layer: Word = None, k: Annotated[int, Query(ge=1, le=25)] = 9) -> Any:
         """For each filter, where in the examples it answers most."""
-        if layer is None:
+        if not layer:
             names = [node.name for node in session.run.network.nodes]
             raise UsageError(f"patches: of which layer{did_you_mean('', names[:20])}")
         return await told("patches", layer=layer, k=k)

@@ -83,7 +83,9 @@ class Guard:
     def _check(self, scope: Scope, headers: dict[str, list[str]]) -> None:
         host = headers.get("host", [])
         if len(host) != 1 or host[0].lower() not in self.hosts:
-            raise RefusedError(421, "this name does not lead here; use the address that beak printed")
+            raise RefusedError(
+                421, "this name does not lead here; use the address that beak printed"
+            )
         for origin in headers.get("origin", []):
             if origin.lower() not in {f"http://{name}" for name in self.hosts}:
                 raise RefusedError(403, "another site asked; only the page itself may")
@@ -92,7 +94,9 @@ class Guard:
             if site == "cross-site" and not navigated:
                 raise RefusedError(403, "another site asked; only the page itself may")
         if self.token is not None and not self._known(scope, headers):
-            raise RefusedError(401, "the token is missing; open the whole address that beak printed")
+            raise RefusedError(
+                401, "the token is missing; open the whole address that beak printed"
+            )
 
     def _known(self, scope: Scope, headers: dict[str, list[str]]) -> bool:
         given = _asked_token(scope)

@@ -80,6 +80,7 @@ class Session:
             look = Look.at(self.subject, examples.fetch(numbers))
             row = np.asarray(examples.part.inputs[examples.chosen[numbers]])[0]
             about |= {"places": list(self.run.spec.place_names(row))}
+            about |= _board(row) if self.run.spec.kind == "go" else {}
             self._keep(mark, Seen(mark, None, look, about))
         return mark
 
@@ -104,7 +105,7 @@ class Session:
     def explain(self, what: str, options: Mapping[str, Any], mark: str | None) -> Explanation:
         """One explanation of ``lens.ask.WHAT``; those of the network alone are computed once."""
         row = WHAT[what]
-        given = {name: value for name, value in options.items() if value is not None}
+        given = {name: value for name, value in options.items() if value not in (None, "")}
         if row.needs == "input":
             seen = self.seen(mark or "")
             told = row.answer(self.subject, seen.look, given)
@@ -181,6 +182,15 @@ def _position(body: bytes, move: int | None) -> tuple[Any, dict[str, Any]]:
         "notes": list(notes),
     }
     return (game, after + 1), about
+
+
+def _board(row: Any) -> dict[str, Any]:
+    """The stones of a stored position, and who is to move."""
+    from beak.data.go_spec import HEAD, PASS_MOVE, GoSpec
+
+    stones = GoSpec.of("board").prepare(row[None])[0, 0].ravel().astype(int)
+    turn = int(row[HEAD + int(row[0]) + int(row[1]) - 1])  # a pass without White's bit is Black's
+    return {"stones": stones.tolist(), "black": turn == PASS_MOVE, "last": None, "next": None}
 
 
 def _by_name(told: Explanation, opened: OpenedInput) -> Explanation:

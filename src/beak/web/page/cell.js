@@ -59,9 +59,9 @@ function before(told, name, which) {
   const sums = new Map();
   for (const i of rows) {
     const { map } = placed(i);
-    sums.set(map, (sums.get(map) ?? 0) + Math.abs(product.values[i]));
+    sums.set(map, (sums.get(map) ?? 0) + product.values[i]);
   }
-  const map = [...sums].reduce((a, b) => (b[1] > a[1] ? b : a))[0];
+  const map = [...sums].reduce((a, b) => (Math.abs(b[1]) > Math.abs(a[1]) ? b : a))[0];
   const rgb = isColour(name);
   const { zoom } = packed(1, g.h, g.w, 300, 300, 24);
   const mosaic = new Mosaic(shape, { zoom, name, only: map, label: `${name}, map ${map}`,

@@ -33,6 +33,12 @@ export function signed(largest) {
   return (value) => colours[STEPS + Math.max(-STEPS, Math.min(STEPS, Math.round(value * scale)))];
 }
 
+// The colour of the page behind the pictures.
+export function paper() {
+  const [r, g, b] = PAPER[theme()];
+  return (255 << 24) | (b << 16) | (g << 8) | r;
+}
+
 export function css(value, largest) {
   const word = signed(largest)(value);
   return `rgb(${word & 255} ${(word >> 8) & 255} ${(word >> 16) & 255})`;

@@ -1,5 +1,6 @@
 // All maps of a layer on one canvas, a pixel a number; hover, click and arrow keys find numbers.
 
+import { paper } from "./colour.js";
 import { announce, h, number } from "./dom.js";
 import { flatOf, geometry, indexAt } from "./geometry.js";
 
@@ -31,6 +32,7 @@ export class Mosaic {
     const words = this.words;
     this.values = values;
     const plane = high * wide;
+    if (this.maps > 1) this.blank();
     for (let m = 0; m < this.maps; m++) {
       const left = (m % this.columns) * (wide + 1);
       const top = Math.floor(m / this.columns) * (high + 1);
@@ -46,6 +48,15 @@ export class Mosaic {
       }
     }
     this.context.putImageData(this.image, 0, 0);
+  }
+
+  // Places of the last row that no map has are as the paper; between maps the canvas shows through.
+  blank() {
+    const none = paper();
+    const used = this.maps - (this.rows - 1) * this.columns;
+    for (let y = (this.rows - 1) * (this.g.h + 1); y < this.height; y++) {
+      for (let x = used * (this.g.w + 1) - 1; x < this.width; x++) this.words[y * this.width + x] = none;
+    }
   }
 
   // The number under the pointer: {index, value, map, y, x}, or null on a gap.

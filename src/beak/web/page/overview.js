@@ -7,7 +7,7 @@ import { Mosaic } from "./mosaic.js";
 import { go } from "./state.js";
 import { colourOf, isColour, said, shapeOf, valuesOf, world } from "./world.js";
 
-const BOX = { width: 148, height: 400 };
+const BOX = { width: 128, height: 400 };
 const MOST_MAPS = 64;
 const open = new Set();
 let drawn = [];
@@ -34,17 +34,27 @@ function layerColumn(name) {
 }
 
 function column(name, title, kind, [shape], layer) {
-  const mosaic = made(name, shape);
+  const words = name === "input" && world.network.kind === "texts";
+  const mosaic = words ? wordList() : made(name, shape);
   return h("article", { class: "column", "data-layer": name },
     h("h2", {}, h("button", { type: "button", onclick: () => go({ layer: name }) }, title)),
-    h("p", { class: "kind" }, kind),
+    h("p", { class: "kind" }, kind, from(layer)),
     h("p", { class: "shape" }, sizes(shape)),
     mosaic.element,
     h("p", { class: "count" }, ...counted(layer, mosaic)));
 }
 
+// What a layer reads, where that is not simply the layer before it.
+function from(layer) {
+  if (!layer) return null;
+  const i = world.network.layers.indexOf(layer);
+  const before = i ? world.network.layers[i - 1].name : "input";
+  const usual = layer.inputs.length === 1 && layer.inputs[0] === before;
+  return usual ? null : [h("br"), `reads ${layer.inputs.join(", ")}`];
+}
+
 function counted(layer, mosaic) {
-  const g = mosaic.g;
+  const g = mosaic.g ?? geometry(world.network.input);
   const some = mosaic.maps < g.maps && !mosaic.rgb ? `first ${mosaic.maps} of ${g.maps} maps` : null;
   if (!layer) return [some ? some : `${whole(g.shape.reduce((a, b) => a * b, 1))} numbers`];
   const [view] = layer.receptive_field.length ? [`sees ${layer.receptive_field.join("×")}`] : [""];
@@ -65,6 +75,13 @@ function made(name, shape) {
   });
   drawn.push([name, mosaic]);
   return mosaic;
+}
+
+// A text's words as they are read, in place of their numbers.
+function wordList() {
+  const element = h("ol", { class: "read" });
+  drawn.push(["input", { draw: () => fill(element, world.maps.places.slice(0, 60).map((word) => h("li", {}, word))) }]);
+  return { element };
 }
 
 function folded(block, section) {

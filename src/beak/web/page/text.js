@@ -10,6 +10,5 @@ export function textEditor(give) {
   } });
   return {
     element: h("div", { class: "editor" }, h("label", { for: "sentence" }, "A sentence"), area, h("div", { class: "row" }, h("label", { class: "button", for: "file" }, "open"), open)),
-    show: (maps) => { if (maps.about.example !== undefined && maps.places.length) area.value = maps.places.join(" "); },
   };
 }

@@ -6,7 +6,7 @@ import { grid } from "./patterns.js";
 import { convolved, DIAGONAL, matrix, PICTURE, pooled, sumAt, UPRIGHT, windowAt } from "./six.js";
 
 const text = (value) => String(value).replace("-", "−");
-const small = (rows, label, largest = 3) => {
+const small = (rows, label, largest = 4) => {
   const table = grid(rows.length, rows[0].length, rows.flat(), { largest, label, text });
   table.classList.add("small");
   return table;
@@ -24,7 +24,7 @@ function lit(table, columns, y, x, high, wide) {
 function explorer(place, { filter, stride = 1, name = "filter 1" }) {
   const map = convolved(PICTURE, filter, stride);
   const side = map.length;
-  const picture = small(PICTURE, "the picture", 1);
+  const picture = small(PICTURE, "the picture", 2);
   const answer = small(map, "the map");
   const line = h("p", { class: "result", "aria-live": "polite" });
   let [row, column] = [0, 0];
@@ -40,7 +40,7 @@ function explorer(place, { filter, stride = 1, name = "filter 1" }) {
   [...picture.querySelectorAll("td")].forEach((cell, i) => cell.addEventListener("pointerenter", () =>
     move(Math.min(side - 1, Math.floor(Math.floor(i / 6) / stride)), Math.min(side - 1, Math.floor((i % 6) / stride)))));
   const go = (word, dy, dx) => h("button", { type: "button", onclick: () => move(row + dy, column + dx), "aria-label": `Window ${word}` }, { left: "←", right: "→", up: "↑", down: "↓" }[word]);
-  fill(place, h("div", { class: "flow" }, named("the picture, 6 × 6", picture), h("span", { class: "sign" }, "∗"), named(name, small(filter, name, 1)),
+  fill(place, h("div", { class: "flow" }, named("the picture, 6 × 6", picture), h("span", { class: "sign" }, "∗"), named(name, small(filter, name, 2)),
     h("span", { class: "sign" }, "="), named(`its map, ${side} × ${side}`, answer)),
   h("p", { class: "choices" }, go("left", 0, -1), go("up", -1, 0), go("down", 1, 0), go("right", 0, 1)), line);
   show();
@@ -67,9 +67,9 @@ export function colourStep(place) {
   const parts = [["red", PICTURE, DIAGONAL], ["green", PICTURE.map((r) => [...r].reverse()), UPRIGHT], ["blue", PICTURE.map((r) => r.map((v) => 1 - v)), UPRIGHT.map((r) => r.map((w) => -w))]];
   const sums = parts.map(([, picture, filter]) => sumAt(picture, filter, 0, 0));
   fill(place, parts.map(([name, picture, filter], i) => {
-    const shown = small(picture, name, 1);
+    const shown = small(picture, name, 2);
     lit(shown, 6, 0, 0, 3, 3);
-    return h("div", { class: "flow" }, named(name, shown), h("span", { class: "sign" }, "∗"), named(`the filter's part for ${name}`, small(filter, name, 1)), h("span", { class: "total" }, `adds ${text(sums[i])}`));
+    return h("div", { class: "flow" }, named(name, shown), h("span", { class: "sign" }, "∗"), named(`the filter's part for ${name}`, small(filter, name, 2)), h("span", { class: "total" }, `adds ${text(sums[i])}`));
   }), h("p", { class: "result" }, `${sums.map((s) => (s < 0 ? `(${text(s)})` : s)).join(" + ")} = ${text(sums.reduce((a, b) => a + b))}: one number of one map`));
 }
 
