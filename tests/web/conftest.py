@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from beak.data.go_spec import MOVES, GoSpec
@@ -77,21 +75,19 @@ def runs(tmp_path_factory):
     return one
 
 
-@contextmanager
-def looking(run: Path, *more: str):
-    """``beak look`` as a process of its own; gives the address."""
-    command = [sys.executable, "-m", "beak", "look", str(run), "--json", "--threads", "2", *more]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ)
-    try:
-        yield json.loads(process.stdout.readline())["address"]
-    finally:
-        process.terminate()
-        process.wait(20)
-        process.stdout.close()
+@pytest.fixture(scope="session")
+def looking():
+    """``beak look RUN …`` as a process of its own: a context that gives the address."""
 
+    @contextmanager
+    def started(run: Path, *more: str):
+        command = [sys.executable, "-m", "beak", "look", str(run), "--json", "--threads", "2"]
+        process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True)
+        try:
+            yield json.loads(process.stdout.readline())["address"]
+        finally:
+            process.terminate()
+            process.wait(20)
+            process.stdout.close()
 
-def drawn_digit() -> np.ndarray:
-    """A one, white on black."""
-    picture = np.zeros((28, 28), np.uint8)
-    picture[4:24, 13:16] = 255
-    return picture
+    return started

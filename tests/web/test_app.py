@@ -49,7 +49,9 @@ def told(answer):
 def refused(answer, status=400) -> str:
     assert answer.status_code == status, answer.text[:300]
     line = answer.json()["error"]
-    assert line and "\n" not in line and "Traceback" not in line
+    assert line
+    assert "\n" not in line
+    assert "Traceback" not in line
     return line
 
 

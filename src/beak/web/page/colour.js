@@ -47,8 +47,9 @@ export function css(value, largest) {
 // Black or white, whichever reads better on the colour of a number.
 export function ink(value, largest) {
   const word = signed(largest)(value);
-  const bright = 0.299 * (word & 255) + 0.587 * ((word >> 8) & 255) + 0.114 * ((word >> 16) & 255);
-  return bright > 140 ? "#111" : "#fff";
+  const linear = (byte) => ((byte / 255 + 0.055) / 1.055) ** 2.4;
+  const light = 0.2126 * linear(word & 255) + 0.7152 * linear((word >> 8) & 255) + 0.0722 * linear((word >> 16) & 255);
+  return light > 0.179 ? "#000" : "#fff"; // there both have the same contrast, 4.6 to 1
 }
 
 export function grey(least, most) {
