@@ -122,6 +122,7 @@ def test_standard_input_is_one_picture(place, capsys, monkeypatch):
         (["pictures/ash/0.png", "--answer", "bich"], "did you mean 'birch'?"),
         (["pictures/ash/0.png", "--method", "camm"], "did you mean 'cam'?"),
         (["model.safetensors"], "picture"),
+        (["pictures/ash/0.png", "--move", "3"], "a network that plays Go"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )

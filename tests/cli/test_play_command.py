@@ -10,14 +10,13 @@ import sys
 import pytest
 
 from beak.cli.group import run
+from beak.data.go_spec import MOVES_AND_PASS, GoSpec
 from beak.data.picture_spec import PictureSpec
 from beak.network.catalogue import make_network
 from beak.network.initial import initial_parameters
 from beak.network.layers import Activation, Conv2D, Dense, Flatten
 from beak.network.network import Network
 from beak.runs.model import Model, save_model
-
-go_spec = pytest.importorskip("beak.data.go_spec")
 
 
 @pytest.fixture
@@ -29,8 +28,8 @@ def place(tmp_path, monkeypatch):
         (4, 19, 19),
         [Conv2D(2, 3, padding="same"), Flatten(), Dense(362), Activation("softmax")],
     )
-    spec = go_spec.GoSpec.of("alphago-4")
-    model = Model(network, spec, go_spec.MOVES_AND_PASS, initial_parameters(network, 1))
+    spec = GoSpec.of("alphago-4")
+    model = Model(network, spec, MOVES_AND_PASS, initial_parameters(network, 1))
     save_model(tmp_path / "go.safetensors", model)
     pictures = make_network("linear", (1, 8, 8), 3)
     other = Model(
@@ -55,7 +54,7 @@ def sit(place, monkeypatch, capsys):
 
 def boards(text):
     """The drawn boards: lists of rows, top first."""
-    rows = re.findall(r"^ ?(\d+)((?:[ ()][XO.+a-e]){19}[ )])\d+ *$", text, re.M)
+    rows = re.findall(r"^ +(\d+)((?:[ ()][XO.+a-e]){19}[ )])\d+ *$", text, re.M)
     drawn = [[cells for _, cells in rows[i : i + 19]] for i in range(0, len(rows), 19)]
     assert all(len(board) == 19 for board in drawn)
     return drawn

@@ -163,7 +163,7 @@ SOUNDS = ["fsdd", "speech-commands"]
 
 
 def test_every_built_in_file_has_a_sum_a_size_and_a_public_place():
-    assert list(BUILTIN) == ["digits", "mnist", "fashion-mnist", "cifar10", *SOUNDS]
+    assert list(BUILTIN) == ["digits", "go-demo", "mnist", "fashion-mnist", "cifar10", *SOUNDS]
     for known in BUILTIN.values():
         assert known.licence
         assert known.home

@@ -172,7 +172,7 @@ def test_a_path_with_a_typo_names_the_nearest(class_folders):
             load_dataset(folder.parent / typo)
     with pytest.raises(UsageError, match="did you mean 'mnist'"):
         load_dataset("mnits")
-    with pytest.raises(UsageError, match="one of digits, mnist"):
+    with pytest.raises(UsageError, match="one of digits, go-demo, mnist"):
         load_dataset("zzzzzz")
 
 

@@ -37,6 +37,7 @@ ENDINGS = (".png", ".html", ".json")
 @click.option("--columns", metavar="A:B", help="twin: which inputs.")
 @click.option("--shift", type=click.IntRange(min=1), metavar="N", help="forgives: how far (1).")
 @click.option("--k", type=click.IntRange(min=1), metavar="K", help="patches: of each filter (9).")
+@click.option("--move", type=click.IntRange(min=1), metavar="N", help="Go: before move N.")
 @click.option("--part", metavar="NAME", help="patches, alike: train, validation, test or all.")
 @click.option("--most", type=click.IntRange(min=1), metavar="N", help="patches, alike: examples.")
 @click.option(
@@ -53,6 +54,7 @@ def explain(
     input: str | None,
     what: str,
     out: Path | None,
+    move: int | None,
     threads: int | None,
     as_json: bool,
     **options: Any,
@@ -87,6 +89,10 @@ def explain(
     given = checked_options(what, options)
     trained = load(run, threads=threads)
     raw = raw_input(trained, input, what)
+    if move is not None:
+        if trained.spec.kind != "go" or WHAT[what].needs != "input":
+            raise UsageError("--move is for one game record and a network that plays Go")
+        raw = (raw, move)
     told = ask(trained, raw, what, given)
     for line in told.facts.get("input", {}).get("notes", ()):
         note(str(line))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from beak.cli.colours import number
 from beak.cli.console import plain
+from beak.cli.explain_board import COLUMNS
 from beak.lens.explanation import Explanation
 
 MOST_LINES = 12
@@ -26,14 +27,24 @@ def _nothing(told: Explanation) -> Iterator[str]:
 
 def _moved(told: Explanation) -> Iterator[str]:
     heat = told["heat"]
-    names = told.facts.get("input", {}).get("places") or ()
+    about = told.facts.get("input", {})
+    names = about.get("places") or ()
+    board = len(heat) if about.get("kind") == "go" and heat.ndim == 2 else 0
     for k in np.argsort(-np.abs(heat).ravel(), kind="stable")[:MOST_LINES]:
         place = tuple(int(i) for i in np.unravel_index(int(k), heat.shape))
         value = float(heat[place])
         if value == 0:
             return
-        name = names[place[0]] if heat.ndim == 1 and place[0] < len(names) else ""
-        yield f"  {number(value):>9}  {name or ', '.join(map(str, place))}"
+        yield f"  {number(value):>9}  {_place(place, names, board)}"
+
+
+def _place(place: tuple[int, ...], names: Sequence[str], board: int) -> str:
+    """A word, a point of a board as players call it, or numbers."""
+    if board:
+        return f"{COLUMNS[place[1]]}{board - place[0]}"
+    if len(place) == 1 and place[0] < len(names):
+        return names[place[0]]
+    return ", ".join(map(str, place))
 
 
 def _arithmetic(told: Explanation) -> Iterator[str]:

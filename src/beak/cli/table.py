@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.text import Text
-
 from beak.cli.console import make_console, percent
+from beak.cli.go_board import board_lines
 from beak.errors import UsageError
-from beak.ops.go_board.rules import BLACK, WHITE
 from beak.play.analysis import likely
 from beak.play.game import Game
 from beak.play.player import RESIGN, Player
-from beak.play.showing import stars
-from beak.play.vertices import COLUMNS, NAMES, colour_of, point_of, vertex
+from beak.play.vertices import NAMES, colour_of, point_of, vertex
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-WOOD, INK, RED = "on #dcb35c", "#6b4e1b", "bold #c00000"
-STONES = {BLACK: ("●", "#000000"), WHITE: ("●", "#ffffff")}
-LETTERS = {BLACK: "X", WHITE: "O"}
 HINTS = "abcde"
 HELP = (
     "a point such as D4; pass; hint: the likeliest moves; undo: your last move and the answer; "
@@ -120,39 +114,12 @@ def tell_score(console: Console, game: Game) -> None:
 
 def draw(console: Console, game: Game, marks: dict[int, str] | None = None) -> None:
     """The board with coordinates; the last move in brackets; letters where there are marks."""
-    for line in picture(game, console.color_system is not None, marks or {}):
+    look = game.look
+    in_colour = console.is_terminal and not console.no_color
+    console.print()
+    for line in board_lines(look.colours[0], marks or {}, game.last, in_colour):
         console.print(line)
+    taken = f"taken by Black {look.black_took[0]}, by White {look.white_took[0]}"
+    console.print(taken, style="dim")
     if game.last == game.points:
         console.print("The last move was a pass.")
-
-
-def picture(game: Game, coloured: bool, marks: dict[int, str]) -> list[Text]:
-    """The board's lines: stones on wood, or letters where there are no colours."""
-    size, look = game.size, game.look
-    dots, board = stars(size), look.colours[0]
-    head = Text("   " + " ".join(COLUMNS[:size]), style="dim")
-    lines = [Text(""), head]
-    for row in range(size):
-        line = Text.assemble((f"{size - row:2}", "dim"))
-        for point in range(row * size, (row + 1) * size):
-            bracket = "(" if point == game.last else ")" if before(point, game) else " "
-            line.append(bracket, f"{RED} {WOOD}" if coloured else "")
-            colour = int(board[point])
-            if colour:
-                glyph, ink = STONES[colour] if coloured else (LETTERS[colour], "")
-            else:
-                glyph, ink = ("+" if point in dots else "·" if coloured else "."), INK
-            if point in marks:
-                glyph, ink = marks[point], RED
-            line.append(glyph, f"{ink} {WOOD}" if coloured else "")
-        last = game.last == (row + 1) * size - 1
-        line.append(")" if last else " ", f"{RED} {WOOD}" if coloured else "")
-        line.append(f"{size - row}", "dim")
-        lines.append(line)
-    taken = f"taken by Black {look.black_took[0]}, by White {look.white_took[0]}"
-    return [*lines, head, Text(taken, style="dim")]
-
-
-def before(point: int, game: Game) -> bool:
-    """Whether the last move stands just left of a point in its row."""
-    return point % game.size > 0 and point - 1 == game.last

@@ -217,6 +217,7 @@ def next_lines(beak: str, run: Path, width: int, kind: str = "pictures") -> list
     given, why = OF_YOURS.get(kind, OF_YOURS["pictures"])
     rows = (
         (f"{beak} predict {path} {given}", why),
+        *(((f"{beak} play {path}", "play against it"),) if kind == "go" else ()),
         (f"{beak} evaluate {path} SOURCE", "how good it is on others"),
         (f"{beak} summary {path}", "the network layer by layer"),
         (shlex.quote(str(run / "report.html")), "curves, classes and mistakes"),

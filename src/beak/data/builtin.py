@@ -11,6 +11,7 @@ from beak.data.download import Progress, download
 from beak.errors import UsageError, did_you_mean
 
 DIGITS_FILE = Path(__file__).parent / "files" / "digits.npz"
+GO_DEMO_FILE = Path(__file__).parent / "files" / "go-demo.zip"
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,13 @@ BUILTIN = {
             "1,797 handwritten digits, 8x8 enlarged to 28x28; comes with beak",
             "CC BY 4.0 (E. Alpaydin, C. Kaynak, UCI)",
             "https://doi.org/10.24432/C50P49",
+        ),
+        BuiltIn(
+            "go-demo",
+            "games of GNU Go 3.8 against itself, 19x19; comes with beak",
+            "MIT (made for beak)",
+            "https://www.gnu.org/software/gnugo",
+            kind="go",
         ),
         BuiltIn(
             "mnist",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -55,8 +56,13 @@ class Go(Kind):
         return read(source, wishes)
 
     def built_in(self, name: str, wishes: Wishes) -> Dataset:
-        """None yet."""
-        raise UsageError(f"no built-in set of games {name!r}")
+        """The games that come with beak."""
+        from beak.data.builtin import GO_DEMO_FILE
+        from beak.data.go_source import read
+
+        if name != "go-demo":
+            raise UsageError(f"no built-in set of games {name!r}")
+        return replace(read(GO_DEMO_FILE, wishes), name=name)
 
     def augmented(
         self,

@@ -19,7 +19,7 @@ from beak.data.found import Found
 from beak.data.kept import made_store
 from beak.data.manifest import NOTHING, Manifest
 from beak.data.report import NOTE, WARNING, Finding
-from beak.data.sound_augment import with_noise
+from beak.data.sound_augment import quiet_of, with_noise
 from beak.data.sound_find import FoundSounds
 from beak.data.sound_spec import SoundSpec
 from beak.data.sounds import at_rate, decode, fit, stored
@@ -28,7 +28,7 @@ from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]
 
-DEFINITION = 1
+DEFINITION = 2
 """Raised whenever the same file would become other samples, so that old caches are not used."""
 CHUNK = 32
 """Files that a thread decodes before it asks for more."""
@@ -120,7 +120,8 @@ def _rows(store: Store, keys: Array, spec: SoundSpec) -> Array:
     arrays, problems = store.arrays, store.info["problems"]
     if arrays["rows"].shape[1:] != (spec.samples,) or arrays["rows"].dtype != np.int16:
         raise DamagedStoreError("it holds other lengths")
-    if not len(arrays["rows"]) == len(arrays["keys"]) == len(arrays["hashes"]):
+    count = len(arrays["rows"]) - len(quiet_of(arrays["noise"]))
+    if not count == len(arrays["keys"]) == len(arrays["hashes"]):
         raise DamagedStoreError("its arrays do not fit each other")
     place = {key.tobytes(): row for row, key in enumerate(np.asarray(arrays["keys"]))}
     place |= {bytes.fromhex(key): -1 for key in problems} | {NOTHING: -1}
@@ -164,6 +165,9 @@ def _build(
             done += len(chunk)
             if progress:
                 progress(done, len(todo))
+        noise = _noise(sounds, spec)
+        if len(noise):
+            writer.append(quiet_of(noise))
         writer.end()
         if not keys:
             why = next(iter(problems.values()), "no file can be opened")
@@ -172,7 +176,7 @@ def _build(
         writer.add("keys", np.frombuffer(b"".join(keys), np.uint8).reshape(-1, 16))
         writer.add("hashes", np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 16))
         writer.add("flags", np.array(flags, np.uint8))
-        writer.add("noise", _noise(sounds, spec))
+        writer.add("noise", noise)
         writer.finish({"problems": problems})
 
 

@@ -156,10 +156,11 @@ def with_silence(labels: tuple[str, ...], examples: Examples) -> tuple[tuple[str
     if noise is None or len(noise) < 10 or SILENCE in taken:
         return labels, examples
     from beak.data.memory import row_hashes
-    from beak.data.sound_augment import with_noise
+    from beak.data.sound_augment import quiet_of, with_noise
 
-    quiet = np.asarray(noise)[::2]
-    count, size = len(quiet), len(examples.stored)
+    quiet = np.asarray(quiet_of(noise))
+    count = len(quiet)
+    first = len(examples.stored) - count
     place = np.arange(count) / count
     parts = np.full(count, UNKNOWN, np.int8)
     if (examples.given != UNKNOWN).any():
@@ -169,8 +170,8 @@ def with_silence(labels: tuple[str, ...], examples: Examples) -> tuple[tuple[str
     groups = None if examples.groups is None else [*examples.groups, *names]
     return (*labels, SILENCE), replace(
         examples,
-        stored=with_noise(np.concatenate([examples.stored, quiet]), np.asarray(noise)[1::2]),
-        rows=np.concatenate([examples.rows, size + np.arange(count)]),
+        stored=with_noise(np.asarray(examples.stored), noise[1::2]),
+        rows=np.concatenate([examples.rows, first + np.arange(count)]),
         classes=np.concatenate([examples.classes, np.full(count, len(labels), np.int32)]),
         given=np.concatenate([examples.given, parts]),
         names=[*examples.names, *names],

@@ -77,7 +77,8 @@ def open_input(spec: InputSpec, raw: Any) -> OpenedInput:
         raise DataError(f"{name_of(raw)} could not be read: {said}") from None
     inputs = spec.prepare(row[None])
     places = spec.place_names(row, raw)
-    return OpenedInput(name_of(raw), inputs, spec.kind, row, spec, places, notes)
+    record = raw[0] if isinstance(raw, tuple) and len(raw) == 2 else raw  # Go: (record, move)
+    return OpenedInput(name_of(record), inputs, spec.kind, row, spec, places, notes)
 
 
 def spread(part: Part, spec: InputSpec, most: int | None) -> Examples:

@@ -23,6 +23,7 @@ from beak.ops.go_board.rules import (
     Rules,
     encode,
 )
+from beak.ops.kernel import supported_sets
 
 pytestmark = pytest.mark.usefixtures("every_instruction_set")
 
@@ -86,11 +87,12 @@ def test_random_moves_on_the_usual_boards(size):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rules", ALL_RULES, ids=str)
-def test_a_million_random_moves(rules):
-    """A sixth of the million for each of the rules, on boards of 2 to 19 lines."""
-    generator = np.random.default_rng(ALL_RULES.index(rules))
+def test_a_million_random_moves(rules, every_instruction_set):
+    """A million over all rules and instruction sets, each with its share, on 2 to 19 lines."""
+    sets = supported_sets()
+    generator = np.random.default_rng([ALL_RULES.index(rules), sets.index(every_instruction_set)])
     tried = 0
-    while tried < 1_000_000 / len(ALL_RULES) + 1:
+    while tried < 1_000_000 / (len(ALL_RULES) * len(sets)) + 1:
         size = int(generator.choice([2, 3, 4, 5, 6, 7, 9, 13, 19]))
         moves = min(6 * size * size, 900)
         board, twin = Board(size, rules), Boards(1, size, rules)
