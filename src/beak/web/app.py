@@ -109,7 +109,7 @@ def _known(session: Session, mark: str | None) -> str:
 
 
 def _network(app: FastAPI, session: Session) -> None:
-    async def told(what: str, mark: str | None = None, **options: Any) -> Any:
+    async def told(what: str, mark: str | None, options: dict[str, Any]) -> Any:
         def work() -> dict[str, Any]:
             with session.lock:
                 return session.explain(what, options, mark).to_json(packed=True)
@@ -124,30 +124,30 @@ def _network(app: FastAPI, session: Session) -> None:
     @app.get("/api/cell")
     async def cell(layer: Word = None, cell: Numbers = None, input: Word = None) -> Any:
         """What makes one number of a layer."""
-        return await told("arithmetic", input, layer=layer, cell=numbers("cell", cell))
+        return await told("arithmetic", input, {"layer": layer, "cell": numbers("cell", cell)})
 
     @app.get("/api/moved")
     async def moved(input: Word = None, method: Word = None, answer: Word = None) -> Any:
         """What moved an answer."""
-        return await told("moved", input, method=method, answer=answer)
+        return await told("moved", input, {"method": method, "answer": answer})
 
     @app.get("/api/forgives")
     async def forgives(
         input: Word = None, shift: Annotated[int | None, Query(ge=1, le=50)] = None
     ) -> Any:
         """How far each layer moves when the input shifts."""
-        return await told("forgives", input, shift=shift)
+        return await told("forgives", input, {"shift": shift})
 
     @app.get("/api/filters")
     async def filters(layer: Word = None) -> Any:
         """A layer's weights."""
-        return await told("filters", layer=layer)
+        return await told("filters", None, {"layer": layer})
 
     @app.get("/api/twin")
     async def twin(layer: Word = None, rows: Numbers = None, columns: Numbers = None) -> Any:
         """A convolution as a matrix."""
         across = {"rows": pair("rows", rows), "columns": pair("columns", columns)}
-        return await told("twin", layer=layer, **across)
+        return await told("twin", None, {"layer": layer, **across})
 
     @app.get("/api/looks-for")
     async def looks_for(
@@ -162,7 +162,7 @@ def _network(app: FastAPI, session: Session) -> None:
         if chosen is not None and len(chosen) > MOST_UNITS:
             raise UsageError(f"units: {len(chosen)} came; at most {MOST_UNITS} are made at once")
         options = {"units": chosen, "steps": steps, "l1": l1, "smooth": smooth}
-        return await told("looks-for", layer=layer, **options)
+        return await told("looks-for", None, {"layer": layer, **options})
 
     @app.get("/api/patches")
     async def patches(layer: Word = None, k: Annotated[int, Query(ge=1, le=25)] = 9) -> Any:
@@ -170,7 +170,7 @@ def _network(app: FastAPI, session: Session) -> None:
         if not layer:
             names = [node.name for node in session.run.network.nodes]
             raise UsageError(f"patches: of which layer{did_you_mean('', names[:20])}")
-        return await told("patches", layer=layer, k=k)
+        return await told("patches", None, {"layer": layer, "k": k})
 
 
 def numbers(name: str, text: str | None) -> tuple[int, ...] | None:
