@@ -63,7 +63,7 @@ function before(told, name, which) {
   }
   const map = [...sums].reduce((a, b) => (Math.abs(b[1]) > Math.abs(a[1]) ? b : a))[0];
   const rgb = isColour(name);
-  const { zoom } = packed(1, g.h, g.w, 300, 300, 24);
+  const { zoom } = packed(1, g.h, g.w, 230, 260, 24);
   const mosaic = new Mosaic(shape, { zoom, name, only: map, label: `${name}, map ${map}`,
     choose: ({ index: chosen }) => go(name === "input" ? { layer: name } : { layer: name, cell: chosen.join(",") }) });
   const values = valuesOf(name);
@@ -84,7 +84,7 @@ function here(name, index, told) {
   const shape = shapeOf(name);
   const g = geometry(shape);
   const { map, y, x } = placeOf(g, index);
-  const { zoom } = packed(1, g.h, g.w, 260, 260, 24);
+  const { zoom } = packed(1, g.h, g.w, 190, 230, 24);
   const mosaic = new Mosaic(shape, { zoom, name, only: map, label: `${name}, map ${map}`,
     choose: ({ index: chosen }) => go({ layer: name, cell: chosen.join(",") }) });
   const values = valuesOf(name);

@@ -21,7 +21,6 @@ export function build(section, whenSeen) {
   editor = make ? make(give) : null;
   const about = h("p", { id: "about", class: "hint" });
   fill(section, h("h2", {}, "Your input"), editor?.element, about, h("div", { id: "examples" }));
-  offer(section.querySelector("#examples"));
 }
 
 // The newest input wins; one is on its way at a time, so that drawing never queues up.
@@ -29,6 +28,9 @@ export function give(body, move) {
   waiting = () => lookAt(body, move);
   work();
 }
+
+// Examples to choose from, once the first input is there: opening a large set takes a while.
+export const offerExamples = () => offer(document.getElementById("examples"));
 
 export function again(input) {
   waiting = () => lookAgain(input);

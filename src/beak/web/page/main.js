@@ -25,15 +25,16 @@ async function begin() {
   at("to-walk").addEventListener("click", () => go({ walk: 1 }));
   listen(follow);
   await first();
+  inputs.offerExamples();
   follow(place());
 }
 
 async function first() {
   const { input } = place();
-  for (const mark of [input, "example-0", "nothing"]) {
-    if (!mark) continue;
-    await inputs.again(mark);
-    if (world.maps) break;
+  if (input) await inputs.again(input);
+  if (!world.maps) {
+    await inputs.again("nothing"); // at once: large sets of examples take seconds to open
+    await inputs.again("example-0");
   }
   trouble("");
 }
