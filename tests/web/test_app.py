@@ -58,6 +58,7 @@ def refused(answer, status=400) -> str:
 def test_the_network_is_told_layer_by_layer(digits):
     network = digits.get("/api/network").json()
     assert network["parameters"] == 137_660
+    assert network["examples"]
     assert [layer["name"] for layer in network["layers"]][:2] == ["conv1", "pool1"]
     assert [len(block["layers"]) for block in network["blocks"]] == [1] * 7
 

@@ -63,10 +63,11 @@ def opened(browser, address):
         page.locator(".bars li").first.wait_for(state="attached")
         return page
 
+    one.wrong = wrong
     yield one
     for context in contexts:
         context.close()
-    assert not [line for line in wrong if "status of 400" not in line]
+    assert not wrong
 
 
 def local(url: str) -> bool:
@@ -228,6 +229,8 @@ def test_a_file_that_is_no_picture_is_told_in_one_line(opened):
     page.locator("#file").set_input_files({"name": "a.png", "mimeType": "", "buffer": b"no"})
     page.locator("#trouble").wait_for()
     assert "not a picture" in page.locator("#trouble").inner_text()
+    assert ["400" in line for line in opened.wrong] == [True]
+    opened.wrong.clear()
 
 
 @pytest.mark.parametrize("width", [360, 800, 1920])

@@ -129,8 +129,13 @@ class Session:
             self._patch_source = self._from_source(MOST_PATCH_EXAMPLES)
         return self._patch_source
 
+    @property
+    def source(self) -> str:
+        """Where examples come from; empty where nobody knows any."""
+        return self._asked or _trained_on(self.run)
+
     def _from_source(self, most: int) -> Examples:
-        source = self._asked or _trained_on(self.run)
+        source = self.source
         if not source:
             raise DataError("no examples are known for this run; beak look RUN --data SOURCE")
         if self._no_examples:

@@ -47,6 +47,7 @@ def network_json(session: Session) -> dict[str, Any]:
         "multiply_adds": summary.multiply_adds,
         "dense_parameters": summary.dense_parameters,
         "test": run.info.get("test"),
+        "examples": bool(session.source),
         "background": getattr(run.spec, "background", 0),
         "sound": {name: getattr(run.spec, name, None) for name in ("rate", "seconds")},
     }

@@ -25,7 +25,7 @@ async function begin() {
   at("to-walk").addEventListener("click", () => go({ walk: 1 }));
   listen(follow);
   await first();
-  inputs.offerExamples();
+  if (world.network.examples) inputs.offerExamples();
   follow(place());
 }
 
@@ -34,7 +34,7 @@ async function first() {
   if (input) await inputs.again(input);
   if (!world.maps) {
     await inputs.again("nothing"); // at once: large sets of examples take seconds to open
-    await inputs.again("example-0");
+    if (world.network.examples) await inputs.again("example-0");
   }
   trouble("");
 }
