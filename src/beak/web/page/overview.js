@@ -16,7 +16,7 @@ let answers = null;
 export function build(section) {
   drawn = [];
   const strip = h("div", { class: "strip", tabindex: "0", role: "group", "aria-label": "Layers, from the input to the answer" });
-  strip.append(column("input", "input", world.network.preparation.split(";")[0], [world.network.input]));
+  strip.append(column("input", "input", inputLine(), [world.network.input]));
   for (const block of world.network.blocks) {
     if (block.layers.length === 1) strip.append(layerColumn(block.layers[0]));
     else if (open.has(block.name)) strip.append(unfolded(block, section));
@@ -26,6 +26,12 @@ export function build(section) {
   strip.append(h("article", { class: "column answers" }, h("h2", {}, "answer"), answers.element));
   fill(section, strip);
   refresh();
+}
+
+function inputLine() {
+  const { kind, preparation, input } = world.network;
+  const planes = kind === "sounds" && input.length === 3;
+  return preparation.split(";")[0] + (planes ? "; time runs down, pitch to the right" : "");
 }
 
 function layerColumn(name) {
