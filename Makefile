@@ -1,4 +1,4 @@
-# make demo: train on real digits and see what came of it.   make test: run the tests.
+# make demo: train on real digits and look into the network.   make test: run the tests.
 # make check: linters, types, rooms.   make wheel: build a wheel.   make bench: beside the peers.
 PYTHON ?= python3
 VENV := .venv
@@ -13,6 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 demo: $(VENV)/core
 	$(BIN)/beak train digits --out runs/demo --overwrite
+	@if [ -t 1 ]; then $(BIN)/beak look runs/demo; fi
 
 # Slow tests too: make test SLOW=1.   One file: make test ARGS=tests/cli
 test: $(VENV)/dev

@@ -1,0 +1,79 @@
+// The reader's own input: which editor each kind has, and the way from it to all maps, live.
+
+import { examples, lookAgain, lookAt } from "./api.js";
+import { boardEditor } from "./board.js";
+import { fill, h, trouble } from "./dom.js";
+import { pictureEditor } from "./picture.js";
+import { soundEditor } from "./sound.js";
+import { textEditor } from "./text.js";
+import { world } from "./world.js";
+
+const EDITORS = { pictures: pictureEditor, sounds: soundEditor, texts: textEditor, go: boardEditor };
+
+let seen = () => {};
+let waiting = null;
+let busy = false;
+let editor = null;
+
+export function build(section, whenSeen) {
+  seen = whenSeen;
+  const make = EDITORS[world.network.kind];
+  editor = make ? make(give) : null;
+  const about = h("p", { id: "about", class: "hint" });
+  fill(section, h("h2", {}, "Your input"), editor?.element, about, h("div", { id: "examples" }));
+}
+
+// The newest input wins; one is on its way at a time, so that drawing never queues up.
+export function give(body, move) {
+  waiting = () => lookAt(body, move);
+  work();
+}
+
+// Examples to choose from, once the first input is there: opening a large set takes a while.
+export const offerExamples = () => offer(document.getElementById("examples"));
+
+export function again(input) {
+  waiting = () => lookAgain(input);
+  return work();
+}
+
+async function work() {
+  if (busy) return;
+  busy = true;
+  while (waiting) {
+    const next = waiting;
+    waiting = null;
+    try {
+      const maps = await next();
+      trouble("");
+      tell(maps.about);
+      seen(maps);
+      editor?.show?.(maps);
+    } catch (error) {
+      trouble(error.message);
+    }
+  }
+  busy = false;
+}
+
+function tell(about) {
+  const line = [about.name ? `${about.name}, labelled ${about.label}` : null, ...(about.notes ?? [])];
+  document.getElementById("about").textContent = line.filter(Boolean).join("; ");
+}
+
+async function offer(place) {
+  let found;
+  try {
+    found = await examples();
+  } catch {
+    return; // the data is elsewhere: one's own input is enough
+  }
+  if (!found.names.length) return;
+  const select = h("select", { id: "example", onchange: () => again(`example-${select.value}`) },
+    found.names.slice(0, 200).map((name, i) => h("option", { value: String(i) }, `${name}: ${found.labels[i]}`)));
+  const next = h("button", { type: "button", onclick: () => {
+    select.value = String((Number(select.value) + 1) % found.names.length);
+    again(`example-${select.value}`);
+  } }, "next");
+  fill(place, h("label", { for: "example" }, "or one of the examples it was tested on"), h("div", { class: "row" }, select, next));
+}

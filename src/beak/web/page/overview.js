@@ -1,0 +1,133 @@
+// The whole network as a picture: the input, each layer's maps, the answers.
+
+import { answersList } from "./answers.js";
+import { h, fill, sizes, whole } from "./dom.js";
+import { geometry, packed } from "./geometry.js";
+import { Mosaic } from "./mosaic.js";
+import { go } from "./state.js";
+import { colourOf, isColour, said, shapeOf, valuesOf, world } from "./world.js";
+
+const BOX = { width: 128, height: 400 };
+const MOST_MAPS = 64;
+const open = new Set();
+let drawn = [];
+let answers = null;
+
+export function build(section) {
+  drawn = [];
+  const strip = h("div", { class: "strip", tabindex: "0", role: "group", "aria-label": "Layers, from the input to the answer" });
+  strip.append(column("input", "input", inputLine(), [world.network.input]));
+  for (const block of world.network.blocks) {
+    if (block.layers.length === 1) strip.append(layerColumn(block.layers[0]));
+    else if (open.has(block.name)) strip.append(unfolded(block, section));
+    else strip.append(folded(block, section));
+  }
+  answers = answersList();
+  strip.append(h("article", { class: "column answers" }, h("h2", {}, "answer"), answers.element));
+  fill(section, strip);
+  refresh();
+}
+
+function inputLine() {
+  const { kind, preparation, input } = world.network;
+  const planes = kind === "sounds" && input.length === 3;
+  return preparation.split(";")[0] + (planes ? "; time runs down, pitch to the right" : "");
+}
+
+function layerColumn(name) {
+  const layer = world.layers.get(name);
+  return column(name, name, said(layer), [layer.output], layer);
+}
+
+function column(name, title, kind, [shape], layer) {
+  const words = name === "input" && world.network.kind === "texts";
+  const mosaic = words ? wordList() : made(name, shape);
+  return h("article", { class: "column", "data-layer": name },
+    h("h2", {}, h("button", { type: "button", onclick: () => go({ layer: name }) }, title)),
+    h("p", { class: "kind" }, kind, from(layer)),
+    h("p", { class: "shape" }, sizes(shape)),
+    mosaic.element,
+    h("p", { class: "count" }, ...counted(layer, mosaic)));
+}
+
+// What a layer reads, where that is not simply the layer before it.
+function from(layer) {
+  if (!layer) return null;
+  const i = world.network.layers.indexOf(layer);
+  const before = i ? world.network.layers[i - 1].name : "input";
+  const usual = layer.inputs.length === 1 && layer.inputs[0] === before;
+  return usual ? null : [h("br"), `reads ${layer.inputs.join(", ")}`];
+}
+
+function counted(layer, mosaic) {
+  const g = mosaic.g ?? geometry(world.network.input);
+  const some = mosaic.maps < g.maps && !mosaic.rgb ? `first ${mosaic.maps} of ${g.maps} maps` : null;
+  if (!layer) return [some ? some : `${whole(g.shape.reduce((a, b) => a * b, 1))} numbers`];
+  const [view] = layer.receptive_field.length ? [`sees ${layer.receptive_field.join("×")}`] : [""];
+  return [
+    layer.parameters ? h("b", {}, `${whole(layer.parameters)} weights`) : "no weights",
+    view && h("br"), view, some && h("br"), some,
+  ];
+}
+
+function made(name, shape) {
+  const g = geometry(shape);
+  const rgb = isColour(name);
+  const tiles = rgb ? 1 : Math.min(g.maps, MOST_MAPS);
+  const { columns, zoom } = packed(tiles, g.h, g.w, BOX.width, BOX.height);
+  const mosaic = new Mosaic(shape, {
+    columns, zoom, maps: tiles, name, colour: rgb ? "rgb" : "", label: `${name}, ${sizes(shape)}`,
+    choose: ({ index }) => go(name === "input" ? { layer: name } : { layer: name, cell: index.join(",") }),
+  });
+  drawn.push([name, mosaic]);
+  return mosaic;
+}
+
+// A text's words as they are read, in place of their numbers.
+function wordList() {
+  const element = h("ol", { class: "read" });
+  drawn.push(["input", { draw: () => fill(element, world.maps.places.slice(0, 60).map((word) => h("li", {}, word))) }]);
+  return { element };
+}
+
+function folded(block, section) {
+  const last = block.layers.at(-1);
+  const layer = world.layers.get(last);
+  const weights = block.layers.reduce((sum, name) => sum + world.layers.get(name).parameters, 0);
+  const mosaic = made(last, layer.output);
+  return h("article", { class: "column folded", "data-layer": last },
+    h("h2", {}, h("button", { type: "button", onclick: () => unfold(block, section) }, block.name)),
+    h("p", { class: "kind" }, `${block.layers.length} layers, folded`),
+    h("p", { class: "shape" }, sizes(shapeOf(last))),
+    mosaic.element,
+    h("p", { class: "count" }, h("b", {}, `${whole(weights)} weights`), h("br"), `maps of ${last}`));
+}
+
+function unfolded(block, section) {
+  return h("div", { class: "block" },
+    h("button", { type: "button", class: "fold", onclick: () => unfold(block, section) }, `fold ${block.name}`),
+    h("div", { class: "strip inner" }, block.layers.map(layerColumn)));
+}
+
+function unfold(block, section) {
+  if (!open.delete(block.name)) open.add(block.name);
+  const left = section.querySelector(".strip").scrollLeft;
+  build(section);
+  section.querySelector(".strip").scrollLeft = left;
+}
+
+// New numbers on the same canvases.
+export function refresh() {
+  if (!world.maps) return;
+  for (const [name, mosaic] of drawn) {
+    const values = valuesOf(name);
+    if (values) mosaic.draw(values, colourOf(name, values));
+  }
+  answers?.refresh();
+}
+
+export function choose(name) {
+  for (const element of document.querySelectorAll(".column")) {
+    element.classList.toggle("chosen", element.dataset.layer === name);
+  }
+}

@@ -1,0 +1,131 @@
+// A picture: drawn, dropped, pasted, chosen, or from the webcam.
+
+import { h, trouble } from "./dom.js";
+import { world } from "./world.js";
+
+const SIDE = 168;
+
+export function pictureEditor(give) {
+  const [channels, high, wide] = world.network.input;
+  const paper = world.network.background > 127 ? "#fff" : "#000";
+  const pen = world.network.background > 127 ? "#000" : "#fff";
+  const height = Math.round((SIDE * high) / wide);
+  const canvas = h("canvas", { width: SIDE, height, class: "draw", tabindex: "0", role: "application",
+    "aria-label": "Draw here with the pointer; with the keyboard arrow keys move the pen, Space puts it down or lifts it" });
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const file = h("input", { type: "file", accept: "image/*", id: "file", class: "hidden-file", onchange: () => file.files[0] && take(file.files[0]) });
+  const colour = channels === 3 ? h("input", { type: "color", value: pen, "aria-label": "Colour of the pen" }) : null;
+  const video = h("video", { class: "hidden-file", muted: true, playsinline: true });
+  let pointer = null, stream = null;
+
+  const clear = () => { context.fillStyle = paper; context.fillRect(0, 0, SIDE, height); };
+  const send = () => canvas.toBlob((blob) => blob && give(blob), "image/png");
+
+  function stroke(from, to) {
+    context.strokeStyle = colour?.value ?? pen;
+    context.lineWidth = SIDE / 12;
+    context.lineCap = context.lineJoin = "round";
+    context.beginPath();
+    context.moveTo(from.x, from.y);
+    context.lineTo(to.x + 0.01, to.y);
+    context.stroke();
+    send();
+  }
+
+  const spot = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return { x: ((event.clientX - box.left) / box.width) * SIDE, y: ((event.clientY - box.top) / box.height) * height };
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    pointer = spot(event);
+    stroke(pointer, pointer);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!pointer) return;
+    const next = spot(event);
+    stroke(pointer, next);
+    pointer = next;
+  });
+  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => { pointer = null; });
+
+  const key = { x: SIDE / 2, y: height / 4, down: false };
+  canvas.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [-6, 0], ArrowRight: [6, 0], ArrowUp: [0, -6], ArrowDown: [0, 6] }[event.key];
+    if (event.key === " ") { key.down = !key.down; event.preventDefault(); if (key.down) stroke(key, key); }
+    if (!step) return;
+    event.preventDefault();
+    const from = { x: key.x, y: key.y };
+    key.x = Math.max(0, Math.min(SIDE, key.x + step[0]));
+    key.y = Math.max(0, Math.min(height, key.y + step[1]));
+    if (key.down) stroke(from, key);
+  });
+
+  async function take(blob) {
+    give(blob);
+    try {
+      const picture = await createImageBitmap(blob);
+      clear();
+      context.drawImage(picture, 0, 0, SIDE, height);
+    } catch { /* the server says what is wrong with it */ }
+  }
+
+  async function webcam() {
+    if (stream) return stop();
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: true });
+    } catch {
+      return trouble("the browser gave no webcam; allow it, or drop a picture");
+    }
+    video.srcObject = stream;
+    await video.play();
+    cam.textContent = "stop";
+    const look = () => {
+      if (!stream) return;
+      const side = Math.min(video.videoWidth / wide, video.videoHeight / high);
+      const [w, t] = [side * wide, side * high];
+      context.drawImage(video, (video.videoWidth - w) / 2, (video.videoHeight - t) / 2, w, t, 0, 0, SIDE, height);
+      send();
+      setTimeout(look, 150);
+    };
+    look();
+  }
+  function stop() {
+    stream.getTracks().forEach((track) => track.stop());
+    stream = null;
+    cam.textContent = "webcam";
+  }
+  const cam = h("button", { type: "button", onclick: webcam }, "webcam");
+
+  addEventListener("dragover", (event) => event.preventDefault());
+  addEventListener("drop", (event) => { event.preventDefault(); const [one] = event.dataTransfer.files; if (one) take(one); });
+  addEventListener("paste", (event) => { const [one] = event.clipboardData.files; if (one) take(one); });
+  clear();
+  return {
+    element: h("div", { class: "editor" }, canvas, h("div", { class: "row" },
+      h("button", { type: "button", onclick: () => { clear(); send(); } }, "clear"), h("label", { class: "button", for: "file" }, "open"), file,
+      cam, colour, video), h("p", { class: "hint" }, "Draw, drop or paste a picture.")),
+    show: (maps) => { if (maps.about.example !== undefined) mirror(maps, context, height); },
+  };
+}
+
+// An example is drawn where one draws, so that one can go on drawing on it.
+function mirror(maps, context, height) {
+  const { values, shape } = maps.layers.get("input");
+  const bounds = world.network.bounds;
+  if (!bounds) return;
+  const [channels, high, wide] = shape;
+  const image = new ImageData(wide, high);
+  for (let i = 0; i < high * wide; i++) {
+    for (let c = 0; c < 3; c++) {
+      const k = channels === 3 ? c : 0;
+      image.data[4 * i + c] = (255 * (values[k * high * wide + i] - bounds[0][k])) / (bounds[1][k] - bounds[0][k]);
+    }
+    image.data[4 * i + 3] = 255;
+  }
+  const small = new OffscreenCanvas(wide, high);
+  small.getContext("2d").putImageData(image, 0, 0);
+  context.imageSmoothingEnabled = false;
+  context.drawImage(small, 0, 0, SIDE, height);
+  context.imageSmoothingEnabled = true;
+}

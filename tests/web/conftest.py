@@ -1,0 +1,93 @@
+"""Runs for the page, and the server as a user starts it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from beak.data.go_spec import MOVES, GoSpec
+from beak.data.picture_spec import PictureSpec
+from beak.data.sound_spec import SoundSpec
+from beak.data.text_spec import TextSpec
+from beak.network.catalogue import make_network
+from beak.network.initial import initial_parameters
+from beak.network.layers import Conv2D, Dense, Embedding, Flatten, GlobalMaxPool
+from beak.network.network import Network
+from beak.runs.model import Model, save_model
+
+DIGITS = PictureSpec("pictures", (1, 28, 28), "stretch", 0, (0.3,), (0.33,))
+COLOUR = PictureSpec("pictures", (3, 32, 32), "stretch", 0, (0.5,) * 3, (0.25,) * 3)
+TEXT = TextSpec("texts", (12,), words=("a", "fine", "film", "dull", "and"))
+TEN = tuple("0123456789")
+
+
+def saved(folder: Path, name: str, network: Network, spec, labels) -> Path:
+    parameters = initial_parameters(network, 0)
+    path = folder / f"{name}.safetensors"
+    save_model(path, Model(network, spec, labels, parameters, {"name": name}))
+    return path
+
+
+def go_network() -> Network:
+    layers = [Conv2D(192, 3, padding=1, activation="relu") for _ in range(13)]
+    return Network(
+        (12, 19, 19), [*layers, Conv2D(1, 1), Flatten(), Dense(361, activation="softmax")]
+    )
+
+
+def text_network() -> Network:
+    from beak.network.layers import Conv1D
+
+    layers = [Embedding(7, 8), Conv1D(4, 3, activation="relu"), GlobalMaxPool()]
+    return Network((12,), [*layers, Dense(2, activation="softmax")])
+
+
+def make(folder: Path, kind: str) -> Path:
+    """A network of that kind, not trained: the page shows it all the same."""
+    if kind == "digits":
+        return saved(folder, kind, make_network("lecture", (1, 28, 28), 10), DIGITS, TEN)
+    if kind == "colour":
+        return saved(folder, kind, make_network("resnet20", (3, 32, 32), 10), COLOUR, TEN)
+    if kind == "go":
+        return saved(folder, kind, go_network(), GoSpec.of("alphago-12"), MOVES)
+    if kind == "text":
+        return saved(folder, kind, text_network(), TEXT, ("bad", "good"))
+    spec = SoundSpec.made(rate=8000, seconds=0.8, bands=40)
+    return saved(folder, kind, make_network("lecture", spec.shape, 10), spec, TEN)
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory):
+    """A function that gives the weights file of a kind."""
+    folder = tmp_path_factory.mktemp("runs")
+    made: dict[str, Path] = {}
+
+    def one(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = make(folder, kind)
+        return made[kind]
+
+    return one
+
+
+@pytest.fixture(scope="session")
+def looking():
+    """``beak look RUN …`` as a process of its own: a context that gives the address."""
+
+    @contextmanager
+    def started(run: Path, *more: str):
+        command = [sys.executable, "-m", "beak", "look", str(run), "--json", "--threads", "2"]
+        process = subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True)
+        try:
+            yield json.loads(process.stdout.readline())["address"]
+        finally:
+            process.terminate()
+            process.wait(20)
+            process.stdout.close()
+
+    return started

@@ -1,0 +1,289 @@
+"""The page in a real Chromium: drawn on, clicked through to the pixels, by mouse and keyboard."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import statistics
+from contextlib import ExitStack
+
+import numpy as np
+import pytest
+
+from beak.data.sounds import wav
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra dev")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def address(runs, looking):
+    """A function: the address where a kind's run is shown."""
+    with ExitStack() as servers:
+        known: dict[str, str] = {}
+
+        def one(kind: str) -> str:
+            if kind not in known:
+                more = ["--data", "digits"] if kind == "digits" else []
+                known[kind] = servers.enter_context(looking(runs(kind), *more))
+            return known[kind]
+
+        yield one
+
+
+@pytest.fixture
+def opened(browser, address):
+    """A function: a page on a kind's run; nothing may go wrong or leave the machine on it."""
+    contexts, wrong = [], []
+
+    def one(kind: str, place: str = "", width: int = 1280, height: int = 900, scheme="light"):
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            reduced_motion="reduce",
+        )
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+        page.on("request", lambda asked: wrong.append(asked.url) if not local(asked.url) else None)
+        page.goto(address(kind) + place)
+        page.locator(".bars li").first.wait_for(state="attached")
+        return page
+
+    one.wrong = wrong
+    yield one
+    for context in contexts:
+        context.close()
+    assert not wrong
+
+
+def local(url: str) -> bool:
+    return url.startswith(("http://127.0.0.1:", "blob:", "data:"))
+
+
+CHANGED = """before => [...document.querySelectorAll('.bars .share')]
+    .map(e => e.textContent).join() !== before"""
+
+
+def shares(page) -> list[str]:
+    return page.locator(".bars .share").all_inner_texts()
+
+
+def test_every_layer_stands_there_with_its_shape_and_weights(opened):
+    page = opened("digits")
+    names = page.locator(".column h2").all_inner_texts()
+    assert names == ["input", "conv1", "pool1", "conv2", "pool2", "flatten1", "dense1", "dense2",
+                     "answer"]  # fmt: skip
+    column = page.locator('.column[data-layer="conv2"]').inner_text()
+    assert "50 × 11 × 11" in column
+    assert "11,300 weights" in column
+
+
+def test_drawing_changes_maps_and_answers_as_it_goes(opened):
+    page = opened("digits")
+    before, picture = shares(page), page.locator('[data-layer="conv1"] canvas').screenshot()
+    box = page.locator(".draw").bounding_box()
+    page.get_by_role("button", name="clear").click()
+    page.mouse.move(box["x"] + 40, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 120, box["y"] + 130, steps=6)
+    page.mouse.up()
+    page.wait_for_function(CHANGED, arg=",".join(before))
+    assert page.locator('[data-layer="conv1"] canvas').screenshot() != picture
+
+
+def test_from_an_answer_down_to_the_pixels_and_back(opened):
+    page = opened("digits", "#layer=conv2&cell=3,4,5")
+    page.locator("#detail .window").first.wait_for()
+    assert "conv2[3, 4, 5]" in page.locator("#detail h2").inner_text()
+    page.locator("#detail .numbers a").first.click()
+    page.wait_for_url(re.compile("layer=pool1"))
+    page.locator("#detail .numbers a").first.click()
+    page.wait_for_url(re.compile("layer=conv1"))
+    page.get_by_text("sum of inputs x weights").first.wait_for()
+    heading = page.locator("#detail h2")
+    assert "conv1[" in heading.inner_text()
+    assert page.locator("#detail .numbers a").count() == 0  # below are the input's own pixels
+    page.go_back()
+    page.wait_for_url(re.compile("layer=pool1"))
+    page.go_back()
+    page.wait_for_url(re.compile("layer=conv2"))
+
+
+def test_the_written_out_sum_is_the_number_on_the_map(opened):
+    page = opened("digits", "#layer=conv1&cell=0,10,12")
+    page.locator("#detail .numbers").first.wait_for()
+    products = page.locator("#detail .window-row table").nth(2).locator("td").all_inner_texts()
+    total = sum(float(text.replace("−", "-")) for text in products)
+    written = page.locator("#detail .total").inner_text().removeprefix("sum ")
+    assert total == pytest.approx(float(written.replace("−", "-")), abs=0.02)
+
+
+def test_a_click_on_a_map_opens_that_number(opened):
+    page = opened("digits")
+    canvas = page.locator('[data-layer="conv1"] canvas')
+    canvas.hover(position={"x": 10, "y": 10})
+    assert re.match(r"conv1\[0, \d+, \d+\] = ", page.locator("#tip").inner_text())
+    canvas.click(position={"x": 10, "y": 10})
+    page.locator("#detail h2").wait_for()
+    assert "conv1[0, " in page.locator("#detail h2").inner_text()
+
+
+def test_the_keyboard_alone_opens_a_number_and_closes_it(opened):
+    page = opened("digits")
+    page.locator('[data-layer="pool1"] canvas').focus()
+    for key in ("ArrowRight", "ArrowDown", "ArrowDown"):
+        page.keyboard.press(key)
+    assert page.locator("#tip").inner_text().startswith("pool1[0, 2, 1] = ")
+    page.keyboard.press("Enter")
+    page.get_by_text("pool1[0, 2, 1]").first.wait_for()
+    page.keyboard.press("Escape")
+    page.locator("#detail").wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("tab", ["filters", "patches", "looks", "twin"])
+def test_each_tab_of_a_layer_shows_pictures(opened, tab):
+    page = opened("digits", f"#layer=conv1&tab={tab}")
+    page.locator("#detail .tab-body canvas").first.wait_for(timeout=30_000)
+
+
+@pytest.mark.parametrize("method", ["integrated", "gradient", "cam", "occlusion"])
+def test_what_moved_an_answer(opened, method):
+    page = opened("digits", f"#answer=3&method={method}")
+    page.locator("#detail figcaption", has_text="orange speaks for it").wait_for()
+
+
+def test_the_walk_goes_through_ten_steps_with_the_lectures_numbers(opened):
+    page = opened("digits", "#walk=1")
+    titles = []
+    for step in range(10):
+        titles.append(page.locator("#walk h2").inner_text())
+        if step == 0:
+            map_ = page.get_by_role("table", name="the map").locator("td").all_inner_texts()
+            assert "".join(map_) == "3−1−3−1−310−3−3−3013−2−2−1"
+        if step == 4:
+            counts = page.locator("#walk .plain td").all_inner_texts()
+            assert counts == ["576", "144", "9"]
+            assert "1, 2, 3, 7, 8, 9, 13, 14, 15" in page.locator("#walk .result").inner_text()
+        page.locator(".walk-foot button").last.click()
+    assert len(set(titles)) == 10
+    page.locator("#stage").wait_for()
+
+
+def test_a_large_network_is_folded_and_unfolds(opened):
+    page = opened("colour")
+    columns = page.locator(".column").count()
+    assert columns < 16
+    page.locator(".folded h2 button").nth(1).click()
+    assert page.locator(".column").count() > columns
+    page.locator(".fold").first.click()
+    assert page.locator(".column").count() == columns
+
+
+def test_a_sentence_is_read_as_it_is_typed(opened):
+    page = opened("text")
+    page.get_by_label("A sentence").fill("a fine film")
+    page.locator(".read li", has_text="film").wait_for()
+    page.locator(".bars button").first.click()
+    assert page.locator(".words span").first.inner_text() == "a"
+
+
+def test_stones_are_set_and_a_record_is_stepped_through(opened):
+    page = opened("go")
+    before = shares(page)
+    page.locator(".board").click(position={"x": 60, "y": 60})
+    page.get_by_text("White to move").wait_for()
+    assert shares(page) != before
+    record = {"name": "a.sgf", "mimeType": "", "buffer": b"(;SZ[19];B[dd];W[pp];B[dp])"}
+    page.locator("#file").set_input_files(record)
+    page.get_by_text("after move 0 of 3; played D16").wait_for()
+    page.get_by_label("One move on").click()
+    page.get_by_text("after move 1 of 3; played Q4").wait_for()
+
+
+def test_a_sound_is_opened(opened):
+    page = opened("sound")
+    before = shares(page)
+    tone = (9000 * np.sin(np.arange(6400) / 3)).astype(np.int16)
+    page.locator("#file").set_input_files(
+        {"name": "a.wav", "mimeType": "audio/wav", "buffer": wav(tone, 8000)}
+    )
+    page.wait_for_function(CHANGED, arg=",".join(before))
+
+
+def test_a_file_that_is_no_picture_is_told_in_one_line(opened):
+    page = opened("digits")
+    page.locator("#file").set_input_files({"name": "a.png", "mimeType": "", "buffer": b"no"})
+    page.locator("#trouble").wait_for()
+    assert "not a picture" in page.locator("#trouble").inner_text()
+    assert ["400" in line for line in opened.wrong] == [True]
+    opened.wrong.clear()
+
+
+@pytest.mark.parametrize("width", [360, 800, 1920])
+@pytest.mark.parametrize("place", ["", "#layer=conv2&cell=3,4,5", "#walk=5"])
+def test_no_width_needs_scrolling_sideways(opened, width, place):
+    page = opened("digits", place, width=width)
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+PLACES = ["", "#layer=conv1", "#layer=conv1&tab=filters", "#layer=conv2&cell=3,4,5", "#answer=3",
+          "#walk=1", "#walk=5", "#walk=7"]  # fmt: skip
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_has_no_serious_finding(opened, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs dev")
+    for place in PLACES:
+        page = opened("digits", place, scheme=scheme)
+        page.wait_for_timeout(400)
+        found = axe.Axe().run(page).response["violations"]
+        bad = [
+            (place, one["id"], [node["html"][:120] for node in one["nodes"]][:3])
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert not bad
+
+
+TIMED = """async () => {
+  const seen = () => Number(document.documentElement.dataset.seen ?? 0);
+  const canvas = document.querySelector('.draw'), box = canvas.getBoundingClientRect();
+  const at = (type, x, y) => canvas.dispatchEvent(new PointerEvent(type,
+    {clientX: box.x + x, clientY: box.y + y, pointerId: 1, bubbles: true}));
+  canvas.setPointerCapture = () => {};
+  at('pointerdown', 20, 20);
+  const times = [];
+  for (let i = 0; i < 55; i++) {
+    const before = seen(), begun = performance.now();
+    at('pointermove', 20 + (i * 37) % 130, 20 + (i * 53) % 130);
+    while (seen() === before) await new Promise(requestAnimationFrame);
+    times.push(performance.now() - begun);
+  }
+  return times.slice(5);
+}"""
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("digits", 100), ("colour", 400)])
+def test_from_a_stroke_to_all_maps_on_the_screen(opened, kind, limit, record_property):
+    page = opened(kind)
+    page.get_by_role("button", name="clear").click()
+    page.wait_for_timeout(500)
+    median = statistics.median(page.evaluate(TIMED))
+    record_property("milliseconds", median)
+    print(f"{kind}: {median:.0f} ms")
+    assert median < limit
