@@ -11,11 +11,14 @@ from beak.errors import NetworkError
 from beak.network.initial import initial_parameters
 from beak.network.layers import (
     Activation,
+    Add,
     BatchNorm,
     Conv2D,
     Dense,
+    Dropout,
     Embedding,
     Flatten,
+    GlobalAvgPool,
     GlobalMaxPool,
     MaxPool2D,
 )
@@ -57,6 +60,28 @@ def test_gradients_at_nodes_are_the_references():
     for name in names:
         assert ours[name].shape == (3, *PICTURES.node(name).output)
         np.testing.assert_allclose(ours[name], theirs[name], atol=2e-5, err_msg=name)
+
+
+def test_another_branch_adds_nothing_to_the_gradient_at_a_node_that_hands_it_on():
+    network = Network(
+        (16, 10, 10),
+        [
+            Conv2D(32, 3, padding=1, name="stem"),
+            Dropout(0.5, name="handed"),  # in prediction the same tensor, backward as well
+            Conv2D(32, 3, padding=1, name="one"),
+            Conv2D(32, 3, padding=1, inputs=("stem",), name="other"),
+            Add(inputs=("one", "other")),
+            GlobalAvgPool(),
+            Dense(3),
+        ],
+    )
+    wanted = np.ones((3, 3), np.float32)
+    ours, theirs = (
+        e.gradients(batch_of(network), wanted, at=["stem", "handed"]).nodes
+        for e in engines(network)
+    )
+    for name, gradient in theirs.items():
+        np.testing.assert_allclose(ours[name], gradient, atol=1e-6, err_msg=name)
 
 
 def test_a_relu_before_a_pooling_is_open_in_the_gradient_at_its_output():

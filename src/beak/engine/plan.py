@@ -224,7 +224,7 @@ class Plan:
                 continue
             self.at(node.name, "backward")
             here = arriving.pop(node.name)
-            dy = total(self.tape, here, [t for others in arriving.values() for t in others])
+            dy = total(self.tape, here, self._still_read(arriving))
             if node.name in self.node_gradients:
                 self.node_gradients[node.name] = dy
             own = self.lowered[node.name]
@@ -236,7 +236,12 @@ class Plan:
                 if tensor is not None and wanted[name]:
                     arriving.setdefault(name, []).append(tensor)
         if "input" in arriving:
-            self.input_gradient = total(self.tape, arriving["input"])
+            self.input_gradient = total(self.tape, arriving.pop("input"), self._still_read({}))
+
+    def _still_read(self, arriving: dict[str, list[Tensor]]) -> list[Tensor]:
+        """Gradients that wait at nodes, and those that were asked for: nothing is added onto them."""
+        asked = [tensor for tensor in self.node_gradients.values() if tensor is not None]
+        return asked + [tensor for tensors in arriving.values() for tensor in tensors]
 
     def _before_softmax(self, dy: Tensor) -> list[Tensor | None]:
         """Back through the last node from its logits: as if its softmax were not there."""
