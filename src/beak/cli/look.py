@@ -11,10 +11,21 @@ import click
 
 from beak.cli.console import note, print_json
 from beak.cli.options import command, data_dir_option, json_option, threads_option
+from beak.errors import UsageError
 
 
 @command
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--html",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the page as one file that needs no server.",
+)
+@click.option(
+    "--input", "inputs", metavar="PATH", multiple=True, help="With --html: an input in it."
+)
 @click.option("--data", "source", metavar="SOURCE", help="Examples to show (the run's own).")
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: a free one.")
@@ -24,6 +35,8 @@ from beak.cli.options import command, data_dir_option, json_option, threads_opti
 @json_option
 def look(
     run: Path,
+    file: Path | None,
+    inputs: tuple[str, ...],
     source: str | None,
     host: str,
     port: int,
@@ -40,10 +53,18 @@ def look(
     Only this machine can reach the page; with --host another may, by the token in the address.
     """
     from beak.runs.run import load
-    from beak.web.server import is_local, serve
     from beak.web.session import Session
 
-    served = serve(Session(load(run, threads=threads), source, data_dir), host, port)
+    session = Session(load(run, threads=threads), source, data_dir)
+    if file is not None:
+        from beak.cli.look_file import write_page
+
+        return write_page(session, file, inputs, as_json)
+    if inputs:
+        raise UsageError("--input: what the page shows; with --html alone")
+    from beak.web.server import is_local, serve
+
+    served = serve(session, host, port)
 
     def ready() -> None:
         if as_json:

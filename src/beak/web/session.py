@@ -7,6 +7,7 @@ import tomllib
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -65,6 +66,23 @@ class Session:
             opened = self.run.opened(raw)
             look = Look.at(self.subject, opened.inputs)
             self._keep(mark, Seen(mark, opened, look, {**about, "notes": list(opened.notes)}))
+        return mark
+
+    def given(self, raw: Any) -> str:
+        """Prepare any raw input that the run takes, such as a path or an array; its name."""
+        kind, path = self.run.spec.kind, raw if isinstance(raw, Path) else None
+        if path is not None and kind in ("texts", "go"):
+            try:
+                raw = path.read_bytes()
+            except OSError as error:
+                raise DataError(f"{path}: {error.strerror or error}") from None
+            return self.open(raw)
+        if isinstance(raw, bytes) or kind == "go":
+            return self.open(raw if isinstance(raw, bytes) else str(raw).encode())
+        mark = f"given-{len(self._seen)}"
+        opened = self.run.opened(raw)
+        about = {"notes": list(opened.notes)}
+        self._keep(mark, Seen(mark, opened, Look.at(self.subject, opened.inputs), about))
         return mark
 
     def example(self, number: int) -> str:
