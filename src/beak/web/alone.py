@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from beak.errors import UsageError
+from beak.lens.cam import cam_layers
 from beak.network.network import Network, Node
+from beak.network.receptive import receptive_fields
 from beak.network.windows import Windowed
 from beak.web.app import PAGE
 from beak.web.bundle import as_function, bundle
@@ -110,7 +112,24 @@ def computed(network: Network, parameters: Mapping[str, Any]) -> dict[str, Any]:
             flat.append(array.ravel())
             at += array.size
         nodes.append({**node_json(node), "parameters": own})
-    return {"input": list(network.input), "nodes": nodes, "weights": _packed(np.concatenate(flat))}
+    fields = {
+        name: [[f.size, f.jump, f.start, f.places] for f in own]
+        for name, own in receptive_fields(network).items()
+    }
+    return {
+        "input": list(network.input),
+        "nodes": nodes,
+        "fields": fields,
+        "cam": _cam(network),
+        "weights": _packed(np.concatenate(flat)),
+    }
+
+
+def _cam(network: Network) -> dict[str, Any]:
+    try:
+        return {"layers": cam_layers(network)}
+    except UsageError as error:
+        return {"layers": [], "error": str(error)}
 
 
 def node_json(node: Node) -> dict[str, Any]:

@@ -1,8 +1,13 @@
 // What computes: in a worker, or in the page itself where there can be none. It knows nothing of the
 // page: a question comes in, plain data goes out.
 
+import { arithmetic } from "./arithmetic.js";
+import { forgives } from "./forgives.js";
+import { looksFor } from "./looks.js";
+import { moved } from "./moved.js";
 import { Net } from "./net.js";
 import { prepared as preparedPicture } from "./picture.js";
+import { filters, twin } from "./weights.js";
 
 const PREPARE = { pictures: preparedPicture };
 
@@ -48,7 +53,7 @@ function maps(engine, { seen }) {
 
 export const QUESTIONS = {
   prepare: (engine, { raw }) => engine.prepare(raw),
-  maps,
+  maps, cell: arithmetic, filters, twin, moved, forgives, "looks-for": looksFor,
 };
 
 // In a worker: the run comes first, then questions, each answered under its number.

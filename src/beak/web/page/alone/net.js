@@ -10,7 +10,7 @@ export class Net {
   constructor(told, weights) {
     this.input = told.input;
     this.nodes = told.nodes.map((node) => ({ ...node, parameters: Object.fromEntries(Object.entries(node.parameters).map(
-      ([name, { at, shape }]) => [name, weights.subarray(at, at + size(shape))])), weightShape: node.parameters.weight?.shape }));
+      ([name, { at, shape }]) => [name, weights.subarray(at, at + size(shape))])), given: node.parameters, weightShape: node.parameters.weight?.shape }));
     this.byName = new Map(this.nodes.map((node) => [node.name, node]));
     this.last = this.nodes.at(-1);
     this.classifies = functionOf(this.last) === "softmax";
@@ -54,8 +54,9 @@ export class Net {
   }
 
   // The slopes of sum(outputs of `start` x gradient), null being the logits, by the outputs of the
-  // nodes in `wanted`; nothing is computed that does not lead to one of them.
-  backward({ values, before }, start, gradient, wanted) {
+  // nodes in `wanted`; nothing is computed that does not lead to one of them. `sums`: of what comes
+  // before the activation of `start`.
+  backward({ values, before }, start, gradient, wanted, sums = false) {
     const slopes = new Map([[start ?? this.last.name, Float64Array.from(gradient)]]), found = new Map();
     const leads = this.behind(wanted);
     for (const node of [...this.nodes].reverse()) {
@@ -65,7 +66,8 @@ export class Net {
       if (wanted.includes(node.name)) found.set(node.name, slope);
       if (!leads.has(node.name)) continue;
       const name = functionOf(node);
-      if (name && !(start === null && this.classifies && node === this.last)) slope = appliedBack(name, slope, before.get(node.name), node.output[0]);
+      const plain = (start === null && this.classifies && node === this.last) || (sums && node.name === start);
+      if (name && !plain) slope = appliedBack(name, slope, before.get(node.name), node.output[0]);
       const parts = LAYERS[node.kind][1](node, node.inputs.map((one) => values.get(one)), slope);
       node.inputs.forEach((one, k) => slopes.set(one, slopes.has(one) ? slopes.get(one).map((value, i) => value + parts[k][i]) : parts[k]));
     }

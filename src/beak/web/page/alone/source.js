@@ -81,7 +81,7 @@ export class Source {
 
 // A function that asks a worker; where none can be made, the page computes itself.
 function started(run) {
-  const { network: _, inputs: __, told: ___, ...needed } = run;
+  const { inputs: _, told: __, ...needed } = run;
   const text = document.getElementById("engine").textContent;
   const waiting = new Map();
   let worker = null, number = 0, own = null;
