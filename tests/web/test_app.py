@@ -129,6 +129,19 @@ def test_words_of_a_text_are_told(runs):
     assert moved["arrays"]["heat"]["shape"] == [3]
 
 
+def test_the_words_of_patches_and_of_what_is_looked_for_are_told(runs, tmp_path):
+    table = tmp_path / "films.csv"
+    rows = ["a fine film,good", "dull and dull,bad"] * 30
+    table.write_text("\n".join(["text,label", *(f"{k} {row}" for k, row in enumerate(rows))]))
+    asked = client(runs("text"), source=str(table))
+    for path in ("patches?layer=conv1&k=2", "looks-for?layer=conv1&units=0&steps=2"):
+        told = asked.get(f"/api/{path}").json()
+        words = told["facts"]["words"]
+        known = {"2": "a", "3": "fine", "4": "film", "5": "dull", "6": "and"}
+        assert words
+        assert all(known.get(number, "(unknown)") == word for number, word in words.items())
+
+
 def test_only_so_many_inputs_are_kept(runs):
     session = Session(load(runs("text")))
     first = session.open(b"a film")

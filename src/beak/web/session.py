@@ -6,7 +6,7 @@ import hashlib
 import tomllib
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -113,10 +113,21 @@ class Session:
         key = f"{what} {sorted(given.items())}"
         if key not in self._told:
             source = self._patches_from() if row.needs == "examples" else None
-            self._told[key] = row.answer(self.subject, source, given)
+            self._told[key] = self._worded(row.answer(self.subject, source, given))
             while len(self._told) > 4 * KEPT:
                 self._told.popitem(last=False)
         return self._told[key]
+
+    def _worded(self, told: Explanation) -> Explanation:
+        """With the words of an explanation's word numbers as the fact ``words``, by number."""
+        numbers = getattr(self.run.spec, "numbers", 0)
+        arrays = [a for name, a in told.arrays.items() if name.split(".")[-1] in ("patch", "word")]
+        if not numbers or not arrays:
+            return told
+        there = np.unique(np.concatenate([array.ravel() for array in arrays]))
+        there = there[(there > 0) & (there < numbers)]
+        words = dict(zip(map(str, there), self.run.spec.place_names(there), strict=True))
+        return replace(told, facts={**told.facts, "words": words})
 
     def examples(self) -> Examples:
         """A few examples of the test part. DataError where the source is not there."""
@@ -203,7 +214,7 @@ def _by_name(told: Explanation, opened: OpenedInput) -> Explanation:
     if told.facts.get("where") != "words" or not opened.places:
         return told
     named = opened.by_name(told["heat"])[: len(opened.places)]
-    return Explanation(told.what, told.caption, {**told.arrays, "heat": named}, told.facts)
+    return replace(told, arrays={**told.arrays, "heat": named})
 
 
 def _trained_on(run: Run) -> str:

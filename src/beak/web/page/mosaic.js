@@ -2,11 +2,12 @@
 
 import { paper } from "./colour.js";
 import { announce, h, number } from "./dom.js";
-import { flatOf, geometry, indexAt } from "./geometry.js";
+import { flatOf, indexAt, steps } from "./geometry.js";
+import { lying } from "./world.js";
 
 export class Mosaic {
   constructor(shape, { columns, maps, zoom, colour, label, choose, name, only }) {
-    this.g = geometry(shape);
+    this.g = lying(shape);
     this.first = only ?? 0;
     this.maps = colour === "rgb" ? 1 : Math.min(maps ?? this.g.maps, this.g.maps);
     if (only !== undefined) this.maps = 1;
@@ -32,14 +33,15 @@ export class Mosaic {
     const words = this.words;
     this.values = values;
     const plane = high * wide;
+    const [corner, right, down] = steps(this.g);
     if (this.maps > 1) this.blank();
     for (let m = 0; m < this.maps; m++) {
       const left = (m % this.columns) * (wide + 1);
       const top = Math.floor(m / this.columns) * (high + 1);
-      let from = (m + this.first) * plane;
+      const begin = (m + this.first) * plane + corner;
       for (let y = 0; y < high; y++) {
         let to = (top + y) * this.width + left;
-        for (let x = 0; x < wide; x++, from++, to++) {
+        for (let x = 0, from = begin + y * down; x < wide; x++, from += right, to++) {
           if (from >= values.length) continue;
           words[to] = this.rgb
             ? mixed(colour(values[from], 0), colour(values[from + plane], 1), colour(values[from + 2 * plane], 2))
