@@ -35,8 +35,8 @@ CHROMIUM_FLAGS = [
 ]
 
 
-def saved(folder: Path, name: str, network: Network, spec, labels) -> Path:
-    parameters = initial_parameters(network, 0)
+def saved(folder: Path, name: str, network: Network, spec, labels, seed: int = 0) -> Path:
+    parameters = initial_parameters(network, seed)
     path = folder / f"{name}.safetensors"
     save_model(path, Model(network, spec, labels, parameters, {"name": name}))
     return path
@@ -64,6 +64,9 @@ def make(folder: Path, kind: str) -> Path:
     """A network of that kind, not trained: the page shows it all the same."""
     if kind == "digits":
         return saved(folder, kind, make_network("lecture", (1, 28, 28), 10), DIGITS, TEN)
+    if kind == "other":  # the same network from another seed
+        network = make_network("lecture", (1, 28, 28), 10)
+        return saved(folder, kind, network, DIGITS, TEN, seed=1)
     if kind == "colour":
         return saved(folder, kind, make_network("resnet20", (3, 32, 32), 10), COLOUR, TEN)
     if kind == "go":
@@ -128,6 +131,8 @@ def address(runs, looking):
         def one(kind: str) -> str:
             if kind not in known:
                 more = ["--data", "digits"] if kind == "digits" else []
+                if kind == "digits":
+                    more += ["--beside", str(runs("colour")), "--beside", str(runs("other"))]
                 known[kind] = servers.enter_context(looking(runs(kind), *more))
             return known[kind]
 

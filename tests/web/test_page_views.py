@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,85 @@ def test_time_runs_to_the_right_and_pitch_rises(opened):
                            arg=canvas.element_handle())  # fmt: skip
     canvas.hover(position={"x": 1, "y": 1})
     assert page.locator("#tip").inner_text().startswith("input[0, 0, 39] =")
+
+
+def values_of(page, kind="this") -> str:
+    return page.evaluate(
+        """kind => document.querySelector(`[data-pair=conv1] canvas[aria-label*=${kind}]`)
+            .toDataURL()""",
+        kind,
+    )
+
+
+def test_two_inputs_stand_side_by_side_and_the_new_one_follows(opened):
+    page = opened("digits", "#input=example-0")
+    page.get_by_role("button", name="Side by side").click()
+    page.get_by_label("with", exact=True).select_option(label="another input")
+    page.get_by_text("Both are the same input yet").wait_for()
+    blank = values_of(page, "difference")
+    assert values_of(page, "this") == values_of(page, "beside")
+    page.get_by_role("button", name="next").click()
+    page.get_by_text("orange in the difference is more on the left").wait_for()
+    assert values_of(page, "difference") != blank
+    assert values_of(page, "this") != values_of(page, "beside")
+    page.get_by_role("button", name="swap").click()
+    page.wait_for_url("**input=example-0*")
+
+
+def test_another_runs_layers_stand_beside_with_linked_hover(opened):
+    page = opened("digits", "#input=example-0&beside=run:other")
+    row = page.locator('[data-pair="conv1"]')
+    row.locator("canvas").first.hover(position={"x": 8, "y": 8})
+    said = page.locator("#tip").inner_text()
+    a, b, apart = (
+        float(word.replace("\u2212", "-"))
+        for word in re.match(
+            r"conv1\[0, \d+, \d+\]: (\S+) and (\S+), difference (\S+)", said
+        ).groups()
+    )
+    assert apart == pytest.approx(a - b, abs=0.01)
+    assert row.locator(".frame").count() == 3
+    row.locator("canvas").nth(1).focus()
+    page.keyboard.press("ArrowRight")
+    assert ", difference " in page.locator("#tip").inner_text()
+
+
+def test_a_run_of_another_network_shows_what_both_have(opened):
+    page = opened("digits", "#input=example-0&beside=run:colour")
+    page.get_by_text("colour also has norm1").wait_for()
+    row = page.locator('[data-pair="conv1"]')
+    assert "not of one shape" in row.inner_text()
+    assert row.locator("canvas").count() == 2
+    assert "colour has no pool1" in page.locator('[data-pair="pool1"]').inner_text()
+
+
+def test_the_run_that_is_looked_at_can_be_changed(opened):
+    page = opened("digits", "#input=example-0&beside=run:other")
+    page.get_by_role("button", name="swap").click()
+    page.locator("#title", has_text="other").wait_for()
+    page.locator('[data-pair="conv1"] canvas').first.wait_for()
+    assert page.get_by_label("with", exact=True).locator("option").all_inner_texts()[1] == "digits"
+
+
+def test_what_a_shift_changes_is_told_layer_by_layer(opened):
+    page = opened("digits", "#input=example-0&view=shift")
+    page.locator(".shifts tr").first.wait_for()
+    names = page.locator(".shifts th").all_inner_texts()
+    assert names == ["input", "conv1", "pool1", "conv2", "pool2", "flatten1", "dense1", "dense2"]
+    before = page.locator(".shifts").inner_text()
+    page.get_by_role("tab", name="by 3").click()
+    page.get_by_text("Shifted by 3").wait_for()
+    assert page.locator(".shifts").inner_text() != before
+
+
+def test_dead_units_of_all_layers_and_what_each_of_one_is_worth(opened):
+    page = opened("digits", "#view=units")
+    page.get_by_role("link", name="conv1").click()
+    page.get_by_role("tab", name="alike and dead").wait_for()
+    page.get_by_text("first come those that would be missed most").wait_for(timeout=30_000)
+    body = page.locator("#detail .many tbody tr")
+    assert body.count() == 25
+    shares = [
+        float(text.split("%")[0]) for text in body.locator("td:nth-child(5)").all_inner_texts()
+    ]
+    assert shares == sorted(shares)

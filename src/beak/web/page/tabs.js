@@ -5,6 +5,7 @@ import { largestOf, signed } from "./colour.js";
 import { fill, h, number, whole } from "./dom.js";
 import { figures, pattern } from "./patterns.js";
 import { drawTwin } from "./twin.js";
+import { unitsOf } from "./units.js";
 import { colourOf, isColour, world } from "./world.js";
 
 const PAGE = 64;
@@ -105,6 +106,7 @@ export const TABS = {
   filters: { title: "filters", fits: (l) => l.parameters > 0, show: lazily("reading the weights …", filters) },
   patches: { title: "strongest patches", fits: (l) => CONVOLUTIONS.includes(l.kind), show: lazily("going through the examples …", patches) },
   looks: { title: "looks for", fits: (l) => [...CONVOLUTIONS, "Dense"].includes(l.kind), show: looks },
+  units: { title: "alike and dead", fits: (l) => [...CONVOLUTIONS, "Dense"].includes(l.kind) && world.network.examples, show: lazily("leaving out one unit after the other …", unitsOf) },
   twin: { title: "twin", fits: (l) => CONVOLUTIONS.includes(l.kind), show: lazily("laying out the matrix …", twin) },
 };
 
