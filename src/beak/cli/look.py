@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -27,6 +26,10 @@ from beak.errors import UsageError
     "--input", "inputs", metavar="PATH", multiple=True, help="With --html: an input in it."
 )
 @click.option("--data", "source", metavar="SOURCE", help="Examples to show (the run's own).")
+@click.option(
+    "--beside", metavar="RUN", multiple=True, type=click.Path(path_type=Path),
+    help="Another run to set beside it; may be given several times.",
+)  # fmt: skip
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: a free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
@@ -38,6 +41,7 @@ def look(
     file: Path | None,
     inputs: tuple[str, ...],
     source: str | None,
+    beside: tuple[Path, ...],
     host: str,
     port: int,
     no_browser: bool,
@@ -52,19 +56,25 @@ def look(
 
     Only this machine can reach the page; with --host another may, by the token in the address.
     """
+    from beak.runs.model import find_model, load_model
     from beak.runs.run import load
     from beak.web.session import Session
+    from beak.web.show import has_browser
 
-    session = Session(load(run, threads=threads), source, data_dir)
+    trained = load(run, threads=threads)
     if file is not None:
         from beak.cli.look_file import write_page
 
-        return write_page(session, file, inputs, as_json)
+        return write_page(Session(trained, source, data_dir), file, inputs, as_json)
     if inputs:
-        raise UsageError("--input: what the page shows; with --html alone")
+        raise UsageError("--input: what is put into a file; it goes with --html")
     from beak.web.server import is_local, serve
 
-    served = serve(session, host, port)
+    others = {f"epoch {epoch}": path for epoch, path in trained.epochs.items()}
+    for path in beside:
+        name = load_model(path).name  # says before all else that there is none
+        others[distinct(name, {*others, trained.model.name})] = find_model(path)
+    served = serve(Session(trained, source, data_dir, others), host, port)
 
     def ready() -> None:
         if as_json:
@@ -81,8 +91,11 @@ def look(
     served.run(ready)
 
 
-def has_browser() -> bool:
-    """Whether there is a screen to open a browser on."""
-    if sys.platform in ("darwin", "win32"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+def distinct(name: str, taken: set[str]) -> str:
+    """The name, or with a number behind it where it is taken.
+
+    >>> distinct("digits", {"digits", "digits (2)"})
+    'digits (3)'
+    """
+    tries = (name if number == 1 else f"{name} ({number})" for number in range(1, len(taken) + 2))
+    return next(one for one in tries if one not in taken)

@@ -14,6 +14,7 @@ from beak.runs.evaluate import Evaluation, evaluate
 from beak.runs.machine import beak_version
 from beak.runs.model import Model, load_model, save_model
 from beak.train.fit import Fit
+from beak.train.kept import Keeper
 from beak.train.prepare import Prepared
 from beak.train.progress import instructions_of
 from beak.train.records import EpochRecord
@@ -82,7 +83,10 @@ def train_one(
         directory.save_recipe(recipe.to_toml())
     if not resume or not directory.machine_path.exists():
         directory.save_machine(threads=threads, instructions=instructions_of(runner))
-    fitting = Fit(runner, dataset, recipe, directory, judge, threads, session.stopping, session.run)
+    fitting = Fit(runner, dataset, recipe, directory, judge, threads, session.stopping)
+    fitting.run = session.run
+    if session.run is not None and session.run.path == directory.path:
+        fitting.kept = Keeper.made(directory, recipe, ready.network, dataset, ready.name)
     fitting.restore()
     for note in [*start.notes, *fitting.notes]:
         session.tell("note", text=note)
