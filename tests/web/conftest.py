@@ -17,7 +17,7 @@ from beak.data.sound_spec import SoundSpec
 from beak.data.text_spec import TextSpec
 from beak.network.catalogue import make_network
 from beak.network.initial import initial_parameters
-from beak.network.layers import Conv1D, Conv2D, Dense, Embedding, Flatten, GlobalMaxPool
+from beak.network.layers import Activation, Conv1D, Conv2D, Dense, Embedding, Flatten, GlobalMaxPool
 from beak.network.network import Network
 from beak.network.writers import Parallel
 from beak.runs.model import Model, save_model
@@ -71,6 +71,10 @@ def make(folder: Path, kind: str) -> Path:
         return saved(folder, kind, make_network("resnet20", (3, 32, 32), 10), COLOUR, TEN)
     if kind == "go":
         return saved(folder, kind, go_network(), GoSpec.of("alphago-12"), MOVES)
+    if kind == "small go":
+        head = [Conv2D(1, 1), Flatten(), Activation("softmax")]
+        network = Network((48, 19, 19), [Conv2D(8, 5, padding=2, activation="relu"), *head])
+        return saved(folder, kind, network, GoSpec.of("alphago"), MOVES)
     if kind == "text":
         return saved(folder, kind, text_network(), TEXT, ("bad", "good"))
     if kind == "widths":

@@ -141,12 +141,12 @@ def test_a_position_becomes_the_same_planes(prepared, planes):
 
 
 def test_a_record_can_be_looked_at_before_any_move(prepared):
-    from beak.web.session import _position
+    from beak.web.reading import position
 
     game, spec = random_sgf(5, 60), GoSpec.of("alphago")
     raws = [{"text": game, "move": str(move)} for move in (0, 1, 30, 59)]
     for found, raw in zip(prepared(spec, raws), raws, strict=True):
-        (record, number), about = _position(game.encode(), int(raw["move"]))
+        (record, number), about = position(game.encode(), int(raw["move"]))
         wanted = open_input(spec, (record, number))
         np.testing.assert_array_equal(np.reshape(found["values"], spec.shape), wanted.inputs[0])
         about.pop("notes")

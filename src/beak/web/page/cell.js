@@ -99,6 +99,6 @@ function here(name, index, told) {
 }
 
 function engines({ engine, fast, difference }) {
-  const also = fast === null ? "the predicting plan never writes this number" : `the predicting plan has ${number(fast)}`;
+  const also = fast === undefined ? "it was computed in this page, number by number" : fast === null ? "the predicting plan never writes this number" : `the predicting plan has ${number(fast)}`;
   return h("p", { class: "hint" }, `The engine's own number is ${engine.toPrecision(7)}, ${Math.abs(difference).toExponential(1)} away from the sum above; ${also}.`);
 }

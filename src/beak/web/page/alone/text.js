@@ -4,7 +4,7 @@ const LONGEST_WORD = 60, LONGEST = 65536;
 const UNKNOWN = 1, FIRST = 2;
 const SIGNS = String.raw`\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}`;
 
-// As beak.data.words has it, line by line; \s there is Unicode's white space and four control signs.
+// As beak.data.words has it, line by line; \s there is what Unicode calls white space.
 const WORD = new RegExp([
   String.raw`[a-zA-Z]+(?!['’\p{L}\p{M}])`,
   String.raw`[${SIGNS}]\p{M}*`,
@@ -13,7 +13,7 @@ const WORD = new RegExp([
   String.raw`['’](?:[sSdDmM]|[rR][eE]|[vV][eE]|[lL][lL])(?![\p{L}\p{M}])`,
   String.raw`(?:(?![${SIGNS}])[\p{L}\p{M}])+`,
   String.raw`\p{N}+(?:[.,]\p{N}+)*`,
-  String.raw`[^\p{White_Space}\u001c-\u001f\p{L}\p{M}\p{N}]`,
+  String.raw`[^\p{White_Space}\p{L}\p{M}\p{N}]`,
 ].join("|"), "gu");
 
 export function wordsOf(text, lower) {
