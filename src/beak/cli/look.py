@@ -16,6 +16,10 @@ from beak.cli.options import command, data_dir_option, json_option, threads_opti
 @command
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.option("--data", "source", metavar="SOURCE", help="Examples to show (the run's own).")
+@click.option(
+    "--beside", metavar="RUN", multiple=True, type=click.Path(path_type=Path),
+    help="Another run to set beside it; may be given several times.",
+)  # fmt: skip
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: a free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
@@ -25,6 +29,7 @@ from beak.cli.options import command, data_dir_option, json_option, threads_opti
 def look(
     run: Path,
     source: str | None,
+    beside: tuple[Path, ...],
     host: str,
     port: int,
     no_browser: bool,
@@ -39,11 +44,17 @@ def look(
 
     Only this machine can reach the page; with --host another may, by the token in the address.
     """
+    from beak.runs.model import find_model, load_model
     from beak.runs.run import load
     from beak.web.server import is_local, serve
     from beak.web.session import Session
 
-    served = serve(Session(load(run, threads=threads), source, data_dir), host, port)
+    trained = load(run, threads=threads)
+    others = {f"epoch {epoch}": path for epoch, path in trained.epochs.items()}
+    for path in beside:
+        name = load_model(path).name  # says before all else that there is none
+        others[distinct(name, {*others, trained.model.name})] = find_model(path)
+    served = serve(Session(trained, source, data_dir, others), host, port)
 
     def ready() -> None:
         if as_json:
@@ -58,6 +69,16 @@ def look(
             webbrowser.open(served.address)
 
     served.run(ready)
+
+
+def distinct(name: str, taken: set[str]) -> str:
+    """The name, or with a number behind it where it is taken.
+
+    >>> distinct("digits", {"digits", "digits (2)"})
+    'digits (3)'
+    """
+    tries = (name if number == 1 else f"{name} ({number})" for number in range(1, len(taken) + 2))
+    return next(one for one in tries if one not in taken)
 
 
 def has_browser() -> bool:

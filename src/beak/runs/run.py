@@ -84,6 +84,11 @@ class Run:
         whole = self.path == self._directory.path and self._directory.recipe_path.exists()
         return self._directory.read_recipe() if whole else ""
 
+    @property
+    def epochs(self) -> dict[int, Path]:
+        """Weights that were kept of epochs on the way, by epoch; empty where none were."""
+        return self._directory.epochs() if self.path == self._directory.path else {}
+
     @cached_property
     def predictor(self) -> Predictor:
         """What answers; made at first use."""

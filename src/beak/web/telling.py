@@ -53,6 +53,16 @@ def network_json(session: Session) -> dict[str, Any]:
     }
 
 
+def others(session: Session) -> dict[str, str]:
+    """The runs that can be set beside each other, by what they are asked for with.
+
+    "" is the one that was opened; empty where it is alone.
+    """
+    if not session.others:
+        return {}
+    return {"": session.run.model.name, **{name: name for name in session.others}}
+
+
 def blocks(network: Network) -> list[dict[str, Any]]:
     """Layers that are drawn as one until they are unfolded: each a name and its layers' names.
 

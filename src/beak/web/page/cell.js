@@ -2,11 +2,11 @@
 
 import { explain } from "./api.js";
 import { h, fill, number, sizes } from "./dom.js";
-import { geometry, packed, placeOf } from "./geometry.js";
+import { packed, placeOf } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
 import { go, link } from "./state.js";
 import { channels, sentence } from "./terms.js";
-import { colourOf, isColour, shapeOf, valuesOf, world } from "./world.js";
+import { colourOf, isColour, lying, shapeOf, valuesOf, world } from "./world.js";
 
 export async function showCell(section, { layer: name, cell }) {
   const layer = world.layers.get(name);
@@ -54,7 +54,7 @@ function before(told, name, which) {
     if (inside.values[i] && source.values[i] === which) rows.push(i);
   }
   if (!rows.length) return null;
-  const g = geometry(shape);
+  const g = lying(shape);
   const placed = (i) => placeOf(g, Array.from(index.values.slice(i * axes, (i + 1) * axes)));
   const sums = new Map();
   for (const i of rows) {
@@ -82,7 +82,7 @@ function middle(told) {
 
 function here(name, index, told) {
   const shape = shapeOf(name);
-  const g = geometry(shape);
+  const g = lying(shape);
   const { map, y, x } = placeOf(g, index);
   const { zoom } = packed(1, g.h, g.w, 190, 230, 24);
   const mosaic = new Mosaic(shape, { zoom, name, only: map, label: `${name}, map ${map}`,

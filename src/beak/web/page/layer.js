@@ -1,11 +1,11 @@
 // One layer: its maps large, its filters, its strongest patches, what it looks for, its twin.
 
 import { h, fill, sizes, whole } from "./dom.js";
-import { packed, geometry } from "./geometry.js";
+import { packed } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
 import { go } from "./state.js";
 import { TABS } from "./tabs.js";
-import { colourOf, isColour, said, shapeOf, valuesOf, world } from "./world.js";
+import { colourOf, isColour, lying, said, shapeOf, valuesOf, world } from "./world.js";
 
 let current = null;
 
@@ -41,7 +41,7 @@ function tabs(name, layer, tab) {
 
 function maps(body, name, only) {
   const shape = shapeOf(name);
-  const g = geometry(shape);
+  const g = lying(shape);
   const rgb = isColour(name);
   const tiles = rgb || only !== null ? 1 : g.maps;
   const room = body.clientWidth || 900;
