@@ -19,7 +19,7 @@ def make_engine(
     seed: int = 0,
     threads: int | None = None,
     kind: str = "auto",
-    device: str = "auto",
+    device: str = "cpu",
     exact: bool = False,
     beside: Engine | None = None,
 ) -> Engine:
@@ -27,7 +27,7 @@ def make_engine(
 
     ``parameters``: None starts from ``initial_parameters(network, seed)``. ``threads``: None is as
     many as this process may use cores; the reference engine takes one. ``kind``: "auto", "native",
-    "torch" or "reference"; ``device``: "auto", "cpu", "cuda", "mps"; see ``choose_engine``.
+    "torch" or "reference"; ``device``: "cpu", "auto", "cuda", "mps"; see ``choose_engine``.
     ``exact``: direct sums on weights as they are, without Winograd's kernels and folded batch
     norms, slower; on a GPU, float32 throughout; the reference is always so. ``beside``: an engine
     that never runs while this one does, whose working memory is shared.

@@ -66,6 +66,11 @@ class TorchEngine:
         self._loss = Loss()
         self.set_parameters(initial_parameters(network, seed) if parameters is None else parameters)
 
+    @property
+    def described(self) -> str:
+        """What its last bits depend on: 'torch 2.13.0 on cpu'."""
+        return f"torch {torch.__version__.partition('+')[0]} on {self.device.type}"
+
     # Parameters.
 
     def parameters(self, average: bool = False) -> dict[str, Array]:
