@@ -50,7 +50,7 @@ class Predictor:
         exact: bool = False,
         device: str = "cpu",
     ) -> None:
-        """``engine``: its kind; it and what follows as for ``make_engine``. RunError: memory short."""
+        """``engine``: its kind; it and the rest as for ``make_engine``. RunError: memory short."""
         self.model = model
         try:
             self.engine = make_engine(

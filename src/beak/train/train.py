@@ -56,7 +56,8 @@ def train(
     recipe's. ``set``: dotted recipe keys, as ``{"optimiser.learning_rate": 0.01}``. ``out``: the
     run directory, by default the next free one under ``runs/``. ``listen`` gets every event as a
     dict; None: nobody. ``engine``: "native", "torch" or "auto", on ``device`` "cpu", "cuda", "mps"
-    or "auto": torch on a GPU, else native. Raises the kinds of `beak.errors`, each a line that says what to do.
+    or "auto": torch on a GPU, else native. Raises the kinds of `beak.errors`, each a line that
+    says what to do.
     """
     choice = choose_engine(engine, device)
     direct = {
