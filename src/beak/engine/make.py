@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from beak.engine.choice import choose_engine
+from beak.engine.group import Group
 from beak.engine.interface import Engine
 from beak.network.network import Network
 
@@ -22,6 +23,7 @@ def make_engine(
     device: str = "cpu",
     exact: bool = False,
     beside: Engine | None = None,
+    group: Group | None = None,
 ) -> Engine:
     """An engine that holds this network.
 
@@ -30,7 +32,8 @@ def make_engine(
     "torch" or "reference"; ``device``: "cpu", "auto", "cuda", "mps"; see ``choose_engine``.
     ``exact``: direct sums on weights as they are, without Winograd's kernels and folded batch
     norms, slower; on a GPU, float32 throughout; the reference is always so. ``beside``: an engine
-    that never runs while this one does, whose working memory is shared.
+    that never runs while this one does, whose working memory is shared. ``group``:
+    processes that share each training step; not for the reference.
     """
     choice = choose_engine(kind, device)
     if choice.kind == "reference":
@@ -40,10 +43,10 @@ def make_engine(
     if choice.kind == "torch":
         from beak.engine.torch import TorchEngine
 
-        other: Engine = TorchEngine(network, parameters, seed, threads, exact, choice.device)
+        other: Engine = TorchEngine(network, parameters, seed, threads, exact, choice.device, group)
         return other
     from beak.engine.native import NativeEngine
 
     before = beside if isinstance(beside, NativeEngine) else None
-    engine: Engine = NativeEngine(network, parameters, seed, threads, exact, before)
+    engine: Engine = NativeEngine(network, parameters, seed, threads, exact, before, group)
     return engine

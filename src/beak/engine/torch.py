@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,12 @@ from beak.engine.checks import (
     check_parameters,
     reads_words,
 )
+from beak.engine.group import Group, Sums
 from beak.engine.interface import Array, Gradients, Loss, Optimiser, Randomness, StepResult
+from beak.engine.torch_group import summed
 from beak.engine.torch_module import TorchNetwork, load_parameters, parameters_of, to_numpy
 from beak.engine.torch_optimiser import TorchOptimiser
+from beak.engine.torch_parts import BatchNorm
 from beak.engine.torch_random import masks
 from beak.errors import UsageError
 from beak.network.initial import initial_parameters
@@ -47,20 +51,27 @@ class TorchEngine:
         threads: int | None = None,
         exact: bool = False,
         device: str = "cpu",
+        group: Group | None = None,
     ) -> None:
         """``exact``: float32 throughout; else a GPU that has bfloat16 trains its products in it.
 
-        ``threads``: torch keeps one number for the whole process.
+        ``threads``: torch keeps one number for the whole process. ``group``: processes that share
+        each training step; batch norms then normalise by all of their examples.
         """
         self.network = network
         self.device = torch.device(device)
         self.exact = exact
+        self.group = group
         if threads and self.device.type == "cpu":
             torch.set_num_threads(threads)
         self.module = TorchNetwork(network).to(self.device)
         if len(network.input) == 3:
             self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.module.eval()
+        if group is not None:
+            for part in self.module.modules():
+                if isinstance(part, BatchNorm):
+                    part.reduce = partial(summed, add_up=group.add_up)
         self._words = reads_words(network)
         self._optimiser: TorchOptimiser | None = None
         self._loss = Loss()
@@ -174,15 +185,44 @@ class TorchEngine:
         """Forward, backward and update for one batch; labels are int32 (B,)."""
         optimiser = self._training()
         check_inputs(self.network, inputs)
-        check_labels(self.network, labels, len(inputs))
+        if self.group is None or len(inputs):
+            check_labels(self.network, labels, len(inputs))
         x = self._in(inputs)
         self.module.zero_grad(set_to_none=True)
+        if self.group is not None:
+            return self._shared_step(self.group, x, labels, learning_rate, randomness)
         with self._in_training():
             logits = self._training_logits(x, randomness)
             mean = loss_of(logits, self._labels(labels), self._loss)
             mean.backward()  # type: ignore[no-untyped-call]
-        optimiser.update(learning_rate, self._touched(x))
+        touched = {name: rows for name, (rows, _) in self._touched(x).items()}
+        optimiser.update(learning_rate, touched)
         return self._result(mean, logits, labels)
+
+    def _shared_step(
+        self, group: Group, x: Tensor, labels: Array, rate: float, randomness: Randomness
+    ) -> StepResult:
+        """This process's share of a step; one sum over all; the same change in each."""
+        optimiser = self._training()
+        with self._in_training():
+            logits = self._training_logits(x, randomness)
+            total, weight = loss_sums(logits, self._labels(labels), self._loss)
+            total.backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in optimiser.parameters.values() if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients]).cpu().numpy()
+        masks_of = self._touched(x)
+        read = [np.bincount(rows.cpu().numpy(), minlength=n) for rows, n in masks_of.values()]
+        right = int((logits.argmax(1) == self._labels(labels)).sum()) if len(x) else 0
+        sums = Sums(group, flat, *read)
+        flat, *read, totals = sums.add_up(float(total.detach()), float(weight), right, len(labels))
+        whole = torch.from_numpy(flat / (totals[1] or 1.0)).to(self.device)
+        for gradient, part in zip(
+            gradients, whole.split([g.numel() for g in gradients]), strict=True
+        ):
+            gradient.copy_(part.view(gradient.shape))
+        touched = [torch.from_numpy(np.flatnonzero(mask)).to(self.device) for mask in read]
+        optimiser.update(rate, dict(zip(masks_of, touched, strict=True)))
+        return StepResult(totals[0] / (totals[1] or 1.0), round(totals[2]), round(totals[3]))
 
     def training_state(self) -> dict[str, Array]:
         """Moments, the average and the step count, under the native engine's names."""
@@ -223,15 +263,16 @@ class TorchEngine:
         finally:
             self.module.eval()
 
-    def _touched(self, x: Tensor) -> dict[str, Tensor]:
-        """By trained embedding: the numbers of the rows that the batch read."""
+    def _touched(self, x: Tensor) -> dict[str, tuple[Tensor, int]]:
+        """By trained embedding: the numbers of the rows that the batch read, of how many."""
         found = {}
         for step in self.module.steps:
             name = f"{step.name}.weight"
             if name in self._training().words:
                 part: Any = step.part
                 rows: Tensor = torch.unique(x[:, part.stretch])
-                found[name] = rows if part.padding_idx is None else rows[rows != part.padding_idx]
+                rows = rows if part.padding_idx is None else rows[rows != part.padding_idx]
+                found[name] = rows, part.num_embeddings
         return found
 
     def _slopes(
@@ -264,6 +305,14 @@ class TorchEngine:
 
 def loss_of(logits: Tensor, labels: Tensor, loss: Loss) -> Tensor:
     """The batch's mean loss as ``ops/loss`` defines it; 0 where no label has weight."""
+    summed, total = loss_sums(logits, labels, loss)
+    if not isinstance(total, Tensor):
+        return summed / total
+    return torch.where(total > 0, summed / total.clamp(min=torch.finfo(torch.float32).tiny), 0.0)
+
+
+def loss_sums(logits: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor | int]:
+    """The losses of a batch's examples added up, and the sum of weights to divide it by."""
     weights = None
     total: Tensor | int = len(labels)
     if loss.class_weights is not None:
@@ -272,6 +321,4 @@ def loss_of(logits: Tensor, labels: Tensor, loss: Loss) -> Tensor:
     summed = functional.cross_entropy(
         logits, labels, weights, reduction="sum", label_smoothing=loss.label_smoothing
     )
-    if isinstance(total, int):
-        return summed / total
-    return torch.where(total > 0, summed / total.clamp(min=torch.finfo(torch.float32).tiny), 0.0)
+    return summed, total

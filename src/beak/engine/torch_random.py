@@ -39,7 +39,7 @@ def masks(
         count = math.prod(node.output)
         key = (randomness.seed & WORD, zlib.crc32(node.name.encode()))
         blocks = _counters(randomness, -(-count // 4), device)
-        words = philox_words(key, blocks).reshape(examples, -1)[:, :count]
+        words = philox_words(key, blocks).flatten(1)[:, :count]
         limit = math.floor(node.layer.rate * 2**32)
         found[node.name] = (words >= limit).reshape(examples, *node.output)
     return found
