@@ -16,6 +16,8 @@ import click
 from beak.cli.options import (
     command,
     data_dir_option,
+    device_option,
+    engine_option,
     exact_option,
     json_option,
     text_options,
@@ -41,6 +43,10 @@ OF_YOURS = {
     "go": ("GAME.sgf --suggest", "what it expects in a game of yours"),
 }
 """What can be given to ``beak predict``, and what for."""
+
+
+STILL_OPEN = ("threads", "data_dir", "engine", "device")
+"""What may be said anew when a run goes on."""
 
 
 class Folds(click.ParamType[Any]):
@@ -101,6 +107,8 @@ class Folds(click.ParamType[Any]):
 @click.option("--no-baseline", is_flag=True, help="Train no linear baseline beside.")
 @click.option("--strict", is_flag=True, help="Unreadable files are an error.")
 @threads_option
+@engine_option
+@device_option("auto")
 @exact_option
 @data_dir_option
 @json_option
@@ -141,9 +149,7 @@ def check_call(source: str | None, resume: Path | None, options: dict[str, Any])
     """SOURCE (which a recipe may name) or --resume, not both, not neither."""
     given = [name for name, value in options.items() if value not in (None, False, (), "auto")]
     if resume is not None:
-        more = [
-            f"--{name.replace('_', '-')}" for name in given if name not in ("threads", "data_dir")
-        ]
+        more = [f"--{name.replace('_', '-')}" for name in given if name not in STILL_OPEN]
         more = ["SOURCE"] * (source is not None) + more
         if more:
             raise UsageError(
@@ -164,8 +170,9 @@ def start(
 
     if resume is not None:
         return training.resume(
-            resume, listen=view.listen, progress=view.progress, threads=options["threads"]
-        )
+            resume, listen=view.listen, progress=view.progress, threads=options["threads"],
+            engine=options["engine"], device=options["device"],
+        )  # fmt: skip
     settings = {name: value for name, value in options.items() if name != "no_baseline"}
     settings["set"] = settings.pop("settings")
     settings["baseline"] = False if options["no_baseline"] else None

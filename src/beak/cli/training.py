@@ -129,6 +129,10 @@ class TrainingView:
         self.epochs = event["epochs"]
         self.examples = min(self.examples, event["recipe"].get("sample") or self.examples)
 
+    def show_engine(self, event: Event) -> None:
+        """What computes, and why."""
+        self.fact("engine", f"{event['kind']} on {event['device']}: {event['why']}", "dim")
+
     def show_step(self, event: Event) -> None:
         """Move the bar."""
         self.begin(event)

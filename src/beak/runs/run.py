@@ -34,6 +34,7 @@ class Run:
         threads: int | None = None,
         engine: str = "auto",
         exact: bool = False,
+        device: str = "cpu",
     ) -> None:
         """Open a trained network. UsageError: no such path; RunError: no network there.
 
@@ -44,6 +45,7 @@ class Run:
         self.threads = threads
         self.engine = engine
         self.exact = exact
+        self.device = device
         self._directory = RunDirectory((self.model.path or Path(path)).parent)
 
     @property
@@ -94,7 +96,7 @@ class Run:
         """What answers; made at first use."""
         from beak.runs.predictor import Predictor
 
-        return Predictor(self.model, self.threads, self.engine, self.exact)
+        return Predictor(self.model, self.threads, self.engine, self.exact, self.device)
 
     def predict(self, raw: Any) -> Any:
         """The Prediction for one input; a list of them for a list, tuple or stack of arrays.

@@ -33,7 +33,8 @@ class Session:
     stopping: Callable[[], bool] = lambda: False
     threads: int | None = None
     engine: str = "auto"
-    """The engine's kind; only "auto" and "native" are for users."""
+    """The engine's kind, and on what it computes: as for ``make_engine``."""
+    device: str = "cpu"
     run: RunDirectory | None = None
     """What the user would resume: the whole run, also while a part of it trains."""
     marks: Mapping[str, Any] = field(default_factory=dict)
@@ -74,14 +75,18 @@ def train_one(
     threads = session.threads or default_threads()
     start = start_of(ready.network, dataset, recipe)
     how: dict[str, Any] = {
-        "threads": session.threads, "kind": session.engine, "exact": recipe.exact,
+        "threads": session.threads, "kind": session.engine, "device": session.device,
+        "exact": recipe.exact,
     }  # fmt: skip
     runner = make_engine(ready.network, start.parameters, seed=recipe.seed, **how)
     judge = make_engine(ready.network, runner.parameters(), beside=runner, **how)
     if not resume:
         directory.save_recipe(recipe.to_toml())
     if not resume or not directory.machine_path.exists():
-        directory.save_machine(threads=threads, instructions=instructions_of(runner))
+        directory.save_machine(
+            threads=threads, instructions=instructions_of(runner), engine=runner.name,
+            device=session.device,
+        )  # fmt: skip
     fitting = Fit(runner, dataset, recipe, directory, judge, threads, session.stopping, session.run)
     fitting.restore()
     for note in [*start.notes, *fitting.notes]:

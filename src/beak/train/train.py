@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from beak.errors import RunError
+from beak.engine.choice import Choice, choose_engine
+from beak.errors import MissingExtraError, RunError, UsageError
 from beak.network.network import Network
 from beak.runs.directory import RunDirectory
 from beak.runs.model import save_model
@@ -47,14 +48,18 @@ def train(
     overwrite: bool = False,
     progress: Callable[..., None] | None = None,
     engine: str = "auto",
+    device: str = "auto",
 ) -> Run:
     """Train a network on pictures or texts; everything not said follows from them.
 
     ``source``: a built-in name, a folder, a file, a Dataset or arrays ``(X, y)``; None: the
     recipe's. ``set``: dotted recipe keys, as ``{"optimiser.learning_rate": 0.01}``. ``out``: the
     run directory, by default the next free one under ``runs/``. ``listen`` gets every event as a
-    dict; None: nobody. Raises the kinds of `beak.errors`, each a line that says what to do.
+    dict; None: nobody. ``engine``: "native", "torch" or "auto", on ``device`` "cpu", "cuda", "mps"
+    or "auto": torch on a GPU, else native. Raises the kinds of `beak.errors`, each a line that
+    says what to do.
     """
+    choice = choose_engine(engine, device)
     direct = {
         "epochs": epochs,
         "batch": batch,
@@ -77,7 +82,7 @@ def train(
         directory = RunDirectory.create_numbered("runs", ready.dataset.name)
     else:
         directory = RunDirectory.create(out, overwrite)
-    return _run(ready, directory, listen, threads, engine, resume=False)
+    return _run(ready, directory, listen, threads, choice, resume=False)
 
 
 def resume(
@@ -88,13 +93,16 @@ def resume(
     threads: int | None = None,
     progress: Callable[..., None] | None = None,
     engine: str = "auto",
+    device: str = "auto",
 ) -> Run:
     """Go on with a training that was stopped, to the same bytes as if it had not been.
 
     ``source`` is needed only where the run was trained on arrays or a Dataset in memory.
-    A finished run is told so and given back.
+    A finished run is told so and given back. ``engine`` and ``device``: the run's own, where they
+    are here, unless others are asked for.
     """
     directory = RunDirectory.open(run)
+    choice = _choice_of(directory, engine, device)
     if directory.finished:
         told: Listener = listen or (lambda event: None)
         told({"event": "note", "text": f"{directory} is finished; there is nothing to go on with"})
@@ -105,7 +113,19 @@ def resume(
             f"{directory} was trained on arrays in memory; give them again: resume(…, source=…)"
         )
     ready = prepare(source, values, threads=threads, progress=progress)
-    return _run(ready, directory, listen, threads, engine, resume=True)
+    return _run(ready, directory, listen, threads, choice, resume=True)
+
+
+def _choice_of(directory: RunDirectory, engine: str, device: str) -> Choice:
+    """The engine that a run goes on with: what was asked for, else what it was begun with."""
+    before = directory.read_machine()
+    kind, place = str(before.get("engine")), str(before.get("device"))
+    if (engine, device) == ("auto", "auto") and kind != "None":
+        try:
+            return replace(choose_engine(kind, place), why="as the run was begun")
+        except (UsageError, MissingExtraError):  # not here: goes on with what there is, and says so
+            return choose_engine()
+    return choose_engine(engine, device)
 
 
 def _named(network: str | Path | Network | None) -> str | None:
@@ -125,14 +145,17 @@ def _run(
     directory: RunDirectory,
     listen: Listener | None,
     threads: int | None,
-    engine: str,
+    choice: Choice,
     *,
     resume: bool,
 ) -> Run:
     with directory.locked(), wish_to_stop() as stopping:
         directory.tidy()
-        session = Session(listen or (lambda event: None), stopping, threads, engine, directory)
+        session = Session(
+            listen or (lambda event: None), stopping, threads, choice.kind, choice.device, directory
+        )
         _announce(ready, directory, session)
+        session.tell("engine", kind=choice.kind, device=choice.device, why=choice.why)
         _train_all(ready, directory, session, resume=resume)
     return Run(directory.path, threads)
 
