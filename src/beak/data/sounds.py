@@ -201,8 +201,8 @@ def stored(samples: Array) -> Array:
 def load_raw(raw: Any, spec: SoundSpec, name: str = "sound") -> tuple[Array, tuple[str, ...]]:
     """One sound as a stored row int16 (samples,), and notes.
 
-    ``raw``: a path, a file's bytes, an array (n,) or (n, channels) of samples at the network's
-    rate, or a pair (array, rate). Raises DataError.
+    ``raw``: a path, a file's bytes, a Recording, an array (n,) or (n, channels) of samples at the
+    network's rate, or a pair (array, rate). Raises DataError.
     """
     found = recording_of(raw, spec.rate, name)
     samples = at_rate(found.samples, found.rate, spec.rate)
@@ -217,6 +217,8 @@ def load_raw(raw: Any, spec: SoundSpec, name: str = "sound") -> tuple[Array, tup
 
 def recording_of(raw: Any, rate: int, name: str = "sound") -> Recording:
     """A path, bytes, an array or a pair (array, rate) as a recording; ``rate``: an array's."""
+    if isinstance(raw, Recording):
+        return raw
     if isinstance(raw, str | Path):
         return decode(Path(raw), str(raw))
     if isinstance(raw, bytes | bytearray | memoryview):
