@@ -63,6 +63,11 @@ class Predictor:
         except MemoryError:
             raise RunError(f"{model.name} does not fit into memory; use a bigger machine") from None
 
+    @property
+    def at_once(self) -> int:
+        """How many rows the engine likes to have at a time."""
+        return int(getattr(self.engine, "at_once", 64))
+
     def predict(self, raw: Any) -> Prediction:
         """The answer for one input. Raises DataError when the input cannot be read as one."""
         ((_, answer),) = self.predict_many([raw])
