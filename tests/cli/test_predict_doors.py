@@ -1,4 +1,4 @@
-"""Every kind of input has its door in ``beak predict``, and each takes the options that all take."""
+"""Every kind of input has its door in ``beak predict``, and takes the options that all take."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,8 @@ LOG = logging.getLogger("beak.serve")
 NEWS = struct.Struct("=cI")
 """What a worker tells its supervisor: what happened, to which connection."""
 READY, OPENED, CLOSED = b"r", b"o", b"c"
+LINGER = 1.0
+"""Seconds for which the rest of a request that was refused is still read."""
 SWEPT = 1.0
 """Seconds between two looks for connections that stall."""
 
@@ -114,19 +115,16 @@ class Connections:
             self.busy[number] = 0
 
 
-@cache
-def guarded(base: Any) -> Any:
+def guarded(base: Any, connections: Connections) -> Any:
     """Uvicorn's protocol, with our bounds on connections, headers and time."""
 
     class Guarded(base):  # type: ignore[misc]
-        connections_of: Connections
-
         def connection_made(self, transport: Any) -> None:
             self.peer = transport.get_extra_info("peername")
             self.waited_for: Any = None
             self.quiet_since = 0.0
             self.head = 0
-            self.taken = self.connections_of.open(transport)
+            self.taken = connections.open(transport)
             super().connection_made(transport)
             if not self.taken:
                 transport.write(FULL)
@@ -134,7 +132,7 @@ def guarded(base: Any) -> Any:
 
         def connection_lost(self, exc: Exception | None) -> None:
             if self.taken:
-                self.connections_of.close(self.peer)
+                connections.close(self.peer)
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
@@ -146,8 +144,11 @@ def guarded(base: Any) -> Any:
                 return
             self.head += len(data)
             if self.head > MOST_HEAD and not self.transport.is_closing():
+                self.taken = False  # what still comes is read and forgotten
+                connections.close(self.peer)
                 self.transport.write(LONG_HEAD)
-                self.transport.close()
+                self.transport.write_eof()
+                asyncio.get_running_loop().call_later(LINGER, self.transport.abort)
 
         @property
         def quiet(self) -> bool:
@@ -191,9 +192,7 @@ class Worker:
         """Answer until SIGTERM, or until the supervisor is gone; then finish what was taken."""
         config = self._config()
         config.load()
-        made = type("Made", (guarded(config.http_protocol_class),), {})
-        made.connections_of = self.connections
-        config.http_protocol_class = made
+        config.http_protocol_class = guarded(config.http_protocol_class, self.connections)
         server = make_server(config)
         factory = config.get_loop_factory()
         with asyncio.Runner(loop_factory=factory) as runner:
