@@ -82,7 +82,7 @@ class Service:
         reading = Reading(receive)
         try:
             answer = await self._answer(scope, reading)
-            if not reading.done:
+            if not reading.done and answer.status != 408:
                 await reading.drain()
         finally:
             self._requests -= 1
