@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run directory or weights file, opened and checked."""
+    """A run directory or weights file, opened and checked; any number of threads may ask it."""
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class Run:
         self.engine = engine
         self.exact = exact
         self._directory = RunDirectory((self.model.path or Path(path)).parent)
+        self._making = threading.Lock()
 
     @property
     def path(self) -> Path:
@@ -84,9 +86,14 @@ class Run:
         whole = self.path == self._directory.path and self._directory.recipe_path.exists()
         return self._directory.read_recipe() if whole else ""
 
-    @cached_property
+    @property
     def predictor(self) -> Predictor:
-        """What answers; made at first use."""
+        """What answers; made at first use, once, whichever thread comes first."""
+        with self._making:
+            return self._predictor
+
+    @cached_property
+    def _predictor(self) -> Predictor:
         from beak.runs.predictor import Predictor
 
         return Predictor(self.model, self.threads, self.engine, self.exact)
