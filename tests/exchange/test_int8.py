@@ -16,7 +16,8 @@ from beak.exchange.check import compare, onnx_answers
 from beak.exchange.examples import examples
 from beak.exchange.export import export
 from beak.exchange.fold import without_norms
-from beak.exchange.int8 import TOP, Accuracy, _byte_scale, _range, int8_bytes, measured_accuracy
+from beak.exchange.int8 import Accuracy, _range, int8_bytes, measured_accuracy
+from beak.exchange.int8_graph import TOP, byte_scale
 from beak.network.layers import BatchNorm, Conv2D, Dense, GlobalAvgPool
 from beak.network.network import Network
 
@@ -67,8 +68,27 @@ def test_the_weights_are_whole_numbers_of_8_bits_a_channel_a_scale(picture_run):
     for name in ("large", "dense1"):
         weight = arrays[f"{name}.weight"]
         assert set(np.abs(weight.reshape(len(weight), -1).astype(int)).max(axis=1)) == {TOP}
-        assert arrays[f"{name}.bias"].dtype == np.int32
+    biases = [a for a in arrays.values() if a.dtype == np.int32]
+    assert sorted(map(len, biases)) == [3, 24]
     assert {p.key: p.value for p in made.metadata_props}["precision"] == "int8"
+
+
+@pytest.mark.parametrize("any_run", ["grey stretched", "sounds", "pairs"], indirect=True)
+def test_runtimes_compute_weighted_layers_in_whole_numbers(any_run, tmp_path):
+    """ONNX Runtime finds the patterns that its kernels of 8 bits need."""
+    import onnxruntime
+
+    made = int8_bytes(any_run, dataset_for(any_run))
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "fused.onnx")
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])
+    kinds = [node.op_type for node in onnx.load(tmp_path / "fused.onnx").graph.node]
+    arrays = onnx.load_from_string(made).graph.initializer
+    weights = [a.dims for a in arrays if a.name.endswith(".weight") and a.data_type == 3]
+    assert kinds.count("QLinearConv") == sum(len(dims) == 4 for dims in weights)
+    embedded = sum(node.layer.kind == "Embedding" for node in any_run.network.nodes)
+    assert kinds.count("QGemm") == sum(len(dims) == 2 for dims in weights) - embedded
 
 
 def test_a_biased_rounding_is_corrected(picture_run):
@@ -127,7 +147,7 @@ def test_residual_networks_fold_too(networks, case_of):
 
 @pytest.mark.parametrize("found", [(0.0, 0.0), (-1.0, 3.0), (0.5, 2.0), (-2.0, -1.0)])
 def test_nothing_stays_nothing_in_bytes(found):
-    scale, zero = _byte_scale(found)
+    scale, zero = byte_scale(found)
     assert scale > 0
     assert 0 <= zero <= 255
     assert (np.clip(np.rint(0.0 / scale) + zero, 0, 255) - zero) * scale == 0.0
