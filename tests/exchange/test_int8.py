@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from beak.cli.group import run as beak
-from beak.data.dataset import Dataset, Part
 from beak.engine.make import make_engine
 from beak.errors import RunError, UsageError
 from beak.exchange import export as exporting
@@ -25,31 +24,13 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 
 
-def dataset_for(run, count: int = 300) -> Dataset:
-    """Made inputs whose labels are the run's own answers: it is always right."""
-    random = np.random.default_rng(3)
-    spec = run.spec
-    if spec.kind == "pictures":
-        rows = random.integers(0, 256, (count, *spec.shape)).astype(np.uint8)
-    elif spec.kind == "sounds":
-        rows = random.integers(-9000, 9000, (count, spec.samples)).astype(np.int16)
-    elif spec.kind == "texts":
-        rows = random.integers(1, spec.numbers, (count, spec.length)).astype(np.int32)
-    else:
-        rows = random.normal(0, 3, (count, *spec.shape)).astype(np.float32)
-    truth = run.predictor.engine.logits(spec.prepare(rows)).argmax(axis=1).astype(np.int32)
-    part = Part(rows, truth, [f"made {i}" for i in range(count)])
-    parts = {"train": part, "validation": part, "test": part}
-    return Dataset("made", spec.kind, run.labels, spec, parts)
-
-
 PREPARED = ("grey stretched", "colour padded", "colour cropped", "numbers", "sounds",
             "even sounds", "samples", "words", "bytes", "pairs")  # fmt: skip
 """All but Go: its rows are games, its layers are those of pictures."""
 
 
 @pytest.mark.parametrize("any_run", PREPARED, indirect=True)
-def test_every_kind_of_input_keeps_its_answers_nearly(any_run):
+def test_every_kind_of_input_keeps_its_answers_nearly(any_run, dataset_for):
     dataset = dataset_for(any_run)
     made = int8_bytes(any_run, dataset)
     found = measured_accuracy(any_run, made, dataset)
@@ -59,7 +40,7 @@ def test_every_kind_of_input_keeps_its_answers_nearly(any_run):
     assert near.difference < 0.2
 
 
-def test_the_weights_are_whole_numbers_of_8_bits_a_channel_a_scale(picture_run):
+def test_the_weights_are_whole_numbers_of_8_bits_a_channel_a_scale(picture_run, dataset_for):
     made = onnx.load_from_string(int8_bytes(picture_run, dataset_for(picture_run)))
     arrays = {a.name: onnx.numpy_helper.to_array(a) for a in made.graph.initializer}
     kinds = {n: a.dtype.name for n, a in arrays.items() if n.endswith(".weight")}
@@ -74,7 +55,7 @@ def test_the_weights_are_whole_numbers_of_8_bits_a_channel_a_scale(picture_run):
 
 
 @pytest.mark.parametrize("any_run", ["grey stretched", "sounds", "pairs"], indirect=True)
-def test_runtimes_compute_weighted_layers_in_whole_numbers(any_run, tmp_path):
+def test_runtimes_compute_weighted_layers_in_whole_numbers(any_run, tmp_path, dataset_for):
     """ONNX Runtime finds the patterns that its kernels of 8 bits need."""
     import onnxruntime
 
@@ -91,7 +72,7 @@ def test_runtimes_compute_weighted_layers_in_whole_numbers(any_run, tmp_path):
     assert kinds.count("QGemm") == sum(len(dims) == 2 for dims in weights) - embedded
 
 
-def test_a_biased_rounding_is_corrected(picture_run):
+def test_a_biased_rounding_is_corrected(picture_run, dataset_for):
     """The mean answer of 8 bits is that of the run, nearer than without the correction."""
     from beak.exchange import int8
 
@@ -160,7 +141,7 @@ def test_few_far_values_do_not_widen_the_range():
 
 
 @pytest.fixture
-def measured(picture_run, monkeypatch):
+def measured(picture_run, monkeypatch, dataset_for):
     """The run with a data set that a recipe would have brought."""
     dataset = dataset_for(picture_run)
     monkeypatch.setattr(exporting, "dataset_of", lambda *_: dataset)
