@@ -11,10 +11,21 @@ import click
 
 from beak.cli.console import note, print_json
 from beak.cli.options import command, data_dir_option, json_option, threads_option
+from beak.errors import UsageError
 
 
 @command
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--html",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the page as one file that needs no server.",
+)
+@click.option(
+    "--input", "inputs", metavar="PATH", multiple=True, help="With --html: an input in it."
+)
 @click.option("--data", "source", metavar="SOURCE", help="Examples to show (the run's own).")
 @click.option(
     "--beside", metavar="RUN", multiple=True, type=click.Path(path_type=Path),
@@ -28,6 +39,8 @@ from beak.cli.options import command, data_dir_option, json_option, threads_opti
 @json_option
 def look(
     run: Path,
+    file: Path | None,
+    inputs: tuple[str, ...],
     source: str | None,
     beside: tuple[Path, ...],
     host: str,
@@ -46,7 +59,6 @@ def look(
     """
     from beak.runs.model import find_model, load_model
     from beak.runs.run import load
-    from beak.web.server import is_local, serve
     from beak.web.session import Session
 
     trained = load(run, threads=threads)
@@ -54,7 +66,16 @@ def look(
     for path in beside:
         name = load_model(path).name  # says before all else that there is none
         others[distinct(name, {*others, trained.model.name})] = find_model(path)
-    served = serve(Session(trained, source, data_dir, others), host, port)
+    session = Session(trained, source, data_dir, others)
+    if file is not None:
+        from beak.cli.look_file import write_page
+
+        return write_page(session, file, inputs, as_json)
+    if inputs:
+        raise UsageError("--input: what the page shows; with --html alone")
+    from beak.web.server import is_local, serve
+
+    served = serve(session, host, port)
 
     def ready() -> None:
         if as_json:

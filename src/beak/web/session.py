@@ -129,6 +129,23 @@ class Session:
             self._keep(Seen(mark, opened, look, about, kept))
         return mark
 
+    def given(self, raw: Any) -> str:
+        """Prepare any raw input that the run takes, such as a path or an array; its name."""
+        kind, path = self.run.spec.kind, raw if isinstance(raw, Path) else None
+        if path is not None and kind in ("texts", "go"):
+            try:
+                raw = path.read_bytes()
+            except OSError as error:
+                raise DataError(f"{path}: {error.strerror or error}") from None
+            return self.open(raw)
+        if isinstance(raw, bytes) or kind == "go":
+            return self.open(raw if isinstance(raw, bytes) else str(raw).encode())
+        mark = f"given-{len(self._seen)}"
+        opened = self.run.opened(raw)
+        about = {"notes": list(opened.notes)}
+        self._keep(Seen(mark, opened, Look.at(self.subject, opened.inputs), about))
+        return mark
+
     def example(self, number: int) -> str:
         """One of the run's own examples by number; its name for later."""
         mark = f"example-{number}"
