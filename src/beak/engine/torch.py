@@ -202,7 +202,7 @@ class TorchEngine:
     def _shared_step(
         self, group: Group, x: Tensor, labels: Array, rate: float, randomness: Randomness
     ) -> StepResult:
-        """This process's share of a step; one sum over all; the same change in each."""
+        """The process's share of a step; one sum over all; the same change in each."""
         optimiser = self._training()
         with self._in_training():
             logits = self._training_logits(x, randomness)

@@ -14,6 +14,7 @@ from beak.runs.evaluate import Evaluation, evaluate
 from beak.runs.machine import beak_version
 from beak.runs.model import Model, load_model, save_model
 from beak.train.fit import Fit
+from beak.train.kept import Keeper
 from beak.train.prepare import Prepared
 from beak.train.progress import instructions_of
 from beak.train.records import EpochRecord
@@ -88,6 +89,8 @@ def train_one(
             device=session.device,
         )  # fmt: skip
     fitting = Fit(runner, dataset, recipe, directory, judge, threads, session.stopping, session.run)
+    if session.run is not None and session.run.path == directory.path:
+        fitting.kept = Keeper.made(directory, recipe, ready.network, dataset, ready.name)
     fitting.restore()
     for note in [*start.notes, *fitting.notes]:
         session.tell("note", text=note)
