@@ -177,7 +177,8 @@ class Service:
         if not asked.many:
             ((name, raw),) = asked.inputs
             records = await self._one(live, name, raw, asked.wanted)
-            return records[0] if len(records) == 1 else {"predictions": records}
+            stretches = "begin" in records[0]  # of a recording: a list, though it may be of one
+            return {"predictions": records} if stretches else records[0]
         tasks = [self._one(live, name, raw, asked.wanted) for name, raw in asked.inputs]
         found = await asyncio.gather(*tasks, return_exceptions=True)
         failed = [each for each in found if isinstance(each, BaseException)]

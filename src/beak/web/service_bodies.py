@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
+from email.utils import collapse_rfc2231_value
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -28,6 +29,7 @@ TYPES = {
 """What a body of each kind of input may be called; it is looked at whatever it is called."""
 UNKNOWN = ("", "application/octet-stream", "application/x-www-form-urlencoded")
 """Also taken for a file as it is; curl --data-binary says the last."""
+FOLDED = re.compile(rb"\r\n[ \t]+")
 PLAIN = re.compile(r'form-data; name="([\w.-]+)"(?:; filename="([\w. -]+)")?', re.ASCII)
 """How nearly all parts are called: read at once."""
 NO_NAME = "-"
@@ -239,7 +241,7 @@ def _part(piece: bytes) -> tuple[str, str | None, bytes]:
     head, gap, content = piece.lstrip(b" \t").partition(b"\r\n\r\n")
     if not gap or not head.startswith(b"\r\n") or len(head) > 8192:
         raise RefusedError(400, "a part of the form has no headers, or too long ones")
-    for line in head[2:].split(b"\r\n"):
+    for line in FOLDED.sub(b" ", head[2:]).split(b"\r\n"):
         key, _, value = line.partition(b":")
         if key.strip().lower() == b"content-disposition":
             return *_disposition(value.decode("utf-8", "replace").strip()), content
@@ -268,9 +270,10 @@ def _disposition(value: str) -> tuple[str, str | None]:
 
 def _said(value: Any) -> str | None:
     """A parameter's text; RFC 2231's (charset, language, text) too."""
-    if isinstance(value, tuple):
-        value = value[2]
-    return None if value is None else str(value)[:LONGEST_NAME]
+    try:
+        return None if value is None else collapse_rfc2231_value(value)[:LONGEST_NAME]
+    except ValueError:  # a charset that does not fit
+        raise RefusedError(400, "a file's name in the form cannot be read") from None
 
 
 def as_json(value: Any) -> bytes:

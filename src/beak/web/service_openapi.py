@@ -135,8 +135,7 @@ def _told(kind: str) -> dict[str, Any]:
         "required": ["predictions"],
         "additionalProperties": False,
     }
-    alone = [record, several[-1]] if kind == "sounds" else [record]
-    return {"anyOf": [*alone, listed]}
+    return {"anyOf": [record, listed]}
 
 
 def _query(name: str, what: str, most: int) -> dict[str, Any]:

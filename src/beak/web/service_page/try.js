@@ -104,12 +104,16 @@ function rows(told) {
   if (told.predictions) {
     return told.predictions.map((each) => [`${each.begin.toFixed(2)} to ${each.end.toFixed(2)} s: ${each.label}`, each.probability]);
   }
-  return Object.entries(told.probabilities ?? told.expected).slice(0, SHOWN);
+  // An object of JavaScript puts names such as "0" first, so the order is made again.
+  const shares = Object.entries(told.probabilities ?? told.expected);
+  return shares.sort((a, b) => b[1] - a[1]).slice(0, SHOWN);
 }
 
 function show(told, milliseconds) {
   const found = rows(told);
-  const best = told.predictions ? ["what is heard when", null] : found[0];
+  const many = found.length === 1 ? "1 stretch of time" : `${found.length} stretches of time`;
+  const best = told.predictions ? [many, null] : [told.label ?? found[0][0], found[0][1]];
+  at("bars").className = told.predictions ? "" : "ranked";
   at("label").textContent = best[0];
   at("sure").textContent = best[1] === null ? "" : percent(best[1]);
   at("bars").replaceChildren(...found.map(([label, share]) => {
