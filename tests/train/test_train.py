@@ -50,7 +50,7 @@ def weights(path):
 def test_a_training_tells_data_start_epochs_baseline_and_done(begin, tmp_path):
     run, events = begin(tmp_path / "run")
     names = [e["event"] for e in events if e["event"] not in ("step", "note", "warning")]
-    assert names == ["data", "start", "epoch", "epoch", "baseline", "done"]
+    assert names == ["data", "start", "engine", "epoch", "epoch", "baseline", "done"]
     (data,) = named(events, "data")
     assert data["examples"] == {"train": 40, "validation": 10, "test": 10}
     assert data["labels"] == ["0", "1"]

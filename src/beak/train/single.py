@@ -88,7 +88,8 @@ def train_one(
             threads=threads, instructions=instructions_of(runner), engine=runner.name,
             device=session.device,
         )  # fmt: skip
-    fitting = Fit(runner, dataset, recipe, directory, judge, threads, session.stopping, session.run)
+    fitting = Fit(runner, dataset, recipe, directory, judge, threads, session.stopping)
+    fitting.run = session.run
     if session.run is not None and session.run.path == directory.path:
         fitting.kept = Keeper.made(directory, recipe, ready.network, dataset, ready.name)
     fitting.restore()

@@ -204,7 +204,7 @@ class Session:
                 source = None
                 if row.needs == "examples":
                     source = self._patches_from()
-                if what == "alike":
+                if what == "alike" and source is not None:
                     source, given["missed"] = self._affordable(source, given.get("layer"))
                 self._told[key] = self._worded(row.answer(self._aside, source, given))
                 while len(self._told) > 4 * KEPT:
