@@ -108,7 +108,10 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="replace")
     try:
         code: Any = beak.main(
-            list(arguments) or ["--help"], prog_name="beak", standalone_mode=False
+            list(arguments) or ["--help"],
+            prog_name="beak",
+            standalone_mode=False,
+            obj=list(arguments),
         )
         sys.stdout.flush()
         return code if isinstance(code, int) else 0

@@ -50,11 +50,13 @@ def batches(
     threads: int = 1,
     shuffle: bool = True,
     order: Array | None = None,
+    share: Callable[[Array], Array] | None = None,
 ) -> Iterator[Batch]:
     """One epoch's batches from batch number ``start`` on; a shorter last batch is kept.
 
     The same bytes whatever ``threads``, ``start`` and timing. ``order`` (int64, examples in the
-    order wanted) takes the place of the shuffle. Leaving the loop early, or an error, ends the
+    order wanted) takes the place of the shuffle. ``share``: which of a
+    batch's examples are wanted here, where others take the rest; there may be none. Leaving the loop early, or an error, ends the
     background thread before the caller goes on. Raises UsageError for a batch size below 1.
     """
     if batch_size < 1 or start < 0:
@@ -65,8 +67,11 @@ def batches(
     def prepared() -> Iterator[Batch]:
         for first in range(start * batch_size, len(order), batch_size):
             chosen = np.asarray(order[first : first + batch_size], np.int64)
+            chosen = chosen if share is None else share(chosen)
             labels = part.labels[chosen]
-            if augmentation is None or augmentation.none:
+            if not len(chosen):
+                inputs = np.empty((0, *spec.shape), np.float32)
+            elif augmentation is None or augmentation.none:
                 inputs = spec.prepare(part.inputs[chosen])
             else:
                 kind, when = kind_of(spec.kind), {"seed": seed, "epoch": epoch}
