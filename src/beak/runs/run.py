@@ -54,6 +54,7 @@ class Run:
         """A model that is no run's yet, such as one made elsewhere; ``model.path``: its file."""
         run = cls.__new__(cls)
         run.model, run.threads, run.engine, run.exact = model, threads, "auto", False
+        run.device = "cpu"
         run._directory = RunDirectory(model.path or Path(os.devnull))  # holds no files of a run
         return run
 
