@@ -131,7 +131,8 @@ class TrainingView:
 
     def show_engine(self, event: Event) -> None:
         """What computes, and why."""
-        self.fact("engine", f"{event['kind']} on {event['device']}: {event['why']}", "dim")
+        many = f", {event['processes']} processes" if "processes" in event else ""
+        self.fact("engine", f"{event['kind']} on {event['device']}{many}: {event['why']}", "dim")
 
     def show_step(self, event: Event) -> None:
         """Move the bar."""

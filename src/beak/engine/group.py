@@ -12,7 +12,13 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from beak.errors import BeakError
+
 Array = np.ndarray[Any, Any]
+
+
+class LostProcessError(BeakError):
+    """Another process of the training does not answer any more."""
 
 
 class Group(Protocol):

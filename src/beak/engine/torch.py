@@ -202,7 +202,7 @@ class TorchEngine:
     def _shared_step(
         self, group: Group, x: Tensor, labels: Array, rate: float, randomness: Randomness
     ) -> StepResult:
-        """The process's share of a step; one sum over all; the same change in each."""
+        """A step on this process's share; one sum over all; the same change in each."""
         optimiser = self._training()
         with self._in_training():
             logits = self._training_logits(x, randomness)
@@ -216,7 +216,7 @@ class TorchEngine:
         sums = Sums(group, flat, *read)
         flat, *read, totals = sums.add_up(float(total.detach()), float(weight), right, len(labels))
         whole = torch.from_numpy(flat / (totals[1] or 1.0)).to(self.device)
-        parts = torch.split(whole, [g.numel() for g in gradients])
+        parts = torch.split(whole, [gradient.numel() for gradient in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view(gradient.shape))
         touched = [torch.from_numpy(np.flatnonzero(mask)).to(self.device) for mask in read]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, distributed
 
-from beak.errors import RunError
+from beak.engine.group import LostProcessError
 
 Array = np.ndarray[Any, Any]
 PATIENCE = timedelta(minutes=10)
@@ -27,7 +27,7 @@ class TorchGroup:
         try:
             distributed.init_process_group(backend, timeout=PATIENCE)
         except (RuntimeError, ValueError) as error:
-            raise RunError(f"the other processes cannot be reached: {error}") from None
+            raise LostProcessError(f"the other processes cannot be reached: {error}") from None
         self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
         self.asked: Callable[[], bool] = lambda: False
         self.stopped = False
@@ -51,7 +51,7 @@ class TorchGroup:
             say()
         except RuntimeError as error:
             first = str(error).strip().splitlines()[0] if str(error).strip() else "no answer"
-            raise RunError(
+            raise LostProcessError(
                 f"process {self.rank}: another process of the training is gone ({first[:120]}); "
                 "torchrun starts them again from the last checkpoint with --max-restarts"
             ) from None

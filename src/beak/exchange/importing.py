@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 
 from beak.data.spec import InputSpec
+from beak.engine.make import make_engine
 from beak.errors import UsageError
 from beak.network.network import Network
+from beak.runs.likely import log_softmax
 from beak.runs.safe import one_line
 
 Array = np.ndarray[Any, Any]
+
+
+INPUTS = 16
+"""Random inputs that an imported network is compared on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,11 +29,13 @@ class Original:
 
     by: str
     """Who runs it: "ONNX Runtime"."""
-    answers: Callable[[Array], Array]
+    answers: Callable[[Any], Array]
     """Inputs as ``draw`` gives them first -> what the network's output (N, …) should be."""
-    draw: Callable[[np.random.Generator, int], tuple[Array, Array]] | None = None
+    draw: Callable[[np.random.Generator, int], tuple[Any, Array]] | None = None
     """So many inputs at random, as the original takes them and as the network does. None: normal
     numbers (N, *network.input), the same for both."""
+    shares: bool = False
+    """The original gives probabilities also where the network ends without a softmax."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +59,13 @@ Reader = Callable[[Path, tuple[int, ...] | None], Imported]
 """A file, and the input's shape (channels first, without the batch) where the user gave it."""
 
 
-READERS: dict[str, Reader] = {}
+def _onnx(path: Path, shape: tuple[int, ...] | None) -> Imported:
+    from beak.exchange.onnx_read import read_onnx
+
+    return read_onnx(path, shape)
+
+
+READERS: dict[str, Reader] = {".onnx": _onnx}
 """Ending, in small letters, with the dot -> its reader, which imports its library when called."""
 
 
@@ -64,10 +78,34 @@ def read_network(path: str | Path, input_shape: tuple[int, ...] | None = None) -
     file = Path(path)
     reader = READERS.get(file.suffix.lower())
     if reader is None:
-        known = ", ".join(READERS) or "no"
+        known = ", ".join(READERS)
         raise UsageError(f"{one_line(file, 300)}: networks are read from {known} files")
     if not file.exists():
         raise UsageError(f"{one_line(file, 300)} is not there; is the path right?")
     if not file.is_file():
         raise UsageError(f"{one_line(file, 300)} is no file; give the network's file in it")
     return reader(file, input_shape)
+
+
+def compared(imported: Imported, inputs: int = INPUTS, seed: int = 0) -> float | None:
+    """The largest difference between the network's answers and the original's on random inputs.
+
+    Of answers beyond 1 as a share of the largest. None where nothing here can run the original.
+    """
+    original, network = imported.original, imported.network
+    if original is None:
+        return None
+    random = np.random.default_rng(seed)
+    if original.draw is None:
+        ours = random.standard_normal((inputs, *network.input)).astype(np.float32)
+        theirs: Any = ours
+    else:
+        theirs, ours = original.draw(random, inputs)
+    wanted = np.asarray(original.answers(theirs), np.float64).reshape(len(ours), -1)
+    found = make_engine(network, imported.parameters).forward(ours).reshape(len(ours), -1)
+    if original.shares and not network.classifies:
+        found = np.exp(log_softmax(found))
+    if found.shape != wanted.shape or not (np.isfinite(found).all() and np.isfinite(wanted).all()):
+        return float("inf")
+    apart = np.abs(found - wanted).max(axis=1) / np.maximum(1, np.abs(wanted).max(axis=1))
+    return float(apart.max())

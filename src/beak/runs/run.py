@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -49,6 +50,15 @@ class Run:
         self.device = device
         self._directory = RunDirectory((self.model.path or Path(path)).parent)
         self._making = threading.Lock()
+
+    @classmethod
+    def of(cls, model: Model, threads: int | None = None) -> Run:
+        """A model that is no run's yet, such as one made elsewhere; ``model.path``: its file."""
+        run = cls.__new__(cls)
+        run.model, run.threads, run.engine, run.exact = model, threads, "auto", False
+        run.device = "cpu"
+        run._directory = RunDirectory(model.path or Path(os.devnull))  # holds no files of a run
+        return run
 
     @property
     def path(self) -> Path:
