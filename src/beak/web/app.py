@@ -23,8 +23,12 @@ TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+ANY_BODY = {
+    "requestBody": {
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    }
+}
 MOST_STEPS = 200
-MOST_UNITS = 64
 
 Word = Annotated[str | None, Query(max_length=200)]
 Numbers = Annotated[str | None, Query(max_length=400)]
@@ -76,7 +80,7 @@ def _inputs(app: FastAPI, session: Session) -> None:
 
         return Response(await run_in_threadpool(work), media_type="application/octet-stream")
 
-    @app.post("/api/look")
+    @app.post("/api/look", openapi_extra=ANY_BODY)
     async def look(
         request: Request,
         move: Annotated[int | None, Query(ge=0, le=10_000)] = None,
@@ -188,8 +192,6 @@ def _network(app: FastAPI, session: Session) -> None:
     ) -> Any:
         """What filters, units or answers look for."""
         chosen = numbers("units", units)
-        if chosen is not None and len(chosen) > MOST_UNITS:
-            raise UsageError(f"units: {len(chosen)} came; at most {MOST_UNITS} are made at once")
         options = {"units": chosen, "steps": steps, "l1": l1, "smooth": smooth}
         return await told("looks-for", run, None, {"layer": layer, **options})
 

@@ -30,6 +30,9 @@ KEPT_BYTES = 4 << 20
 """Raw inputs up to this size are kept, so that another run can open them its own way."""
 COUNTED = 2 * 10**10
 """Multiply-adds that going through examples may take, without the answers of cut networks."""
+MOST_UNITS = 64
+CLIMB = 2 * 10**12
+"""Multiply-adds that going uphill may take."""
 WEIGHED = 3 * 10**11
 """The same for finding out how much each unit would be missed; beyond, that is left out."""
 
@@ -206,6 +209,8 @@ class Session:
                     source = self._patches_from()
                 if what == "alike" and source is not None:
                     source, given["missed"] = self._affordable(source, given.get("layer"))
+                if what == "looks-for":
+                    self._check_climb(given)
                 self._told[key] = self._worded(row.answer(self._aside, source, given))
                 while len(self._told) > 4 * KEPT:
                     self._told.popitem(last=False)
@@ -221,6 +226,19 @@ class Session:
         there = there[(there > 0) & (there < numbers)]
         words = dict(zip(map(str, there), self.run.spec.place_names(there), strict=True))
         return replace(told, facts={**told.facts, "words": words})
+
+    def _check_climb(self, given: Mapping[str, Any]) -> None:
+        """UsageError where going uphill would take minutes."""
+        layer, units = given.get("layer"), given.get("units")
+        if units is None:
+            known = layer not in (None, "answer")
+            units = range(self.subject.node(layer).output[0] if known else self.subject.answers)
+        each = 3 * self.subject.network.multiply_adds * given.get("steps", 60)
+        if len(units) > MOST_UNITS or len(units) * each > CLIMB:
+            most = max(1, min(MOST_UNITS, CLIMB // max(1, each)))
+            raise UsageError(
+                f"{len(units)} units take too long here; ask for {most} or fewer steps"
+            )
 
     def _affordable(self, source: Examples, layer: str | None) -> tuple[Examples, bool]:
         """So many examples that they take seconds, and whether to leave out unit by unit too."""

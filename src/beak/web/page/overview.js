@@ -8,7 +8,8 @@ import { Mosaic } from "./mosaic.js";
 import { go } from "./state.js";
 import { colourOf, isColour, lying, said, shapeOf, valuesOf, world } from "./world.js";
 
-const BOX = { width: 128, height: 400 };
+// Room for a layer's maps: more of it where the page is shown on a large screen.
+const box = () => (innerWidth >= 1700 ? { width: 166, height: 600 } : { width: 128, height: 400 });
 const MOST_MAPS = 64;
 const open = new Set();
 let drawn = [];
@@ -86,7 +87,8 @@ function made(name, shape, beside = 1) {
   const g = lying(shape);
   const rgb = isColour(name);
   const tiles = rgb ? 1 : Math.min(g.maps, MOST_MAPS);
-  const { columns, zoom } = packed(tiles, g.h, g.w, BOX.width, Math.max(80, BOX.height / beside));
+  const { width, height } = box();
+  const { columns, zoom } = packed(tiles, g.h, g.w, width, Math.max(80, height / beside));
   const mosaic = new Mosaic(shape, {
     columns, zoom, maps: tiles, name, colour: rgb ? "rgb" : "", label: `${name}, ${sizes(shape)}`,
     choose: ({ index }) => go(name === "input" ? { layer: name } : { layer: name, cell: index.join(",") }),

@@ -71,7 +71,8 @@ function wording(numbers, words) {
 const clean = (values) => values.map((v) => (Number.isNaN(v) ? 0 : v));
 
 export async function wanted(name, { units, l1 = 0, smooth = 0, size = 110 } = {}) {
-  const told = await explain("looks-for", { layer: name, units, l1: l1 || undefined, smooth: smooth || undefined });
+  const steps = world.network.multiply_adds > 3e8 ? 20 : undefined;
+  const told = await explain("looks-for", { layer: name, units, steps, l1: l1 || undefined, smooth: smooth || undefined });
   const { input, score, word } = told.arrays;
   const list = Array.from({ length: input.shape[0] }, (_, i) => ({
     picture: word ? wording(part(word, i).slice(0, MOST_WORDS), told.facts.words) : pattern(input.shape.slice(1), part(input, i), {
@@ -83,12 +84,14 @@ export async function wanted(name, { units, l1 = 0, smooth = 0, size = 110 } = {
 
 function looks(body, layer) {
   const count = layer.output[0];
-  const units = Array.from({ length: Math.min(count, 16) }, (_, i) => i).join(",");
+  // as many as take a few seconds, as few as one in a large network
+  const many = Math.max(1, Math.min(count, 16, Math.floor(6e10 / (180 * world.network.multiply_adds))));
+  const units = Array.from({ length: many }, (_, i) => i).join(",");
   const result = h("div");
   const show = (smooth, l1) => waiting(result, "climbing uphill …", () => wanted(layer.name, { units, smooth, l1 }));
   const choice = (title, smooth, l1) => h("button", { type: "button", onclick: () => show(smooth, l1) }, title);
   fill(body, h("p", { class: "choices" }, choice("plain", 0, 0), choice("calmer", 0.1, 0), choice("calm and sparse", 0.1, 0.5)),
-    result, count > 16 ? h("p", { class: "hint" }, `the first 16 of ${count}`) : null);
+    result, more(many, count));
   show(0, 0);
 }
 
