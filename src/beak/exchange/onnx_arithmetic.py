@@ -43,7 +43,8 @@ def joined(net: Building, a: Value, b: Value, layer: Layer) -> Value:
             nodes = [net.flat(node) for node in nodes]
         if net.shapes[nodes[0]] == net.shapes[nodes[1]]:
             return Value(net.add(layer, nodes), a.places)
-    return net.value(net.add(layer, [net.settled(a).node, net.settled(b).node]))
+    a, b = net.alike([a, b])
+    return Value(net.add(layer, [a.node, b.node]), a.places)
 
 
 def _each_channel(
