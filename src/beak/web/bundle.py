@@ -40,6 +40,8 @@ def bundle(folder: Path, entry: str) -> str:
         order = list(TopologicalSorter(needs).static_order())
     except CycleError as error:
         raise UsageError(f"modules import each other in a circle: {error.args[1]}") from None
+    for name in order:
+        _check(name, texts)
     parts = [_scoped(name, texts[name]) for name in _in_order(order, needs, entry)]
     return "\n".join([*parts, f"return {_variable(entry)};"])
 
@@ -62,6 +64,17 @@ def _in_order(order: list[str], needs: dict[str, list[str]], entry: str) -> list
     visit(entry)
     assert set(done) == set(order)
     return done
+
+
+def _check(name: str, texts: dict[str, str]) -> None:
+    """Every name that a module takes is one that the other gives."""
+    for found in IMPORT.finditer(texts[name]):
+        other, what = _from(name, found["path"]), found["what"] or ""
+        given = {one["name"] for one in EXPORT.finditer(texts[other])}
+        taken = {one.split()[0] for one in what.strip("{} ").split(",") if one.split()}
+        missing = set() if what.startswith("*") else taken - given
+        if missing:
+            raise UsageError(f"{name}: {other} gives no {', '.join(sorted(missing))}")
 
 
 def _scoped(name: str, text: str) -> str:

@@ -6,12 +6,21 @@ import { forgives } from "./forgives.js";
 import { looksFor } from "./looks.js";
 import { moved } from "./moved.js";
 import { Net } from "./net.js";
+import { prepared as preparedGo } from "./go.js";
 import { prepared as preparedPicture } from "./picture.js";
+import { prepared as preparedSound } from "./sound.js";
+import { prepared as preparedText } from "./text.js";
 import { filters, twin } from "./weights.js";
 
-const PREPARE = { pictures: preparedPicture };
+const PREPARE = { go: preparedGo, pictures: preparedPicture, sounds: preparedSound, texts: preparedText };
 
 const unpacked = (base64) => Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0)).buffer;
+
+// One raw input as the network reads it: {values, places, notes, about}.
+export function prepare(raw, spec) {
+  if (!PREPARE[spec.kind]) throw new Error(`inputs of ${spec.kind} cannot be given here`);
+  return PREPARE[spec.kind](raw, spec);
+}
 
 export class Engine {
   constructor(run) {
@@ -23,11 +32,6 @@ export class Engine {
   // {question, …} to its answer; errors are for people.
   answer({ question, ...given }) {
     return QUESTIONS[question](this, given);
-  }
-
-  prepare(raw) {
-    const make = PREPARE[this.run.spec.kind];
-    return make({ ...raw }, this.run.spec);
   }
 
   // One input's way through the network; the last few are kept by their mark.
@@ -52,7 +56,7 @@ function maps(engine, { seen }) {
 }
 
 export const QUESTIONS = {
-  prepare: (engine, { raw }) => engine.prepare(raw),
+  prepare: ({ run }, { raw }) => prepare(raw, run.spec),
   maps, cell: arithmetic, filters, twin, moved, forgives, "looks-for": looksFor,
 };
 

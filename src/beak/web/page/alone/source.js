@@ -110,8 +110,24 @@ function started(run) {
   }) : Promise.resolve(question).then(here));
 }
 
+const textOf = async (body) => (typeof body === "string" ? body : body.text());
+
 // From what the page hands over to plain data, where that needs the browser.
 export const READ = {
+  texts: async (body) => ({ text: await textOf(body) }),
+  go: async (body, _, move) => ({ text: await textOf(body), move }),
+  numbers: async () => { throw new Error("rows of numbers cannot be given here"); },
+  async sounds(body, { spec }) {
+    const bytes = await body.arrayBuffer(), plain = wavSamples(bytes);
+    if (plain && plain.rate === spec.rate) return plain;
+    try {
+      const sound = await new OfflineAudioContext(1, 1, spec.rate).decodeAudioData(bytes);
+      const channels = Array.from({ length: sound.numberOfChannels }, (_, c) => sound.getChannelData(c));
+      return { samples: mean(channels), notes: channels.length > 1 ? [`${channels.length} channels: their mean is used`] : [] };
+    } catch {
+      throw new Error("this is not a sound that can be read");
+    }
+  },
   async pictures(body) {
     let picture;
     try {
@@ -125,3 +141,24 @@ export const READ = {
     return { data: context.getImageData(0, 0, width, height).data, width, height };
   },
 };
+
+const mean = (channels) => channels[0].map((_, i) => channels.reduce((sum, channel) => sum + channel[i], 0) / channels.length);
+
+// The samples of a wav file of whole numbers of 16 bits, as they are; null for any other file.
+export function wavSamples(bytes) {
+  const view = new DataView(bytes), word = (at) => String.fromCharCode(...new Uint8Array(bytes, at, 4));
+  if (bytes.byteLength < 44 || word(0) !== "RIFF" || word(8) !== "WAVE") return null;
+  let format = null;
+  for (let at = 12; at + 8 <= bytes.byteLength;) {
+    const length = view.getUint32(at + 4, true), from = at + 8;
+    if (word(at) === "fmt ") format = { kind: view.getUint16(from, true), many: view.getUint16(from + 2, true), rate: view.getUint32(from + 4, true), bits: view.getUint16(from + 14, true) };
+    if (word(at) === "data") {
+      if (!format || format.kind !== 1 || format.bits !== 16 || !format.many) return null;
+      const count = Math.floor(Math.min(length, bytes.byteLength - from) / 2 / format.many);
+      const channels = Array.from({ length: format.many }, (_, c) => Float32Array.from({ length: count }, (__, i) => view.getInt16(from + 2 * (i * format.many + c), true) / 32768));
+      return { samples: mean(channels), rate: format.rate, notes: format.many > 1 ? [`${format.many} channels: their mean is used`] : [] };
+    }
+    at = from + length + (length % 2);
+  }
+  return null;
+}
