@@ -231,8 +231,8 @@ class Session:
         """UsageError where going uphill would take minutes."""
         layer, units = given.get("layer"), given.get("units")
         if units is None:
-            known = layer not in (None, "answer")
-            units = range(self.subject.node(layer).output[0] if known else self.subject.answers)
+            named = self.subject.node(str(layer)).output[0] if layer not in (None, "answer") else 0
+            units = range(named or self.subject.answers)
         each = 3 * self.subject.network.multiply_adds * given.get("steps", 60)
         if len(units) > MOST_UNITS or len(units) * each > CLIMB:
             most = max(1, min(MOST_UNITS, CLIMB // max(1, each)))
