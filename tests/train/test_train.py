@@ -155,9 +155,9 @@ def stopped(monkeypatch, count, begin, *arguments, **options):
     """Begin a training in which the wish to stop comes at the count-th time it is asked for."""
     real = single.Session
 
-    def session(listen, stopping, threads, engine, run):
+    def session(listen, stopping, *others):
         asked = iter(range(1, 10**9))
-        return real(listen, lambda: next(asked) >= count, threads, engine, run)
+        return real(listen, lambda: next(asked) >= count, *others)
 
     with monkeypatch.context() as patch:
         patch.setattr("beak.train.train.Session", session)
