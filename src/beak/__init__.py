@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from beak.runs.run import Run, load
     from beak.train.estimator import CNNClassifier
     from beak.train.train import resume, train
+    from beak.web.show import look
 
     __version__: str
 
@@ -82,6 +83,7 @@ __all__ = [
     "explain",
     "export",
     "load",
+    "look",
     "make_network",
     "resume",
     "train",
@@ -97,6 +99,7 @@ HOMES = {
     "beak.runs.run": ("Run", "load"),
     "beak.train.estimator": ("CNNClassifier",),
     "beak.train.train": ("resume", "train"),
+    "beak.web.show": ("look",),
 }
 """Where each name of the face lives; what is not listed is a layer."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from beak.data.go_spec import GoSpec
 from beak.data.picture_spec import PictureSpec
@@ -51,6 +53,12 @@ def pictures(random):
         yield from (pixels, opaque, grey)
 
 
+def png(pixels):
+    file = io.BytesIO()
+    Image.fromarray(pixels, "RGBA").save(file, "PNG")
+    return file.getvalue()
+
+
 @pytest.mark.parametrize("fit", ["pad", "crop", "stretch"])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_picture_of_any_size_becomes_the_same_pixels(prepared, fit, channels):
@@ -63,7 +71,7 @@ def test_a_picture_of_any_size_becomes_the_same_pixels(prepared, fit, channels):
         for one in given
     ]
     for found, one in zip(prepared(spec, raws), given, strict=True):
-        wanted = open_input(spec, one)
+        wanted = open_input(spec, png(one))
         values = np.reshape(found["values"], spec.shape)
         np.testing.assert_allclose(values, wanted.inputs[0], atol=1e-5)
         assert tuple(found["notes"]) == wanted.notes
@@ -133,12 +141,12 @@ def test_a_position_becomes_the_same_planes(prepared, planes):
 
 
 def test_a_record_can_be_looked_at_before_any_move(prepared):
-    from beak.web.session import _position
+    from beak.web.reading import position
 
     game, spec = random_sgf(5, 60), GoSpec.of("alphago")
     raws = [{"text": game, "move": str(move)} for move in (0, 1, 30, 59)]
     for found, raw in zip(prepared(spec, raws), raws, strict=True):
-        (record, number), about = _position(game.encode(), int(raw["move"]))
+        (record, number), about = position(game.encode(), int(raw["move"]))
         wanted = open_input(spec, (record, number))
         np.testing.assert_array_equal(np.reshape(found["values"], spec.shape), wanted.inputs[0])
         about.pop("notes")

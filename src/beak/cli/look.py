@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -61,22 +60,22 @@ def look(
     from beak.cli.importing import open_run
     from beak.runs.model import find_model, load_model
     from beak.web.session import Session
+    from beak.web.show import has_browser
 
     trained = open_run(run, threads)
+    if file is not None:
+        from beak.cli.look_file import write_page
+
+        return write_page(Session(trained, source, data_dir), file, inputs, as_json)
+    if inputs:
+        raise UsageError("--input: what is put into a file; it goes with --html")
+    from beak.web.server import is_local, serve
+
     others = {f"epoch {epoch}": path for epoch, path in trained.epochs.items()}
     for path in beside:
         name = load_model(path).name  # says before all else that there is none
         others[distinct(name, {*others, trained.model.name})] = find_model(path)
-    session = Session(trained, source, data_dir, others)
-    if file is not None:
-        from beak.cli.look_file import write_page
-
-        return write_page(session, file, inputs, as_json)
-    if inputs:
-        raise UsageError("--input: what the page shows; with --html alone")
-    from beak.web.server import is_local, serve
-
-    served = serve(session, host, port)
+    served = serve(Session(trained, source, data_dir, others), host, port)
 
     def ready() -> None:
         if as_json:
@@ -101,10 +100,3 @@ def distinct(name: str, taken: set[str]) -> str:
     """
     tries = (name if number == 1 else f"{name} ({number})" for number in range(1, len(taken) + 2))
     return next(one for one in tries if one not in taken)
-
-
-def has_browser() -> bool:
-    """Whether there is a screen to open a browser on."""
-    if sys.platform in ("darwin", "win32"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -18,6 +18,7 @@ from beak.network.receptive import receptive_fields
 from beak.network.windows import Windowed
 from beak.web.app import PAGE
 from beak.web.bundle import as_function, bundle
+from beak.web.kept import told_beforehand
 from beak.web.session import Seen, Session
 from beak.web.telling import network_json
 
@@ -92,11 +93,15 @@ def _script(text: str, attributes: str) -> str:
 def payload(session: Session, inputs: Sequence[str] = ()) -> dict[str, Any]:
     """All that the page knows: the network, its weights, how inputs are prepared, some inputs."""
     run = session.run
+    told, reasons = told_beforehand(session)
+    known = {"run": "", "others": {}, "examples": bool(inputs), "alone": True}
     return {
         **computed(run.network, run.model.parameters),
-        "network": {**network_json(session), "examples": bool(inputs), "alone": True},
+        "network": {**network_json(session), **known, "units": "alike" not in reasons},
         "spec": run.spec.to_json(),
         "inputs": [_seen(session.seen(name)) for name in inputs],
+        "told": told,
+        "reasons": reasons,
     }
 
 

@@ -143,8 +143,8 @@ class Session:
             return self.open(raw)
         if isinstance(raw, bytes) or kind == "go":
             return self.open(raw if isinstance(raw, bytes) else str(raw).encode())
-        mark = f"given-{len(self._seen)}"
         opened = self.run.opened(raw)
+        mark = hashlib.sha256(opened.inputs.tobytes()).hexdigest()[:16]
         about = {"notes": list(opened.notes)}
         self._keep(Seen(mark, opened, Look.at(self.subject, opened.inputs), about))
         return mark

@@ -3,6 +3,7 @@
 
 const KEPT = 24;
 const SLOW = ["moved", "forgives", "looks-for"];
+const BEFOREHAND = ["patches", "alike"]; // what goes through examples
 
 export class Source {
   constructor(run) {
@@ -29,9 +30,15 @@ export class Source {
   async told(path, given, body) {
     if (path === "network") return this.run.network;
     if (path === "examples") return { names: this.run.inputs.map((one) => one.name), labels: this.run.inputs.map((one) => one.label || "?") };
-    if (path === "look") return body === undefined ? this.maps(this.known(given.input)) : this.opened(body, given.move);
-    const kept = this.run.told?.[`${path}?${new URLSearchParams(given)}`];
+    if (path === "look" && body !== undefined) return this.opened(body, given.move);
+    if (path === "look") {
+      const seen = this.known(given.input);
+      if (given.hold) this.held = seen.mark;
+      return this.maps(seen);
+    }
+    const kept = this.run.told[`${path}?${new URLSearchParams(Object.entries(given).sort())}`];
     if (kept) return kept;
+    if (BEFOREHAND.includes(path)) throw new Error(this.run.reasons[path] ?? "this file was written without it; open the run with beak look");
     const seen = given.input === undefined ? undefined : this.known(given.input);
     return this.compute({ question: path, ...given, seen }, SLOW.includes(path));
   }
@@ -44,7 +51,7 @@ export class Source {
 
   keep(seen) {
     this.seen.set(seen.mark, seen);
-    const own = [...this.seen.keys()].filter((mark) => mark.startsWith("own-"));
+    const own = [...this.seen.keys()].filter((mark) => mark.startsWith("own-") && mark !== this.held);
     if (own.length > KEPT) this.seen.delete(own[0]);
     return seen;
   }
