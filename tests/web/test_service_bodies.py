@@ -23,6 +23,14 @@ def read(kind: str, content_type: str, body: bytes, query: bytes = b"", most: in
     return read_body(kind, content_type, body, query, most)
 
 
+def read_or_status(*asked):
+    """The body, or the status that refuses it; whatever else is raised fails the test."""
+    try:
+        return read(*asked)
+    except RefusedError as refused:
+        return refused.status
+
+
 def built(*parts: tuple[str, str | None, bytes], mark: str = "x1") -> bytes:
     made = b""
     for name, filename, content in parts:
@@ -105,7 +113,7 @@ def test_whatever_curl_calls_a_file_it_is_one():
         ("pictures", JSON, b'{"inputs": []}', b"", 400, "no input"),
         ("pictures", JSON, b'{"inputs": [3]}', b"", 400, "an object or a string"),
         ("pictures", JSON, b'{"inputs": [], "data": ""}', b"", 400, "beside inputs"),
-        ("texts", JSON, b'{"inputs": ["a","a","a","a","a","a","a","a","a"]}', b"", 413, "most 8"),
+        ("texts", JSON, json.dumps({"inputs": 9 * ["a"]}).encode(), b"", 413, "at most 8"),
         ("texts", JSON, b'{"text": "a", "name": ""}', b"", 400, "name"),
         ("texts", JSON, rb'{"text": "\ud800"}', b"", 400, "a text was wanted"),
         ("texts", JSON, b'{"text": "a", "top": true}', b"", 400, "top"),
@@ -157,14 +165,12 @@ def test_forms_that_a_client_makes_are_read_as_they_were(given_files):
        st.binary(max_size=20))  # fmt: skip
 def test_no_body_does_anything_but_be_read_or_be_refused(body, kind, called, query):
     for each in (body, b"--x1\r\n" + body + b"\r\n--x1--", b'{"inputs": [' + body + b"]}"):
-        try:
-            found = read(kind, called, each, query)
-        except RefusedError as refused:
-            assert refused.status in (400, 413, 415)
+        found = read_or_status(kind, called, each, query)
+        if isinstance(found, int):
+            assert found in (400, 413, 415)
         else:
             assert found.inputs
-            for name, _ in found.inputs:
-                name.encode()
+            assert all(name.encode() is not None for name, _ in found.inputs)
 
 
 values = st.recursive(
@@ -181,10 +187,7 @@ values = st.recursive(
 @given(st.dictionaries(st.sampled_from(["data", "text", "inputs", "array", "name", "top"]), values))
 def test_no_json_does_anything_but_be_read_or_be_refused(found):
     for kind in ("pictures", "texts", "numbers"):
-        try:
-            read(kind, JSON, json.dumps(found).encode())
-        except RefusedError as refused:
-            assert refused.status in (400, 413)
+        read_or_status(kind, JSON, json.dumps(found).encode())
 
 
 def test_a_form_as_the_standard_library_writes_it_is_read():

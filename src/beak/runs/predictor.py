@@ -12,6 +12,7 @@ import numpy as np
 from beak.data.kinds import kind_of
 from beak.engine.interface import Engine
 from beak.engine.make import make_engine
+from beak.engine.native import NativeEngine
 from beak.errors import BeakError, DataError, RunError
 from beak.runs.evaluate import log_softmax
 from beak.runs.files import Array
@@ -73,6 +74,14 @@ class Predictor:
     def at_once(self) -> int:
         """How many rows the engine likes to have at a time."""
         return int(getattr(self.engine, "at_once", 64))
+
+    def make_ready(self, sizes: Iterable[int]) -> None:
+        """Prepare for batches of these sizes, and answer once: the first one waits no longer."""
+        kind = np.int32 if self.model.spec.kind == "texts" else np.float32
+        self.engine.logits(np.zeros((1, *self.model.network.input), kind))
+        if isinstance(self.engine, NativeEngine):
+            for size in sizes:
+                self.engine.plan("forward", size)
 
     def predict(self, raw: Any) -> Prediction:
         """The answer for one input. Raises DataError when the input cannot be read as one."""

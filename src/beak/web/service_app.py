@@ -66,8 +66,10 @@ class Service:
     door: Door
     begun: Callable[[Scope], None] = field(default=lambda scope: None)
     """Told of a request that is being answered from here on."""
+    written: Callable[[Scope], None] = field(default=lambda scope: None)
+    """Told when its answer is about to be written, and may be held back to be written whole."""
     ended: Callable[[Scope], None] = field(default=lambda scope: None)
-    """Told just before its answer is sent."""
+    """Told when all of it is written, or nothing will be."""
     _requests: int = 0
     _held: int = 0
     """Bytes of bodies in progress."""
@@ -84,17 +86,17 @@ class Service:
             answer = await self._answer(scope, reading)
             if not reading.done and answer.status != 408:
                 await reading.drain()
+            self.runs.counts.answered(answer.run, answer.status, time.perf_counter() - begun)
+            headers = [*answer.headers, (b"content-length", b"%d" % len(answer.body)), *COMMON]
+            if not reading.done or self.runs.stopping:
+                headers.append(CLOSE)
+            body = b"" if scope["method"] == "HEAD" else answer.body
+            self.written(scope)
+            await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
         finally:
             self._requests -= 1
             self.ended(scope)
-        self.runs.counts.answered(answer.run, answer.status, time.perf_counter() - begun)
-        more = [(b"content-length", b"%d" % len(answer.body)), *COMMON]
-        if not reading.done or self.runs.stopping:
-            more.append(CLOSE)
-        headers = [*answer.headers, *more]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        body = b"" if scope["method"] == "HEAD" else answer.body
-        await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, scope: Scope, reading: Reading) -> Answer:
         name = ""

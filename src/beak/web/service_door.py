@@ -72,7 +72,11 @@ class Door:
     def asked_token(self, scope: Scope) -> list[str]:
         """The token in the page's address, as it is opened the first time."""
         query = scope.get("query_string", b"").decode("latin-1")
-        if scope["path"] != self.prefix + "/" or "token=" not in query or query.count("&") > 20:
+        if (
+            scope["path"].removeprefix(self.prefix) != "/"
+            or "token=" not in query
+            or query.count("&") > 20
+        ):
             return []
         return parse_qs(query).get("token", [])
 

@@ -9,8 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from beak.errors import BeakError
 from beak.runs.model import Model
 from beak.runs.predictor import Predictor
@@ -106,8 +104,7 @@ class Runs:
 
         def warm() -> Predictor:
             predictor = Predictor(kept.model, threads=self.threads, exact=self.exact)
-            for size in (each for each in SIZES if each <= predictor.at_once):
-                predictor.engine.logits(blank(kept.model, size))  # a plan for each size
+            predictor.make_ready(size for size in SIZES if size <= predictor.at_once)
             return predictor
 
         predictor = await self._in_thread(warm)
@@ -127,9 +124,3 @@ class Runs:
         for live in self.live.values():
             live.batcher.close()
         self.decoders.shutdown(wait=False, cancel_futures=True)
-
-
-def blank(model: Model, size: int) -> np.ndarray[Any, Any]:
-    """So many inputs of nothing, as the engine takes them."""
-    kind = np.int32 if model.spec.kind == "texts" else np.float32
-    return np.zeros((size, *model.network.input), kind)

@@ -72,15 +72,15 @@ class Connections:
     def __init__(self, most: int, news: socket.socket | None, busy: Any) -> None:
         """``news``: to the supervisor; ``busy``: a byte for each number, in shared memory."""
         self.free = list(range(most - 1, -1, -1))
-        self.numbers: dict[Any, int] = {}
+        self.there: dict[Any, Corked] = {}
         self.news, self.busy = news, busy
 
-    def open(self, transport: Any) -> bool:
+    def open(self, transport: Corked) -> bool:
         """Take a connection in; False where there are too many."""
         if not self.free:
             return False
-        number = self.free.pop()
-        self.numbers[transport.get_extra_info("peername")] = number
+        transport.number = number = self.free.pop()
+        self.there[transport.get_extra_info("peername")] = transport
         self.busy[number] = 0
         if self.news is not None:
             handle = array.array("i", [transport.get_extra_info("socket").fileno()])
@@ -91,12 +91,12 @@ class Connections:
 
     def close(self, peer: Any) -> None:
         """It has ended."""
-        number = self.numbers.pop(peer, None)
-        if number is None:
+        transport = self.there.pop(peer, None)
+        if transport is None:
             return
-        self.busy[number] = 0
-        self.free.append(number)
-        self.tell(CLOSED, number)
+        self.busy[transport.number] = 0
+        self.free.append(transport.number)
+        self.tell(CLOSED, transport.number)
 
     def tell(self, what: bytes, number: int = 0) -> None:
         """Let the supervisor know."""
@@ -106,13 +106,49 @@ class Connections:
 
     def begun(self, scope: Scope) -> None:
         """A request is in progress."""
-        if (number := self.numbers.get(scope["client"])) is not None:
-            self.busy[number] = 1
+        if (transport := self.there.get(scope["client"])) is not None:
+            self.busy[transport.number] = 1
+
+    def written(self, scope: Scope) -> None:
+        """Its answer is about to be written: in one piece, or a killed worker would leave half."""
+        if (transport := self.there.get(scope["client"])) is not None:
+            transport.held = []
 
     def ended(self, scope: Scope) -> None:
-        """Its answer is about to be sent."""
-        if (number := self.numbers.get(scope["client"])) is not None:
-            self.busy[number] = 0
+        """All of its answer is there, to be written now."""
+        if (transport := self.there.get(scope["client"])) is not None:
+            self.busy[transport.number] = 0
+            transport.uncork()
+
+
+class Corked:
+    """A transport that can hold back what is written to it."""
+
+    def __init__(self, transport: Any) -> None:
+        self.transport = transport
+        self.number = -1
+        self.held: list[bytes] | None = None
+
+    def write(self, data: bytes) -> None:
+        """Write, now or when the cork is out."""
+        if self.held is None:
+            self.transport.write(data)
+        else:
+            self.held.append(data)
+
+    def uncork(self) -> None:
+        """Write what was held back, all at once."""
+        if self.held:
+            self.transport.write(b"".join(self.held))
+        self.held = None
+
+    def close(self) -> None:
+        """End the connection once all is written."""
+        self.uncork()
+        self.transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.transport, name)
 
 
 def guarded(base: Any, connections: Connections) -> Any:
@@ -124,8 +160,9 @@ def guarded(base: Any, connections: Connections) -> Any:
             self.waited_for: Any = None
             self.quiet_since = 0.0
             self.head = 0
-            self.taken = connections.open(transport)
-            super().connection_made(transport)
+            corked = Corked(transport)
+            self.taken = connections.open(corked)
+            super().connection_made(corked)
             if not self.taken:
                 transport.write(FULL)
                 transport.close()
@@ -201,9 +238,8 @@ class Worker:
     def _config(self) -> Any:
         import uvicorn
 
-        service = Service(
-            self.runs, self.setting.door, self.connections.begun, self.connections.ended
-        )
+        there = self.connections
+        service = Service(self.runs, self.setting.door, there.begun, there.written, there.ended)
         return uvicorn.Config(
             service,
             log_config=None,
