@@ -30,6 +30,8 @@ KEPT_BYTES = 4 << 20
 """Raw inputs up to this size are kept, so that another run can open them its own way."""
 COUNTED = 2 * 10**10
 """Multiply-adds that going through examples may take, without the answers of cut networks."""
+SLOW = ("moved", "forgives")
+"""Explanations of an input that take so long that drawing must not wait for them."""
 MOST_UNITS = 64
 CLIMB = 2 * 10**12
 """Multiply-adds that going uphill may take."""
@@ -199,7 +201,11 @@ class Session:
                 self.examples()
             with self.lock:
                 seen = self.seen(mark or "")
-                told = row.answer(self.subject, seen.look, given)
+                quick = what not in SLOW
+                told = row.answer(self.subject, seen.look, given) if quick else None
+            if told is None:
+                with self._slow:
+                    told = row.answer(self._aside, replace(seen.look, subject=self._aside), given)
             return told if seen.opened is None else _by_name(told, seen.opened)
         key = f"{what} {sorted(given.items())}"
         with self._slow:
