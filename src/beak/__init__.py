@@ -119,6 +119,8 @@ ELSEWHERE = {
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return installed_version()
+    if name == "torch":
+        return import_module("beak.torch")
     if name not in __all__:
         from beak.errors import did_you_mean
 

@@ -55,9 +55,9 @@ def batches(
     """One epoch's batches from batch number ``start`` on; a shorter last batch is kept.
 
     The same bytes whatever ``threads``, ``start`` and timing. ``order`` (int64, examples in the
-    order wanted) takes the place of the shuffle. ``share``: which of a
-    batch's examples are wanted here, where others take the rest; there may be none. Leaving the loop early, or an error, ends the
-    background thread before the caller goes on. Raises UsageError for a batch size below 1.
+    order wanted) takes the place of the shuffle. ``share``: which of a batch's examples are wanted
+    here, where others take the rest; there may be none. Leaving the loop early, or an error, ends
+    the background thread before the caller goes on. Raises UsageError for a batch size below 1.
     """
     if batch_size < 1 or start < 0:
         raise UsageError(f"batches: size {batch_size} from batch {start} cannot be had")
