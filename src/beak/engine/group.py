@@ -40,7 +40,7 @@ class Group(Protocol):
 
 
 def own_share(examples: Array, group: Group | None) -> Array:
-    """The process's part of a batch: stretches in order, as even as they can be.
+    """What one process takes of a batch: stretches in order, as even as they can be.
 
     >>> from types import SimpleNamespace
     >>> [own_share(np.arange(5), SimpleNamespace(rank=r, size=3)).tolist() for r in range(3)]

@@ -262,7 +262,7 @@ class NativeEngine:
     def learn_share(
         self, inputs: Array, labels: Array, randomness: Randomness
     ) -> tuple[float, float, int]:
-        """Forward and backward on one process's share: labels' weight, mean loss and correct."""
+        """Forward and backward on a share: its labels' weight, mean loss, how many are right."""
         inputs = self._checked(inputs)
         plan = self._plan("share", len(inputs), loss=self._loss)
         result = self._learn(plan, inputs, labels, randomness)
