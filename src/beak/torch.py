@@ -138,9 +138,7 @@ def conv_block_back(
     partials = np.empty((parts, stride), np.float32)
     known = {"dy": _last(dy), "winners": winners.numpy()}
     row = choose(POOLED_WEIGHT_GRADIENT, kind)
-    _run(
-        row, parts, x=_last(x), **known, partials=partials, **fields, stride=stride, bias_at=size
-    )
+    _run(row, parts, x=_last(x), **known, partials=partials, **fields, stride=stride, bias_at=size)
     summed = partials.sum(axis=0)
     slope = torch.from_numpy(from_panels(summed[:size], (shape[0], shape[1], shape[2], shape[3])))
     by_bias = torch.from_numpy(unpad_groups(summed[size:], shape[0]))
@@ -183,9 +181,7 @@ def _back(ctx: Any, dy: Tensor, _: Any) -> Any:
 conv_block.register_autograd(_back, setup_context=_keep)
 
 
-def _fields(
-    images: tuple[int, ...], weight: tuple[int, ...], padding: list[int]
-) -> dict[str, int]:
+def _fields(images: tuple[int, ...], weight: tuple[int, ...], padding: list[int]) -> dict[str, int]:
     """The sizes that the kernels ask for. ShapeError where no pooled output comes."""
     outputs = [
         windows_along(n, k, 1, (p, p), 1)

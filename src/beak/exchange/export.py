@@ -89,6 +89,7 @@ def export(
 
     ``to``: "onnx", "c" or "pt2"; None follows from the file's ending. ``data``: raw files to
     compare on; without it what the run was trained on, where that is there, and inputs made up.
+
     Raises
     UsageError for a wrong call, RunError where the answers differ: then nothing is written.
 
