@@ -14,7 +14,10 @@ from beak.runs.run import load
 from tests.web.browser import CHROMIUM, chromium
 
 pytest.importorskip("playwright.sync_api", reason="needs the extra dev")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -231,8 +234,8 @@ def test_it_fits_every_width_in_light_and_dark(opened, width, scheme):
     page = opened("digits", "#layer=conv2&cell=3,4,5", width=width, scheme=scheme)
     page.locator("#detail .window").first.wait_for()
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (sum(map(int, re.findall(r"\d+", dark)[:3])) < 300) == (scheme == "dark")
+    ink = page.evaluate("getComputedStyle(document.body).color")
+    assert (sum(map(int, re.findall(r"\d+", ink)[:3])) > 400) == (scheme == "dark")
 
 
 def test_where_a_worker_is_forbidden_the_page_computes_itself(opened, file, browser):

@@ -65,6 +65,7 @@ def framed(runs):
         assert not wrong
 
 
+@pytest.mark.slow
 def test_the_widget_opens_where_it_is_told_and_is_clicked_through(framed):
     page, frame = framed
     frame.get_by_text("conv2[3, 4, 5]").first.wait_for()
@@ -144,6 +145,7 @@ def test_a_script_serves_the_page(runs):
     assert "/#input=" in line
 
 
+@pytest.mark.slow
 def test_in_a_real_kernel_the_cell_shows_the_widget(runs):
     nbclient = pytest.importorskip("nbclient", reason="needs the extra dev")
     nbformat = pytest.importorskip("nbformat", reason="needs the extra dev")

@@ -51,17 +51,18 @@ def look(
 ) -> None:
     """Look into a trained network in the browser.
 
-    RUN is a run directory or its model.safetensors. The page shows the network with every layer's
+    RUN is a run directory, its model.safetensors, or the ONNX file of a network made elsewhere
+    (with labels and preparation: beak import). The page shows the network with every layer's
     maps for your own input, and opens any number down to the multiply-adds that made it.
 
     Only this machine can reach the page; with --host another may, by the token in the address.
     """
+    from beak.cli.importing import open_run
     from beak.runs.model import find_model, load_model
-    from beak.runs.run import load
     from beak.web.session import Session
     from beak.web.show import has_browser
 
-    trained = load(run, threads=threads)
+    trained = open_run(run, threads)
     if file is not None:
         from beak.cli.look_file import write_page
 

@@ -30,6 +30,8 @@ KEPT_BYTES = 4 << 20
 """Raw inputs up to this size are kept, so that another run can open them its own way."""
 COUNTED = 2 * 10**10
 """Multiply-adds that going through examples may take, without the answers of cut networks."""
+SLOW = ("moved", "forgives")
+"""Explanations of an input that take so long that drawing must not wait for them."""
 MOST_UNITS = 64
 CLIMB = 2 * 10**12
 """Multiply-adds that going uphill may take."""
@@ -199,7 +201,11 @@ class Session:
                 self.examples()
             with self.lock:
                 seen = self.seen(mark or "")
-                told = row.answer(self.subject, seen.look, given)
+                quick = what not in SLOW
+                told = row.answer(self.subject, seen.look, given) if quick else None
+            if told is None:
+                with self._slow:
+                    told = row.answer(self._aside, replace(seen.look, subject=self._aside), given)
             return told if seen.opened is None else _by_name(told, seen.opened)
         key = f"{what} {sorted(given.items())}"
         with self._slow:
@@ -207,7 +213,7 @@ class Session:
                 source = None
                 if row.needs == "examples":
                     source = self._patches_from()
-                if what == "alike":
+                if what == "alike" and source is not None:
                     source, given["missed"] = self._affordable(source, given.get("layer"))
                 if what == "looks-for":
                     self._check_climb(given)
@@ -231,8 +237,8 @@ class Session:
         """UsageError where going uphill would take minutes."""
         layer, units = given.get("layer"), given.get("units")
         if units is None:
-            known = layer not in (None, "answer")
-            units = range(self.subject.node(layer).output[0] if known else self.subject.answers)
+            named = self.subject.node(str(layer)).output[0] if layer not in (None, "answer") else 0
+            units = range(named or self.subject.answers)
         each = 3 * self.subject.network.multiply_adds * given.get("steps", 60)
         if len(units) > MOST_UNITS or len(units) * each > CLIMB:
             most = max(1, min(MOST_UNITS, CLIMB // max(1, each)))

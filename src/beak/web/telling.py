@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from beak.data.go_spec import GoSpec
 from beak.network.network import Network
 from beak.network.summary import summarise
 from beak.runs.run import Run
@@ -48,6 +49,7 @@ def network_json(session: Session) -> dict[str, Any]:
         "dense_parameters": summary.dense_parameters,
         "test": run.info.get("test"),
         "examples": bool(session.source),
+        "planes": list(run.spec.plane_names) if isinstance(run.spec, GoSpec) else [],
         "background": getattr(run.spec, "background", 0),
         "sound": {name: getattr(run.spec, name, None) for name in ("rate", "seconds")},
     }

@@ -64,7 +64,8 @@ function maps(body, name, only) {
 
 function chooser(name, count, only) {
   const options = [h("option", { value: "" }, `all ${count} maps`)];
-  for (let i = 0; i < count; i++) options.push(h("option", { value: String(i) }, `map ${i}`));
+  const planes = name === "input" ? world.network.planes ?? [] : [];
+  for (let i = 0; i < count; i++) options.push(h("option", { value: String(i) }, planes[i] ? `${i}: ${planes[i]}` : `map ${i}`));
   const select = h("select", { "aria-label": "Which map", onchange: () => go({ layer: name, map: select.value || undefined }) }, options);
   select.value = only === null ? "" : String(only);
   return h("p", {}, select);

@@ -3,7 +3,7 @@
 import { paper } from "./colour.js";
 import { announce, h, number } from "./dom.js";
 import { flatOf, indexAt, steps } from "./geometry.js";
-import { lying } from "./world.js";
+import { lying, world } from "./world.js";
 
 export class Mosaic {
   constructor(shape, { columns, maps, zoom, colour, label, choose, name, only }) {
@@ -85,7 +85,8 @@ export class Mosaic {
     if (!this.values) return;
     const { index } = found;
     const value = this.values[flatOf(this.g.shape, index)];
-    announce(`${this.name}[${index.join(", ")}] = ${number(value)}`, box.x, box.y);
+    const plane = this.name === "input" ? world.network.planes?.[index[0]] : "";
+    announce(`${this.name}[${index.join(", ")}] = ${number(value)}${plane ? ` (${plane})` : ""}`, box.x, box.y);
   }
 
   // A frame around one number, in place of the last one; null takes it away.
