@@ -1,4 +1,4 @@
-"""ONNX operators number by number: sums, products, activations; a table."""
+"""ONNX operators number by number: sums, products, what only passes; a table."""
 
 from __future__ import annotations
 
@@ -7,75 +7,28 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from beak.exchange.onnx_building import UNMOVABLE, Building
+from beak.exchange.onnx_activations import ACTIVATIONS
+from beak.exchange.onnx_building import Building
 from beak.exchange.onnx_file import Operator
+from beak.exchange.onnx_given import Given, array_of, value_of
+from beak.exchange.onnx_joining import joined
 from beak.exchange.onnx_moves import pad, padding
-from beak.exchange.onnx_operators import Given, array_of, value_of
-from beak.exchange.onnx_views import Array, Bent, LackingError, Value, channels_along
+from beak.exchange.onnx_views import Bent, LackingError, Value
 from beak.network.layer import count
-from beak.network.layers import Activation, Add, Concat, Dropout, Layer, Multiply
+from beak.network.layers import Add, Concat, Dropout, Multiply
 from beak.shapes import shape_text
 
-LEAK = 0.01
-"""The slope of beak's own leaky_relu."""
 
-
-def _constant(given: Given) -> bool:
+def is_constant(given: Given) -> bool:
+    """Whether an input is the same for every picture."""
     return isinstance(given, np.ndarray)
-
-
-def joined(net: Building, a: Value, b: Value, layer: Layer) -> Value:
-    """Two values added or multiplied; one that is smaller is spread over the other."""
-    try:
-        shape = np.broadcast_shapes(a.shape, b.shape)
-    except ValueError:
-        raise LackingError(f"{shape_text(a.shape)} and {shape_text(b.shape)} do not fit") from None
-    if isinstance(layer, Multiply):
-        for whole, small in ((a, b), (b, a)):
-            made = _each_channel(net, whole, small, shape)
-            if made is not None:
-                return made
-    a, b = (Value(v.node, np.broadcast_to(v.places, shape)) for v in (a, b))
-    if np.array_equal(a.places, b.places) and not a.padded:
-        nodes = [a.node, b.node]
-        sizes = [net.shapes[node] for node in nodes]
-        if sizes[0] != sizes[1] and 1 in map(len, sizes):
-            nodes = [net.flat(node) for node in nodes]
-        if net.shapes[nodes[0]] == net.shapes[nodes[1]]:
-            return Value(net.add(layer, nodes), a.places)
-    a, b = net.alike([a, b])
-    return Value(net.add(layer, [a.node, b.node]), a.places)
-
-
-def _each_channel(
-    net: Building, whole: Value, small: Value, shape: tuple[int, ...]
-) -> Value | None:
-    """A number for each channel times its map; None where it is something else."""
-    sizes = net.shapes[whole.node]
-    if whole.shape != shape or len(sizes) < 2 or whole.padded or small.padded:
-        return None
-    if count(net.shapes[small.node]) != sizes[0]:
-        return None
-    if np.ptp(np.sort(whole.places, axis=None) - np.arange(count(sizes))) or (
-        whole.places.size != count(sizes)
-    ):
-        return None
-    spread = np.empty(count(sizes), np.int64)
-    spread[whole.places.ravel()] = np.broadcast_to(small.places, shape).ravel()
-    channels = spread.reshape(sizes[0], -1)
-    if (channels != np.arange(sizes[0])[:, None]).any():
-        return None
-    row = net.flat(small.node)
-    if net.shapes[row] != sizes[:1]:
-        return None
-    return Value(net.add(Multiply(), [whole.node, row]), whole.places)
 
 
 def _add(net: Building, op: Operator, args: Sequence[Given]) -> Given:
     first, second = args[1], args[0]
-    if not _constant(first):
+    if not is_constant(first):
         first, second = second, first
-    if _constant(first):
+    if is_constant(first):
         if isinstance(second, Bent) and second.how == "erf" and np.all(np.asarray(first) == 1):
             return Bent("1 + erf", second.value, second.factor)
         return net.affine(value_of(second), 1, array_of(first, "summand"))
@@ -90,18 +43,18 @@ def _sum(net: Building, op: Operator, args: Sequence[Given]) -> Given:
 
 
 def _sub(net: Building, op: Operator, args: Sequence[Given]) -> Given:
-    if _constant(args[1]):
+    if is_constant(args[1]):
         return net.affine(value_of(args[0]), 1, -array_of(args[1], "number"))
-    if _constant(args[0]):
+    if is_constant(args[0]):
         return net.affine(value_of(args[1]), -1, array_of(args[0], "number"))
     return joined(net, value_of(args[0]), net.affine(value_of(args[1]), -1, 0), Add())
 
 
 def _mul(net: Building, op: Operator, args: Sequence[Given]) -> Given:
     first, second = args[1], args[0]
-    if not _constant(first):
+    if not is_constant(first):
         first, second = second, first
-    if _constant(first):
+    if is_constant(first):
         factor = array_of(first, "factor")
         if isinstance(second, Bent) and second.how == "1 + erf" and factor.size == 1:
             return Bent(second.how, second.value, second.factor * float(factor.ravel()[0]))
@@ -135,7 +88,7 @@ def _scaled(net: Building, value: Value) -> tuple[Value, float]:
 
 
 def _div(net: Building, op: Operator, args: Sequence[Given]) -> Given:
-    if not _constant(args[1]):
+    if not is_constant(args[1]):
         raise LackingError("a division by computed numbers is not there; by constants it is")
     return net.affine(value_of(args[0]), 1 / array_of(args[1], "divisor").astype(np.float64), 0)
 
@@ -148,99 +101,6 @@ def _pow(net: Building, op: Operator, args: Sequence[Given]) -> Given:
     for _ in range(int(power.ravel()[0]) - 1):
         made = joined(net, made, value, Multiply())
     return made
-
-
-def _function(name: str) -> Callable[[Building, Operator, Sequence[Given]], Given]:
-    return lambda net, op, args: net.function(value_of(args[0]), name)
-
-
-def _leaky(net: Building, value: Value, slope: Array | float) -> Value:
-    """Slope x + (1 - slope) relu(x)."""
-    if np.all(np.float32(slope) == np.float32(LEAK)):
-        return net.function(value, "leaky_relu")
-    value = net.without_padding(value)
-    positive = net.affine(net.function(value, "relu"), 1 - np.asarray(slope, np.float64), 0)
-    return joined(net, positive, net.affine(value, slope, 0), Add())
-
-
-def _clipped(net: Building, value: Value, low: float | None, high: float | None) -> Value:
-    """Between two numbers: relu(x - low) + low, then high - relu(high - x)."""
-    if low is not None:
-        value = value if low == 0 else net.affine(value, 1, -low)
-        value = net.function(value, "relu")
-        high = None if high is None else high - low
-    if high is not None:
-        value = net.function(net.affine(value, -1, high), "relu")
-        value = net.affine(value, -1, high + (low or 0.0))
-    elif low:
-        value = net.affine(value, 1, low)
-    return value
-
-
-def _bound(op: Operator, field: str, args: Sequence[Given], place: int) -> float | None:
-    found = op.fields.get(field)
-    if len(args) > place and args[place] is not None:
-        found = array_of(args[place], field).ravel()[0]
-    return None if found is None or abs(float(found)) > 1e30 else float(found)
-
-
-def _clip(net: Building, op: Operator, args: Sequence[Given]) -> Given:
-    low, high = _bound(op, "min", args, 1), _bound(op, "max", args, 2)
-    return _clipped(net, value_of(args[0]), low, high)
-
-
-def _extreme(net: Building, op: Operator, args: Sequence[Given]) -> Given:
-    first, second = (args[1], args[0]) if len(args) == 2 and _constant(args[1]) else args[:2]
-    bound = array_of(first, "bound")
-    if bound.size != 1:
-        raise LackingError("one bound for all numbers is there, not several")
-    limit = float(bound.ravel()[0])
-    largest = op.kind == "Max"
-    return _clipped(net, value_of(second), *((limit, None) if largest else (None, limit)))
-
-
-def _hard_sigmoid(net: Building, op: Operator, args: Sequence[Given]) -> Given:
-    alpha, beta = op.fields.get("alpha", 0.2), op.fields.get("beta", 0.5)
-    return _clipped(net, net.affine(value_of(args[0]), alpha, beta), 0.0, 1.0)
-
-
-def _gelu(net: Building, op: Operator, args: Sequence[Given]) -> Given:
-    value = value_of(args[0])
-    if op.fields.get("approximate", "none") == "none":
-        return net.function(value, "gelu")
-    cube = joined(net, joined(net, value, value, Multiply()), value, Multiply())
-    inner = joined(net, net.affine(cube, 0.044715, 0), value, Add())
-    bent = net.function(net.affine(inner, math.sqrt(2 / math.pi), 0), "tanh")
-    return joined(net, net.affine(value, 0.5, 0), net.affine(bent, 1, 1), Multiply())
-
-
-def _prelu(net: Building, op: Operator, args: Sequence[Given]) -> Given:
-    return _leaky(net, value_of(args[0]), array_of(args[1], "slope"))
-
-
-def _softmax(net: Building, op: Operator, args: Sequence[Given]) -> Given:
-    value = net.without_padding(value_of(args[0]))
-    old = op.fields["opset"] < 13
-    axis = int(op.fields.get("axis", 1 if old else -1)) % value.places.ndim
-    if old:  # then all axes from this one on are one row
-        value = Value(value.node, value.places.reshape(*value.shape[:axis], -1))
-    shape = net.shapes[value.node]
-    found = channels_along(value.places, axis, shape)
-    if found is not None and sorted(found[0]) == list(range(shape[0])):
-        made = net.each(value, Activation("softmax"))
-    elif value.places.size == value.shape[axis] == count(shape):
-        made = Value(net.add(Activation("softmax"), [net.flat(value.node)]), value.places)
-    else:
-        raise LackingError("a softmax over other axes than the channels is not there; " + UNMOVABLE)
-    return Bent("log", made) if op.kind == "LogSoftmax" else made
-
-
-def _log(net: Building, op: Operator, args: Sequence[Given]) -> Given:
-    value = value_of(args[0])
-    layer = net.layers.get(value.node)
-    if not isinstance(layer, Activation) or layer.function != "softmax":
-        raise LackingError("a logarithm is there only of a softmax")
-    return Bent("log", value)
 
 
 def _concat(net: Building, op: Operator, args: Sequence[Given]) -> Given:
@@ -297,29 +157,7 @@ ARITHMETIC: dict[str, Callable[[Building, Operator, Sequence[Given]], Given]] = 
     "Div": _div,
     "Pow": _pow,
     "Neg": lambda net, op, args: net.affine(value_of(args[0]), -1, 0),
-    "Relu": _function("relu"),
-    "Sigmoid": _function("sigmoid"),
-    "Abs": lambda net, op, args: joined(
-        net,
-        net.function(value_of(args[0]), "relu"),
-        net.function(net.affine(value_of(args[0]), -1, 0), "relu"),
-        Add(),
-    ),
-    "Tanh": _function("tanh"),
-    "HardSwish": _function("hard_swish"),
-    "LeakyRelu": lambda net, op, args: _leaky(
-        net, value_of(args[0]), float(op.fields.get("alpha", LEAK))
-    ),
-    "PRelu": _prelu,
-    "Clip": _clip,
-    "Max": _extreme,
-    "Min": _extreme,
-    "HardSigmoid": _hard_sigmoid,
-    "Gelu": _gelu,
-    "Erf": lambda net, op, args: Bent("erf", value_of(args[0])),
-    "Softmax": _softmax,
-    "LogSoftmax": _softmax,
-    "Log": _log,
+    **ACTIVATIONS,
     "Concat": _concat,
     "Pad": _pad,
     "Cast": _cast,

@@ -13,8 +13,8 @@ from beak.errors import RunError
 from beak.exchange.check import onnx_refusals, onnx_session
 from beak.exchange.onnx_building import UNMOVABLE, Building
 from beak.exchange.onnx_file import OnnxFile, Operator, runnable
+from beak.exchange.onnx_given import Given
 from beak.exchange.onnx_graph import Array
-from beak.exchange.onnx_operators import Given
 from beak.exchange.onnx_views import Bent, LackingError, Value
 from beak.network.layer import Shape, count
 from beak.network.layers import Activation, Dense

@@ -16,9 +16,10 @@ from beak.exchange.onnx_building import Building
 from beak.exchange.onnx_ends import answers_of, ended
 from beak.exchange.onnx_file import OnnxFile, Operator, open_onnx
 from beak.exchange.onnx_folding import fold
+from beak.exchange.onnx_given import Given
 from beak.exchange.onnx_graph import Array
 from beak.exchange.onnx_moves import MOVES
-from beak.exchange.onnx_operators import LAYERS, Given
+from beak.exchange.onnx_operators import LAYERS
 from beak.exchange.onnx_own import is_own, read_own
 from beak.exchange.onnx_tidy import finished
 from beak.exchange.onnx_views import Bent, LackingError, Value
