@@ -124,7 +124,7 @@ def torch_rates(
     if find_spec("torch") is None:
         return {}
     from beak.engine.measure import example_batch, seconds_a_step
-    from beak.engine.torch import torch_steps
+    from beak.engine.torch_bench import torch_steps
 
     batches = [example_batch(network, batch, seed) for seed in range(4)]
     found = {}

@@ -54,12 +54,18 @@ class Predictor:
         threads: int | None = None,
         engine: str = "auto",
         exact: bool = False,
+        device: str = "cpu",
     ) -> None:
-        """``engine``: its kind; it and ``exact`` as for ``make_engine``. RunError: memory short."""
+        """``engine``: its kind; it and the rest as for ``make_engine``. RunError: memory short."""
         self.model = model
         try:
             self.engine = make_engine(
-                model.network, model.parameters, threads=threads, kind=engine, exact=exact
+                model.network,
+                model.parameters,
+                threads=threads,
+                kind=engine,
+                device=device,
+                exact=exact,
             )
         except MemoryError:
             raise RunError(f"{model.name} does not fit into memory; use a bigger machine") from None

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -104,10 +105,9 @@ async def _ask(
     loop = asyncio.get_running_loop()
     while time.perf_counter() < until:
         over: asyncio.Future[None] = loop.create_future()
+        asking = partial(Asking, requests, number, until, found, over)
         try:
-            await loop.create_connection(
-                lambda over=over: Asking(requests, number, until, found, over), host, port
-            )
+            await loop.create_connection(asking, host, port)
         except OSError:
             found.lost += 1
             await asyncio.sleep(0.05)

@@ -75,7 +75,7 @@ class Guard:
             headers = _headers(scope)
             self._check(scope, headers)
             told = headers.get("content-length", ["0"])[0]
-            body = await whole_body(told, receive)
+            body = await whole_body(told, receive, MOST_BYTES, MOST_SECONDS)
             await self.app(scope, _replay(body, receive), sending)
         except RefusedError as refused:
             if not begun:
@@ -129,9 +129,7 @@ def _headers(scope: Scope) -> dict[str, list[str]]:
     return found
 
 
-async def whole_body(
-    told: str, receive: Receive, most: int = MOST_BYTES, seconds: float = MOST_SECONDS
-) -> bytes:
+async def whole_body(told: str, receive: Receive, most: int, seconds: float) -> bytes:
     """The whole body, or RefusedError where it is too large or too slow.
 
     ``told``: what content-length says, "0" where it is not there; ``most``: bytes.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
+import logging
 import secrets
 import socket
 from collections.abc import Callable
@@ -29,6 +31,7 @@ class Served:
         """Answer until Ctrl-C. ``ready`` is called once the server listens."""
         import uvicorn
 
+        logging.getLogger("uvicorn.error").addFilter(_no_broken_off)
         config = uvicorn.Config(
             self.app,
             log_level="warning",
@@ -47,6 +50,12 @@ class Served:
             return
         finally:
             self.listening.close()
+
+
+def _no_broken_off(record: logging.LogRecord) -> bool:
+    """Whether a line of the log is worth telling: not that an answer broke off at the end."""
+    broken = record.exc_info is not None and record.exc_info[0] is asyncio.CancelledError
+    return not broken and "timeout graceful shutdown exceeded" not in record.getMessage()
 
 
 def serve(session: Session, host: str = LOCAL, port: int = 0) -> Served:

@@ -88,8 +88,10 @@ void warp_one(const WarpArgs* a, int64_t example, float* __restrict picture) {
     for (int64_t row = 0; row < a->height; row++) {
         for (int64_t first = 0; first < a->width; first += BLOCK) {
             const int64_t count = least(BLOCK, a->width - first);
-            find(a, a->places + example * 6, static_cast<float>(row), first, count, &n);
-            for (int64_t i = 0; i < c; i++) read(picture + i * plane, &n, count, values[i]);
+            // Whole vectors: what lies beyond the width is found and read inside, and not written.
+            const int64_t whole = (count + 15) / 16 * 16;
+            find(a, a->places + example * 6, static_cast<float>(row), first, whole, &n);
+            for (int64_t i = 0; i < c; i++) read(picture + i * plane, &n, whole, values[i]);
             for (int64_t i = 0; i < c; i++) {
                 float mix[c + 1];
                 UNROLL for (int64_t j = 0; j <= c; j++) mix[j] = colours[i * (c + 1) + j];
