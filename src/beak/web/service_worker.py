@@ -5,11 +5,14 @@ from __future__ import annotations
 import array
 import asyncio
 import contextlib
+import ctypes
+import itertools
 import logging
 import os
 import signal
 import socket
 import struct
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +32,10 @@ NEWS = struct.Struct("=cI")
 READY, OPENED, CLOSED = b"r", b"o", b"c"
 LINGER = 1.0
 """Seconds for which the rest of a request that was refused is still read."""
+MALLOC = ((-3, 256 << 10), (-1, 1 << 20), (-8, 2))
+"""M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, M_ARENA_MAX, as glibc's malloc.h numbers them."""
+GIVEN_BACK = 10
+"""Sweeps between two givings back of unused memory."""
 SWEPT = 1.0
 """Seconds between two looks for connections that stall."""
 
@@ -227,6 +234,7 @@ class Worker:
 
     def run(self) -> None:
         """Answer until SIGTERM, or until the supervisor is gone; then finish what was taken."""
+        tame_malloc()
         config = self._config()
         config.load()
         config.http_protocol_class = guarded(config.http_protocol_class, self.connections)
@@ -280,8 +288,10 @@ class Worker:
 
     async def _sweep(self, server: Any) -> None:
         counts = self.setting.counts
-        while True:
+        for sweep in itertools.count(1):
             await asyncio.sleep(SWEPT)
+            if sweep % GIVEN_BACK == 0:
+                give_back()
             now = asyncio.get_running_loop().time()
             there: set[Any] = server.server_state.connections
             for connection in list(there):
@@ -289,6 +299,25 @@ class Worker:
             counts.put("", "connections", len(there))
             counts.put("", "requests_in_progress", len(server.server_state.tasks))
             counts.put("", "resident_bytes", resident_bytes())
+
+
+def tame_malloc() -> None:
+    """Have glibc give memory back: what a large request took is not kept for ever.
+
+    Blocks of 256 kB and more are mapped one by one (it would come to keep up to 32 MB of them), and
+    threads share two pools. Elsewhere nothing is done.
+    """
+    libc = ctypes.CDLL(None)
+    if sys.platform == "linux" and hasattr(libc, "mallopt") and hasattr(libc, "malloc_trim"):
+        for setting, value in MALLOC:
+            libc.mallopt(setting, value)
+
+
+def give_back() -> None:
+    """Let glibc return what it holds and nobody uses."""
+    libc = ctypes.CDLL(None)
+    if sys.platform == "linux" and hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def resident_bytes() -> int:
