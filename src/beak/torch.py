@@ -99,7 +99,8 @@ def conv_block(
     """The pooled map, and which of each window's four numbers won (or that ReLU let none by)."""
     x = x.contiguous(memory_format=torch.channels_last)
     fields = _fields(tuple(x.shape), tuple(weight.shape), padding)
-    kind = PooledShape(tuple(weight.shape[2:]), weight.shape[1], weight.shape[0])
+    filters, channels, *window = weight.shape
+    kind = PooledShape((window[0], window[1]), channels, filters)
     images, height, width = len(x), fields["pooled_h"], fields["pooled_w"]
     y = _channels_last(images, weight.shape[0], height, width)
     winners = torch.empty((images, height, width, padded(weight.shape[0])), dtype=torch.uint8)
@@ -138,9 +139,7 @@ def conv_block_back(
     partials = np.empty((parts, stride), np.float32)
     known = {"dy": _last(dy), "winners": winners.numpy()}
     row = choose(POOLED_WEIGHT_GRADIENT, kind)
-    _run(
-        row, parts, x=_last(x), **known, partials=partials, **fields, stride=stride, bias_at=size
-    )
+    _run(row, parts, x=_last(x), **known, partials=partials, **fields, stride=stride, bias_at=size)
     summed = partials.sum(axis=0)
     slope = torch.from_numpy(from_panels(summed[:size], (shape[0], shape[1], shape[2], shape[3])))
     by_bias = torch.from_numpy(unpad_groups(summed[size:], shape[0]))
@@ -171,8 +170,8 @@ def _keep(ctx: Any, inputs: Any, output: Any) -> None:
 def _back(ctx: Any, dy: Tensor, _: Any) -> Any:
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():
         raise UsageError(
-            "ConvBlock has first derivatives only (create_graph=True was asked for); use nn.Conv2d, "
-            "nn.ReLU and nn.MaxPool2d there: they take its state dict"
+            "ConvBlock has first derivatives only (create_graph=True was asked for); use "
+            "nn.Conv2d, nn.ReLU and nn.MaxPool2d there: they take its state dict"
         )
     x, weight, winners = ctx.saved_tensors
     wanted = ctx.needs_input_grad[0]
@@ -183,9 +182,7 @@ def _back(ctx: Any, dy: Tensor, _: Any) -> Any:
 conv_block.register_autograd(_back, setup_context=_keep)
 
 
-def _fields(
-    images: tuple[int, ...], weight: tuple[int, ...], padding: list[int]
-) -> dict[str, int]:
+def _fields(images: tuple[int, ...], weight: tuple[int, ...], padding: list[int]) -> dict[str, int]:
     """The sizes that the kernels ask for. ShapeError where no pooled output comes."""
     outputs = [
         windows_along(n, k, 1, (p, p), 1)

@@ -188,8 +188,10 @@ def with_pickle(name, content):
 
 
 def with_code(name, content):
-    text = '"expr_str": "__import__(\'os\').system(\'true\')", '
-    return content.replace(b"{", b"{" + text.encode(), 1) if name.endswith("model.json") else content
+    text = "\"expr_str\": \"__import__('os').system('true')\", "
+    return (
+        content.replace(b"{", b"{" + text.encode(), 1) if name.endswith("model.json") else content
+    )
 
 
 def with_objects(name, content):
