@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from beak.runs.run import Run, load
     from beak.train.estimator import CNNClassifier
     from beak.train.train import resume, train
+    from beak.web.show import look
 
     __version__: str
 
@@ -85,6 +86,7 @@ __all__ = [
     "export",
     "from_torch",
     "load",
+    "look",
     "make_network",
     "resume",
     "to_torch",
@@ -103,6 +105,7 @@ HOMES = {
     "beak.runs.run": ("Run", "load"),
     "beak.train.estimator": ("CNNClassifier",),
     "beak.train.train": ("resume", "train"),
+    "beak.web.show": ("look",),
 }
 """Where each name of the face lives; what is not listed is a layer."""
 

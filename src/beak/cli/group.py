@@ -23,6 +23,7 @@ COMMANDS = {
     "export": "A trained network as a file for other programs: ONNX, C.",
     "import": "A network made elsewhere (ONNX) as a run.",
     "look": "Look into a trained network in the browser.",
+    "serve": "A trained network as an HTTP service: raw files in, answers out.",
     "summary": "A network layer by layer: shapes, parameters, work.",
     "play": "Play Go against a trained network, or let other programs play it.",
     "bench": "How fast a network runs on this machine.",

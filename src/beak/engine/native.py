@@ -150,10 +150,11 @@ class NativeEngine:
         answers = np.empty((len(inputs), *self.network.output), np.float32)
         for begin in range(0, len(inputs), self.at_once):
             batch = inputs[begin : begin + self.at_once]
-            plan = self._plan("forward", len(batch))
-            self._run(plan, batch)
-            tensor = plan.logits if logits else plan.outputs[self.network.nodes[-1].name]
-            answers[begin : begin + len(batch)] = self._out(tensor, self.network.output)
+            with self._arena.lock:
+                plan = self._plan("forward", len(batch))
+                self._run(plan, batch)
+                tensor = plan.logits if logits else plan.outputs[self.network.nodes[-1].name]
+                answers[begin : begin + len(batch)] = self._out(tensor, self.network.output)
         return answers
 
     def activations(self, inputs: Array) -> dict[str, Array]:
@@ -170,14 +171,15 @@ class NativeEngine:
         found: dict[str, list[Array]] = {}
         for begin in range(0, max(1, len(inputs)), LARGEST_BATCH):
             batch = inputs[begin : begin + LARGEST_BATCH]
-            plan = self._plan(purpose, max(1, len(batch)))
-            if len(batch):
-                self._run(plan, batch)
-            for node in self.network.nodes:
-                if plan.fusions.hides(node.name):
-                    continue
-                value = self._out(plan.outputs[node.name], node.output)
-                found.setdefault(node.name, []).append(value[: len(batch)])
+            with self._arena.lock:
+                plan = self._plan(purpose, max(1, len(batch)))
+                if len(batch):
+                    self._run(plan, batch)
+                for node in self.network.nodes:
+                    if plan.fusions.hides(node.name):
+                        continue
+                    value = self._out(plan.outputs[node.name], node.output)
+                    found.setdefault(node.name, []).append(value[: len(batch)])
         return {name: np.concatenate(values) for name, values in found.items()}
 
     # Gradients and training.
@@ -193,12 +195,13 @@ class NativeEngine:
         inputs = self._checked(inputs)
         shape = self.network.output if node is None else self.network.node(node).output
         check_output_gradient(output_gradient, len(inputs), shape)
-        plan = self._plan("gradients", len(inputs), node, at=tuple(at))
-        assert plan.output_gradient is not None
-        self._into(plan.output_gradient, np.asarray(output_gradient, np.float32))
-        self._buffers.gradient[:] = 0
-        self._run(plan, inputs)
-        return self._gradients(plan)
+        with self._arena.lock:
+            plan = self._plan("gradients", len(inputs), node, at=tuple(at))
+            assert plan.output_gradient is not None
+            self._into(plan.output_gradient, np.asarray(output_gradient, np.float32))
+            self._buffers.gradient[:] = 0
+            self._run(plan, inputs)
+            return self._gradients(plan)
 
     def loss_gradients(
         self, inputs: Array, labels: Array, loss: Loss, randomness: Randomness

@@ -241,7 +241,7 @@ class Plan:
             self.input_gradient = total(self.tape, arriving.pop("input"), self._still_read({}))
 
     def _still_read(self, arriving: dict[str, list[Tensor]]) -> list[Tensor]:
-        """Gradients that wait at nodes, and those that were asked for: nothing is added onto them."""
+        """Gradients that wait at nodes or were asked for: nothing is added onto them."""
         asked = [tensor for tensor in self.node_gradients.values() if tensor is not None]
         return asked + [tensor for tensors in arriving.values() for tensor in tensors]
 

@@ -95,7 +95,20 @@ class Building:
 
     def without_padding(self, value: Value) -> Value:
         """The value with no zeros but a node's own."""
-        return self.settled(value) if value.padded else value
+        if not value.padded:
+            return value
+        (made,) = self.alike([value])
+        return made
+
+    def alike(self, values: Sequence[Value]) -> list[Value]:
+        """Each value as a node's whole output, all in one order: channels first, or last."""
+        axes = values[0].places.ndim
+        last = (0, axes - 1, *range(1, axes - 1))
+        first = block_of(values[0].places, self.shapes[values[0].node])
+        order = tuple(range(axes)) if first is not None or axes < 3 else last
+        back = tuple(int(axis) for axis in np.argsort(order))
+        settled = [self.settled(Value(v.node, v.places.transpose(order))) for v in values]
+        return [Value(v.node, v.places.transpose(back)) for v in settled]
 
     def settled(self, value: Value) -> Value:
         """The same numbers as a node's whole output, in its order."""

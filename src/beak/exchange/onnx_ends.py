@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from beak.exchange.check import onnx_session
+from beak.errors import RunError
+from beak.exchange.check import onnx_refusals, onnx_session
 from beak.exchange.onnx_building import UNMOVABLE, Building
 from beak.exchange.onnx_file import OnnxFile, Operator, runnable
 from beak.exchange.onnx_graph import Array
@@ -17,6 +18,7 @@ from beak.exchange.onnx_operators import Given
 from beak.exchange.onnx_views import Bent, LackingError, Value
 from beak.network.layer import Shape, count
 from beak.network.layers import Activation, Dense
+from beak.runs.safe import one_line
 from beak.shapes import shape_text
 
 
@@ -100,7 +102,7 @@ def answers_of(
 
 def _runner(model: bytes, name: str, output: str) -> Callable[[Array], Array]:
     """ONNX Runtime, or where it refuses the model, the definition of ONNX's operators, slowly."""
-    odd = _refusals()
+    odd = onnx_refusals()
     sessions: list[Any] = []
 
     def run(inputs: Array) -> Array:
@@ -109,15 +111,17 @@ def _runner(model: bytes, name: str, output: str) -> Callable[[Array], Array]:
                 sessions.append(onnx_session(model, 1))
             return np.asarray(sessions[0].run([output], {name: inputs})[0])
         except odd:
-            slow = import_module("onnx.reference").ReferenceEvaluator(model)
-            return np.asarray(slow.run([output], {name: inputs})[0])
+            return _by_definition(model, name, output, inputs)
 
     return run
 
 
-def _refusals() -> tuple[type[Exception], ...]:
-    """What ONNX Runtime raises."""
-    state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented",
-             "RuntimeException", "EPFail")  # fmt: skip
-    return tuple(getattr(state, name) for name in names if hasattr(state, name))
+def _by_definition(model: bytes, name: str, output: str, inputs: Array) -> Array:
+    try:
+        slow = import_module("onnx.reference").ReferenceEvaluator(model)
+        return np.asarray(slow.run([output], {name: inputs})[0])
+    except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
+        raise RunError(
+            f"neither ONNX Runtime nor the package onnx runs the file: {one_line(error, 200)}; "
+            "is it whole?"
+        ) from None

@@ -251,7 +251,8 @@ class Reading:
             self.replaced[op.outputs[0]] = "Relu" if relu else "Identity"
 
     def _constants(self) -> dict[str, Array]:
-        return {name: a for name, a in self.known.items() if isinstance(a, np.ndarray)}
+        tensors = self.file.tensors
+        return {n: a for n, a in self.known.items() if n in tensors and isinstance(a, np.ndarray)}
 
     def _tell(self, output: str) -> None:
         file = self.file

@@ -86,7 +86,7 @@ class _Tidy:
         """A plain sum becomes its layer's bias; two scales and shifts in a row become one."""
         for name in [name for name in self.net.layers if name in self.net.plain]:
             before = self.net.inputs[name][0]
-            if self.readers(before) != [name]:
+            if before == "input" or self.readers(before) != [name]:
                 continue
             own, layer = self.net.arrays[name], self.net.layers[before]
             arrays = self.net.arrays[before]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from pathlib import Path
@@ -13,9 +12,12 @@ import numpy as np
 
 def beak_version() -> str:
     """The installed version of beak; "source" where it runs from its sources uninstalled."""
+    # imported here: it brings the parsers of mail along, and who only predicts needs none
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
-        return importlib.metadata.version("beak")
-    except importlib.metadata.PackageNotFoundError:
+        return version("beak")
+    except PackageNotFoundError:
         return "source"
 
 

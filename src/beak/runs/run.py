@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run directory or weights file, opened and checked."""
+    """A run directory or weights file, opened and checked; any number of threads may ask it."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Run:
         self.exact = exact
         self.device = device
         self._directory = RunDirectory((self.model.path or Path(path)).parent)
+        self._making = threading.Lock()
 
     @classmethod
     def of(cls, model: Model, threads: int | None = None) -> Run:
@@ -96,9 +98,19 @@ class Run:
         whole = self.path == self._directory.path and self._directory.recipe_path.exists()
         return self._directory.read_recipe() if whole else ""
 
-    @cached_property
+    @property
+    def epochs(self) -> dict[int, Path]:
+        """Weights that were kept of epochs on the way, by epoch; empty where none were."""
+        return self._directory.epochs() if self.path == self._directory.path else {}
+
+    @property
     def predictor(self) -> Predictor:
-        """What answers; made at first use."""
+        """What answers; made at first use, once, whichever thread comes first."""
+        with self._making:
+            return self._predictor
+
+    @cached_property
+    def _predictor(self) -> Predictor:
         from beak.runs.predictor import Predictor
 
         return Predictor(self.model, self.threads, self.engine, self.exact, self.device)

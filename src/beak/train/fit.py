@@ -71,6 +71,8 @@ class Fit:
     """For preparing batches; changes no result."""
     stopping: Callable[[], bool] = lambda: False
     """Asked after each step: True writes a checkpoint and raises StoppedError."""
+    kept: Callable[[int, dict[str, Array]], None] = lambda epoch, weights: None
+    """Given the weights before the first epoch, as 0, and after each."""
     run: RunDirectory | None = None
     """What the user would resume, where it is not ``directory`` itself."""
     clock: Callable[[], float] = time.monotonic
@@ -137,6 +139,8 @@ class Fit:
         if not getattr(self, "_started", False):
             self._start()
         now, recipe = self._progress, self.recipe
+        if (now.epoch, now.step) == (1, 0):
+            self.kept(0, self.engine.parameters())
         while now.epoch <= recipe.epochs and not now.ended:
             yield from self._epoch()
             record = self._close_epoch()
@@ -198,6 +202,7 @@ class Fit:
         now = self._progress
         weights = self.engine.parameters(average=self.recipe.average > 0)
         loss, accuracy = self._validate(weights)
+        self.kept(now.epoch, weights)
         patience = self.recipe.early_stopping.patience
         if patience and loss is not None:
             if loss < now.best_loss:

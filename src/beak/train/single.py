@@ -15,6 +15,7 @@ from beak.runs.evaluate import Evaluation, evaluate
 from beak.runs.machine import beak_version
 from beak.runs.model import Model, load_model, save_model
 from beak.train.fit import Fit
+from beak.train.kept import Keeper
 from beak.train.prepare import Prepared
 from beak.train.progress import instructions_of
 from beak.train.records import EpochRecord
@@ -95,8 +96,11 @@ def train_one(
         )  # fmt: skip
     fitting = Fit(
         runner, dataset, recipe, directory if first else None, judge, threads, session.stopping,
-        session.run, group=session.group,
+        group=session.group,
     )  # fmt: skip
+    fitting.run = session.run
+    if first and session.run is not None and session.run.path == directory.path:
+        fitting.kept = Keeper.made(directory, recipe, ready.network, dataset, ready.name)
     fitting.restore()
     for note in [*start.notes, *fitting.notes]:
         session.tell("note", text=note)
