@@ -142,7 +142,7 @@ def test_it_can_be_copied_saved_and_exported(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs g++")
 def test_it_works_under_torch_compile():
-    block, layers = twins(3, 8, padding=1)
+    block, _ = twins(3, 8, padding=1)
     model = nn.Sequential(block, nn.Flatten(), nn.Linear(8 * 16, 2))
     x = torch.randn(4, 3, 8, 8)
     plain = model(x)

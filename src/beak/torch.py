@@ -99,7 +99,8 @@ def conv_block(
     """The pooled map, and which of each window's four numbers won (or that ReLU let none by)."""
     x = x.contiguous(memory_format=torch.channels_last)
     fields = _fields(tuple(x.shape), tuple(weight.shape), padding)
-    kind = PooledShape(tuple(weight.shape[2:]), weight.shape[1], weight.shape[0])
+    filters, channels, *window = weight.shape
+    kind = PooledShape((window[0], window[1]), channels, filters)
     images, height, width = len(x), fields["pooled_h"], fields["pooled_w"]
     y = _channels_last(images, weight.shape[0], height, width)
     winners = torch.empty((images, height, width, padded(weight.shape[0])), dtype=torch.uint8)
@@ -169,8 +170,8 @@ def _keep(ctx: Any, inputs: Any, output: Any) -> None:
 def _back(ctx: Any, dy: Tensor, _: Any) -> Any:
     if torch.is_grad_enabled() and not torch.compiler.is_compiling():
         raise UsageError(
-            "ConvBlock has first derivatives only (create_graph=True was asked for); use nn.Conv2d, "
-            "nn.ReLU and nn.MaxPool2d there: they take its state dict"
+            "ConvBlock has first derivatives only (create_graph=True was asked for); use "
+            "nn.Conv2d, nn.ReLU and nn.MaxPool2d there: they take its state dict"
         )
     x, weight, winners = ctx.saved_tensors
     wanted = ctx.needs_input_grad[0]

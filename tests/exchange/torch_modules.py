@@ -184,12 +184,12 @@ class Shuffle(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, 8, 3, stride=2, padding="valid")
-        self.half = nn.Conv2d(4, 4, 3, padding="same", groups=2)
+        self.part = nn.Conv2d(4, 4, 3, padding="same", groups=2)
         self.fc = nn.Linear(8, 5)
 
     def forward(self, x):
         left, right = self.conv(functional.pad(x, (0, 1, 0, 1))).chunk(2, dim=1)
-        x = torch.cat([left, functional.silu(self.half(right))], dim=1)
+        x = torch.cat([left, functional.silu(self.part(right))], dim=1)
         b, c, h, w = x.shape
         x = x.view(b, 2, c // 2, h, w).transpose(1, 2).reshape(b, c, h, w)
         x = functional.leaky_relu(functional.avg_pool2d(x, 3, 2, 1), 0.2)

@@ -56,6 +56,8 @@ def test_the_examples_of_a_page_run(page, workplace):
     (workplace / "photos" / "disc").rename(workplace / "photos" / "cat")
     (workplace / "photos" / "stripes").rename(workplace / "photos" / "dog")
     names: dict[str, object] = {}
+    if page.stem == "torch":
+        pytest.importorskip("torch")
     for kind, text in blocks(page):
         if text.startswith(">>> "):
             run_session(text, page, names)

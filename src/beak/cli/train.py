@@ -70,6 +70,7 @@ class Folds(click.ParamType[Any]):
 @command
 @click.argument("source", metavar="[SOURCE]", required=False)
 @click.option("--network", metavar="NAME|FILE.json", help="The network; left out: chosen to fit.")
+@click.option("--from", "start", metavar="RUN", help="Begin with a trained run's layers.")
 @click.option("--recipe", type=click.Path(path_type=Path), metavar="FILE.toml", help="Train by it.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="RUN", help="Directory of the run.")
 @click.option("--overwrite", is_flag=True, help="Replace the run that stands at --out.")

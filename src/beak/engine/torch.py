@@ -25,6 +25,7 @@ from beak.engine.checks import (
 )
 from beak.engine.group import Group, Sums
 from beak.engine.interface import Array, Gradients, Loss, Optimiser, Randomness, StepResult
+from beak.engine.torch_device import has_bfloat16
 from beak.engine.torch_group import summed
 from beak.engine.torch_module import TorchNetwork, load_parameters, parameters_of, to_numpy
 from beak.engine.torch_optimiser import TorchOptimiser
@@ -61,6 +62,7 @@ class TorchEngine:
         self.network = network
         self.device = torch.device(device)
         self.exact = exact
+        self._half = not exact and has_bfloat16(self.device)
         self.group = group
         if threads and self.device.type == "cpu":
             torch.set_num_threads(threads)
@@ -251,7 +253,8 @@ class TorchEngine:
     def _training_logits(self, x: Tensor, randomness: Randomness) -> Tensor:
         self.module.logits = self.network.classifies
         kept = masks(self.network, len(x), randomness, self.device)
-        logits: Tensor = self.module(x, kept)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._half):
+            logits: Tensor = self.module(x, kept)
         return logits.float()
 
     @contextmanager

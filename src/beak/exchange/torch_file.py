@@ -142,7 +142,9 @@ def _own(text: str, arrays: Any, content: bytes, name: str) -> Imported:
     except (ValueError, KeyError, TypeError, BeakError) as error:
         raise RunError(f"{name}: what beak wrote into it is damaged ({one_line(error)})") from None
     answers = pt2_answers(content, Model(network, spec, labels, parameters))
-    return Imported(network, parameters, labels, spec, (), Original("PyTorch", answers))
+    return Imported(
+        network, parameters, labels, spec, (), Original("PyTorch", answers, shares=True)
+    )
 
 
 def _answers(module: Any) -> Callable[[Array], Array]:

@@ -233,7 +233,8 @@ def _softmax(c: Call) -> Given:
 
 def _dropout(c: Call) -> Given:
     rate = float(c["p"])
-    return c.net.each(value_of(c["input"]), Dropout(rate if 0 <= rate < 1 else 0.5))
+    value = value_of(c.given.get("input", c.given.get("self")))  # of dropout_: self
+    return c.net.each(value, Dropout(rate if 0 <= rate < 1 else 0.5))
 
 
 def _same(name: str = "self") -> Read:

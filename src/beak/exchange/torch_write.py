@@ -30,16 +30,19 @@ class Prepared(nn.Module):
 
     def __init__(self, model: Model) -> None:
         super().__init__()
-        self.network = network_of(model)
+        self.network, self.words = network_of(model), reads_words(model.network)
         gain, offset = preparation(model)
         ones = (1,) * (len(model.network.input) - 1)
         self.register_buffer("gain", torch.tensor(gain).reshape(-1, *ones))
         self.register_buffer("offset", torch.tensor(offset).reshape(-1, *ones))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Pixels from 0 to 255 of the network's own size (B, C, H, W); answers (B, labels)."""
-        answers: Tensor = self.network(x.float() * self.gain + self.offset)
-        return answers
+        """Pixels from 0 to 255 of the network's own size (B, C, H, W), or word numbers;
+        probabilities (B, labels).
+        """
+        given = x if self.words else x.float() * self.gain + self.offset
+        answers: Tensor = self.network(given)
+        return answers if self.network.network.classifies else torch.softmax(answers, 1)
 
 
 def to_torch(run: Run | str | Path) -> nn.Module:
@@ -76,7 +79,7 @@ def pt2_bytes(model: Model) -> bytes:
     words = reads_words(model.network)
     kind = torch.int64 if words else torch.float32
     example = torch.zeros((2, *model.network.input), dtype=kind)
-    module: nn.Module = network_of(model) if words else Prepared(model)
+    module = Prepared(model)
     batch = torch.export.Dim("batch", min=1, max=1 << 20)
     program = torch.export.export(module.eval(), (example,), dynamic_shapes=({0: batch},))
     told = {

@@ -19,6 +19,7 @@ from beak.errors import NetworkError, RecipeError, ShapeError, UsageError
 from beak.network.auto import choose_network
 from beak.network.named import make_network, options_of
 from beak.network.network import Network
+from beak.train.begin import SLOWER, as_for, begun_with, with_head
 from beak.train.defaults import recipe_for
 from beak.train.keys import keys_of, known_key
 from beak.train.recipe import (
@@ -29,6 +30,7 @@ from beak.train.recipe import (
     read_file,
     read_network_text,
     value_at,
+    with_values,
 )
 from beak.train.texts import check_named, check_own, unit_for
 
@@ -234,6 +236,25 @@ def _check_fit(network: Network, dataset: Dataset) -> None:
         )
 
 
+def _begun(source: Any, values: Mapping[str, Any], network: Any, **how: Any) -> Prepared:
+    """What is trained where it begins with another run's layers."""
+    model = begun_with(values["start"])
+    given = network if network is not None else values.get("network")
+    dataset = as_for(model, open_data(source, {**model.spec.recipe_values, **values}, **how))
+    made = with_head(model.network, len(dataset.labels))
+    if given is not None and given_network(given) != made:
+        raise UsageError("--from brings its own network; leave out --network")
+    known = {k: v for k, v in values.items() if not k.startswith(OF_NETWORK)}
+    known |= {**data_values(source, dataset, values), "network": _as_text(made)}
+    known["start"] = str(Path(values["start"]).absolute())
+    recipe = recipe_for(dataset, made, known)
+    if "optimiser.learning_rate" not in values:
+        rate = recipe.optimiser.learning_rate * SLOWER
+        recipe = with_values(recipe, {"optimiser.learning_rate": rate})
+    why = f"the layers of {model.name}, with a last layer for {len(dataset.labels)} labels"
+    return Prepared(dataset, made, model.info.get("network") or "own", why, recipe)
+
+
 def prepare(
     source: Any,
     values: Mapping[str, Any],
@@ -244,6 +265,8 @@ def prepare(
     progress: Callable[..., None] | None = None,
 ) -> Prepared:
     """Examples, network and recipe from a source and the user's dotted keys."""
+    if values.get("start"):
+        return _begun(source, values, network, strict=strict, threads=threads, progress=progress)
     wanted = given_network(network if network is not None else values.get("network"))
     values = {**values, **unit_for(wanted, values)}
     dataset = open_data(

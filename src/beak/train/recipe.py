@@ -133,6 +133,7 @@ class Recipe:
     """How a network is trained; every field has a key of the same name in ``recipe.toml``."""
 
     network: str = setting("auto", "name, file or the network's own JSON")
+    start: str = setting("", "run, or model.safetensors, whose layers training begins with")
     epochs: int = setting(20, "times that every example is seen", low=1)
     batch: int = setting(64, "examples in a step", low=1)
     sample: int = setting(0, "examples drawn for an epoch, others each time; 0: all", low=0)

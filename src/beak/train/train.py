@@ -50,6 +50,7 @@ def train(
     folds: int | str | None = None,
     compare: str | Path | Network | None = None,
     kind: str | None = None,
+    start: str | Path | None = None,
     set: Iterable[str] | Mapping[str, Any] = (),
     baseline: bool | None = None,
     exact: bool | None = None,
@@ -66,8 +67,9 @@ def train(
     ``source``: a built-in name, a folder, a file, a Dataset or arrays ``(X, y)``; None: the
     recipe's. ``set``: dotted recipe keys, as ``{"optimiser.learning_rate": 0.01}``. ``out``: the
     run directory, by default the next free one under ``runs/``. ``listen`` gets every event as a
-    dict; None: nobody. ``engine``: "native", "torch" or "auto", on ``device`` "cpu", "cuda", "mps"
-    or "auto": torch on a GPU, else native. Raises the kinds of `beak.errors`, each a line that
+    dict; None: nobody. ``start``: a run whose layers to begin with. ``engine``: "native",
+    "torch" or "auto", on ``device`` "cpu", "cuda", "mps" or "auto": torch on a GPU, else native.
+    Raises the kinds of `beak.errors`, each a line that
     says what to do.
     """
     choice = choose_engine(engine, device)
@@ -80,6 +82,7 @@ def train(
         "baseline": baseline,
         "exact": exact,
         "data.kind": kind,
+        "start": None if start is None else str(start),
         "data.directory": None if data_dir is None else str(data_dir),
     }
     group, choice = join(choice)

@@ -18,6 +18,7 @@ from beak.data.vectors import Vectors, read_vectors
 from beak.errors import UsageError
 from beak.network.initial import initial_parameters
 from beak.network.network import Network
+from beak.train.begin import first_stage
 from beak.train.recipe import Recipe
 
 Array = np.ndarray[Any, Any]
@@ -45,6 +46,8 @@ class Start:
 def start_of(network: Network, dataset: Dataset, recipe: Recipe) -> Start:
     """How to start this network on this data."""
     spec = dataset.spec
+    if recipe.start:
+        return Start(*first_stage(network, dataset, recipe))
     if not isinstance(spec, TextSpec) or not _tables(network):
         return _refused(recipe)
     made, notes = initial_parameters(network, recipe.seed), []
