@@ -27,10 +27,10 @@ from beak.lens.arithmetic import arithmetic  # noqa: E402
 from beak.lens.subject import Look, Subject  # noqa: E402
 from beak.network import layers as L  # noqa: E402, N812
 from beak.network.catalogue import CATALOGUE, make_network  # noqa: E402
-from beak.network.initial import initial_parameters  # noqa: E402
 from beak.network.network import Network, Node  # noqa: E402
 from beak.network.writers import Parallel, Residual  # noqa: E402
 from tests.engine.torch_twin import torch_node  # noqa: E402
+from tests.networks import drawn, squeeze, trained_like  # noqa: E402
 
 SHAPES = {
     "picture": ((1, 28, 28), (3, 32, 32)),
@@ -59,12 +59,6 @@ def networks() -> Iterator[tuple[str, str, Network]]:
 
 WORDS = [L.Embedding(500, 30, 0)]
 WINDOWS = [[L.Conv1D(20, k, padding=k, activation="relu"), L.GlobalMaxPool()] for k in (3, 4, 5)]
-GATE = [
-    L.Conv2D(16, 3, padding=1, name="wide"),
-    L.GlobalAvgPool(name="mean", inputs=("wide",)),
-    L.Dense(16, activation="sigmoid", name="gate"),
-    L.Multiply(inputs=("wide", "gate")),
-]
 MORE: list[tuple[str, str, tuple[int, ...], list[Any]]] = [
     (
         "sentence",
@@ -118,7 +112,7 @@ MORE: list[tuple[str, str, tuple[int, ...], list[Any]]] = [
         "every layer",
         (3, 31, 29),
         [
-            *GATE,
+            *squeeze(16, 3),
             L.LayerNorm(),
             L.Activation("gelu"),
             L.MaxPool2D(3, stride=2, padding=1),
@@ -133,25 +127,10 @@ MORE: list[tuple[str, str, tuple[int, ...], list[Any]]] = [
 ]
 
 
-def trained_like(network: Network, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """Parameters whose biases, norms and running statistics do something."""
-    found = {}
-    for name, value in initial_parameters(network, 0).items():
-        if value.ndim == 1 and name.endswith((".weight", ".running_var")):
-            value = random.uniform(0.5, 1.5, value.shape).astype(np.float32)
-        elif name.endswith((".bias", ".running_mean")):
-            value = random.normal(0, 0.2, value.shape).astype(np.float32)
-        found[name] = value
-    return found
-
-
 def input_for(network: Network, kind: str, random: np.random.Generator) -> np.ndarray:
-    words = [n.layer.words for n in network.nodes if n.layer.kind == "Embedding"]
-    if words:
-        return random.integers(1, min(words), network.input).astype(np.int32)
-    if kind == "go":
-        return (random.random(network.input) < 0.2).astype(np.float32)
-    return random.normal(size=network.input).astype(np.float32)
+    """An input as its kind has them; planes of a board are 0 or 1."""
+    found = drawn(network, random, least=1)
+    return (found > 0.85).astype(np.float32) if kind == "go" else found
 
 
 def torch_number(look: Look, node: Node) -> np.ndarray:
@@ -172,7 +151,7 @@ def measure(cells: int, every: int = 1) -> list[dict[str, Any]]:
     rows = []
     for number, (kind, name, network) in enumerate(there):
         share = cells * (number + 1) // len(there) - cells * number // len(there)
-        parameters = trained_like(network, random)
+        parameters = trained_like(network, number)
         inputs = input_for(network, kind, random)
         look = Look.at(Subject(network, parameters), inputs)
         theirs = {node.name: torch_number(look, node) for node in network.nodes}
