@@ -50,7 +50,7 @@ def weights(path):
 def test_a_training_tells_data_start_epochs_baseline_and_done(begin, tmp_path):
     run, events = begin(tmp_path / "run")
     names = [e["event"] for e in events if e["event"] not in ("step", "note", "warning")]
-    assert names == ["data", "start", "epoch", "epoch", "baseline", "done"]
+    assert names == ["data", "start", "engine", "epoch", "epoch", "baseline", "done"]
     (data,) = named(events, "data")
     assert data["examples"] == {"train": 40, "validation": 10, "test": 10}
     assert data["labels"] == ["0", "1"]
@@ -155,9 +155,9 @@ def stopped(monkeypatch, count, begin, *arguments, **options):
     """Begin a training in which the wish to stop comes at the count-th time it is asked for."""
     real = single.Session
 
-    def session(listen, stopping, threads, engine, run):
+    def session(listen, stopping, *others):
         asked = iter(range(1, 10**9))
-        return real(listen, lambda: next(asked) >= count, threads, engine, run)
+        return real(listen, lambda: next(asked) >= count, *others)
 
     with monkeypatch.context() as patch:
         patch.setattr("beak.train.train.Session", session)

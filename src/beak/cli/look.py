@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -11,10 +10,21 @@ import click
 
 from beak.cli.console import note, print_json
 from beak.cli.options import command, data_dir_option, json_option, threads_option
+from beak.errors import UsageError
 
 
 @command
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--html",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the page as one file that needs no server.",
+)
+@click.option(
+    "--input", "inputs", metavar="PATH", multiple=True, help="With --html: an input in it."
+)
 @click.option("--data", "source", metavar="SOURCE", help="Examples to show (the run's own).")
 @click.option(
     "--beside", metavar="RUN", multiple=True, type=click.Path(path_type=Path),
@@ -28,6 +38,8 @@ from beak.cli.options import command, data_dir_option, json_option, threads_opti
 @json_option
 def look(
     run: Path,
+    file: Path | None,
+    inputs: tuple[str, ...],
     source: str | None,
     beside: tuple[Path, ...],
     host: str,
@@ -39,17 +51,26 @@ def look(
 ) -> None:
     """Look into a trained network in the browser.
 
-    RUN is a run directory or its model.safetensors. The page shows the network with every layer's
+    RUN is a run directory, its model.safetensors, or the ONNX file of a network made elsewhere
+    (with labels and preparation: beak import). The page shows the network with every layer's
     maps for your own input, and opens any number down to the multiply-adds that made it.
 
     Only this machine can reach the page; with --host another may, by the token in the address.
     """
+    from beak.cli.importing import open_run
     from beak.runs.model import find_model, load_model
-    from beak.runs.run import load
-    from beak.web.server import is_local, serve
     from beak.web.session import Session
+    from beak.web.show import has_browser
 
-    trained = load(run, threads=threads)
+    trained = open_run(run, threads)
+    if file is not None:
+        from beak.cli.look_file import write_page
+
+        return write_page(Session(trained, source, data_dir), file, inputs, as_json)
+    if inputs:
+        raise UsageError("--input: what is put into a file; it goes with --html")
+    from beak.web.server import is_local, serve
+
     others = {f"epoch {epoch}": path for epoch, path in trained.epochs.items()}
     for path in beside:
         name = load_model(path).name  # says before all else that there is none
@@ -79,10 +100,3 @@ def distinct(name: str, taken: set[str]) -> str:
     """
     tries = (name if number == 1 else f"{name} ({number})" for number in range(1, len(taken) + 2))
     return next(one for one in tries if one not in taken)
-
-
-def has_browser() -> bool:
-    """Whether there is a screen to open a browser on."""
-    if sys.platform in ("darwin", "win32"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

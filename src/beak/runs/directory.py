@@ -177,9 +177,13 @@ class RunDirectory:
         *,
         threads: int | None = None,
         instructions: str | None = None,
+        engine: str | None = None,
+        device: str | None = None,
     ) -> None:
         """Write machine.json; by default what ``describe_machine`` finds."""
-        found = machine or describe_machine(threads=threads, instructions=instructions)
+        found = machine or describe_machine(
+            threads=threads, instructions=instructions, engine=engine, device=device
+        )
         write_whole(self.machine_path, (json.dumps(plain(found), indent=2).encode(), b"\n"))
 
     def read_machine(self) -> dict[str, Any]:

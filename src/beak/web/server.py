@@ -66,7 +66,7 @@ def serve(session: Session, host: str = LOCAL, port: int = 0) -> Served:
     from beak.web.app import make_app
     from beak.web.guard import Guard
 
-    listening = _listen(host, port)
+    listening = listen(host, port)
     port = int(listening.getsockname()[1])
     here = is_local(host)
     token = None if here else secrets.token_urlsafe(18)
@@ -101,7 +101,8 @@ def _own_name() -> str:
         return socket.gethostname()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; ``port`` 0 is a free one. UsageError where that cannot be."""
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
         family, _, _, _, address = found[0]

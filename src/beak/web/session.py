@@ -134,6 +134,23 @@ class Session:
             self._keep(Seen(mark, opened, look, about, kept))
         return mark
 
+    def given(self, raw: Any) -> str:
+        """Prepare any raw input that the run takes, such as a path or an array; its name."""
+        kind, path = self.run.spec.kind, raw if isinstance(raw, Path) else None
+        if path is not None and kind in ("texts", "go"):
+            try:
+                raw = path.read_bytes()
+            except OSError as error:
+                raise DataError(f"{path}: {error.strerror or error}") from None
+            return self.open(raw)
+        if isinstance(raw, bytes) or kind == "go":
+            return self.open(raw if isinstance(raw, bytes) else str(raw).encode())
+        opened = self.run.opened(raw)
+        mark = hashlib.sha256(opened.inputs.tobytes()).hexdigest()[:16]
+        about = {"notes": list(opened.notes)}
+        self._keep(Seen(mark, opened, Look.at(self.subject, opened.inputs), about))
+        return mark
+
     def example(self, number: int) -> str:
         """One of the run's own examples by number; its name for later."""
         mark = f"example-{number}"
@@ -196,7 +213,7 @@ class Session:
                 source = None
                 if row.needs == "examples":
                     source = self._patches_from()
-                if what == "alike":
+                if what == "alike" and source is not None:
                     source, given["missed"] = self._affordable(source, given.get("layer"))
                 if what == "looks-for":
                     self._check_climb(given)
@@ -220,8 +237,8 @@ class Session:
         """UsageError where going uphill would take minutes."""
         layer, units = given.get("layer"), given.get("units")
         if units is None:
-            known = layer not in (None, "answer")
-            units = range(self.subject.node(layer).output[0] if known else self.subject.answers)
+            named = self.subject.node(str(layer)).output[0] if layer not in (None, "answer") else 0
+            units = range(named or self.subject.answers)
         each = 3 * self.subject.network.multiply_adds * given.get("steps", 60)
         if len(units) > MOST_UNITS or len(units) * each > CLIMB:
             most = max(1, min(MOST_UNITS, CLIMB // max(1, each)))

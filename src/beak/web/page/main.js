@@ -45,7 +45,7 @@ function ways() {
   at("to-units").addEventListener("click", () => go({ view: "units" }));
   at("to-walk").addEventListener("click", () => go({ walk: 1 }));
   at("to-shift").hidden = kind === "numbers";
-  at("to-units").hidden = !examples;
+  at("to-units").hidden = !(world.network.units ?? examples);
 }
 
 async function first() {
@@ -102,13 +102,22 @@ async function follow(where, scroll = true) {
   if (scroll && mine === asked) section.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
 }
 
+// Where choices are kept; within another page there may be no such place.
+function keeper() {
+  try {
+    return localStorage;
+  } catch {
+    return null;
+  }
+}
+
 function themed() {
-  const kept = localStorage.getItem("beak-theme");
+  const kept = keeper()?.getItem("beak-theme");
   if (kept) document.documentElement.dataset.theme = kept;
   at("theme").addEventListener("click", () => {
     const next = theme() === "dark" ? "light" : "dark";
     document.documentElement.dataset.theme = next;
-    localStorage.setItem("beak-theme", next);
+    keeper()?.setItem("beak-theme", next);
     overview.refresh();
     if (place().beside) besides(place());
     follow(place(), false);
