@@ -23,6 +23,7 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from beak.errors import BeakError  # noqa: E402
 from beak.lens.arithmetic import arithmetic  # noqa: E402
 from beak.lens.subject import Look, Subject  # noqa: E402
 from beak.network import layers as L  # noqa: E402, N812
@@ -32,27 +33,35 @@ from beak.network.writers import Parallel, Residual  # noqa: E402
 from tests.engine.torch_twin import torch_node  # noqa: E402
 from tests.networks import drawn, squeeze, trained_like  # noqa: E402
 
-SHAPES = {
-    "picture": ((1, 28, 28), (3, 32, 32)),
-    "sound": ((1, 40, 40),),
-    "go": ((48, 19, 19),),
-    "sentence": ((24,),),
+WORDS_READ = {"words": 500, "length": 24}
+INPUTS: dict[str, list[tuple[tuple[int, ...], int, dict[str, int]]]] = {
+    "picture": [((1, 28, 28), 10, {}), ((3, 32, 32), 10, {})],
+    "sound": [((1, 40, 40), 10, {})],
+    "go": [((48, 19, 19), 361, {})],
+    "sentence": [
+        ((72,), 2, {**WORDS_READ, "buckets": 1024}),
+        ((24,), 2, WORDS_READ),
+        ((24,), 2, {}),
+    ],
 }
-"""Inputs by kind: grey and coloured pictures, a log-mel spectrogram, planes, words."""
+"""Shapes, answers and options by kind of input: grey and coloured pictures, a log-mel spectrogram,
+planes, words with their pairs and without."""
 LIMIT = 1e-5
 
 
 def networks() -> Iterator[tuple[str, str, Network]]:
     """(kind of input, name, network): what the catalogue makes of each kind, and what it lacks."""
-    for kind, shapes in SHAPES.items():
-        for shape in shapes:
-            for name in CATALOGUE:
+    for kind, rows in INPUTS.items():
+        for name in CATALOGUE:
+            for shape, answers, options in rows:
                 try:
-                    network = make_network(name, shape, 10)
-                except ValueError:
-                    continue  # this one reads another kind of input
+                    network = make_network(name, shape, answers, **options)
+                except BeakError:
+                    continue  # this one reads another kind of input, or words otherwise
                 if network.parameter_count < 5_000_000:
                     yield kind, name, network
+                if kind == "sentence":
+                    break
     for kind, name, shape, made in MORE:
         yield kind, name, Network(shape, made)
 
