@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 
 demo: $(VENV)/core
 	$(BIN)/beak train digits --out runs/demo --overwrite
-	@if [ -t 1 ]; then $(BIN)/beak look runs/demo; fi
+	@if [ -t 1 ] && [ -z "$$CI" ]; then $(BIN)/beak look runs/demo; fi
 
 # Slow tests too: make test SLOW=1.   One file: make test ARGS=tests/cli
 test: $(VENV)/dev

@@ -23,48 +23,51 @@ import torch
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from beak.errors import BeakError  # noqa: E402
 from beak.lens.arithmetic import arithmetic  # noqa: E402
 from beak.lens.subject import Look, Subject  # noqa: E402
 from beak.network import layers as L  # noqa: E402, N812
 from beak.network.catalogue import CATALOGUE, make_network  # noqa: E402
-from beak.network.initial import initial_parameters  # noqa: E402
 from beak.network.network import Network, Node  # noqa: E402
 from beak.network.writers import Parallel, Residual  # noqa: E402
 from tests.engine.torch_twin import torch_node  # noqa: E402
+from tests.networks import drawn, squeeze, trained_like  # noqa: E402
 
-SHAPES = {
-    "picture": ((1, 28, 28), (3, 32, 32)),
-    "sound": ((1, 40, 40),),
-    "go": ((48, 19, 19),),
-    "sentence": ((24,),),
+WORDS_READ = {"words": 500, "length": 24}
+INPUTS: dict[str, list[tuple[tuple[int, ...], int, dict[str, int]]]] = {
+    "picture": [((1, 28, 28), 10, {}), ((3, 32, 32), 10, {})],
+    "sound": [((1, 40, 40), 10, {})],
+    "go": [((48, 19, 19), 361, {})],
+    "sentence": [
+        ((72,), 2, {**WORDS_READ, "buckets": 1024}),
+        ((24,), 2, WORDS_READ),
+        ((24,), 2, {}),
+    ],
 }
-"""Inputs by kind: grey and coloured pictures, a log-mel spectrogram, planes, words."""
+"""Shapes, answers and options by kind of input: grey and coloured pictures, a log-mel spectrogram,
+planes, words with their pairs and without."""
 LIMIT = 1e-5
 
 
 def networks() -> Iterator[tuple[str, str, Network]]:
     """(kind of input, name, network): what the catalogue makes of each kind, and what it lacks."""
-    for kind, shapes in SHAPES.items():
-        for shape in shapes:
-            for name in CATALOGUE:
+    for kind, rows in INPUTS.items():
+        for name in CATALOGUE:
+            for shape, answers, options in rows:
                 try:
-                    network = make_network(name, shape, 10)
-                except ValueError:
-                    continue  # this one reads another kind of input
+                    network = make_network(name, shape, answers, **options)
+                except BeakError:
+                    continue  # this one reads another kind of input, or words otherwise
                 if network.parameter_count < 5_000_000:
                     yield kind, name, network
+                if kind == "sentence":
+                    break
     for kind, name, shape, made in MORE:
         yield kind, name, Network(shape, made)
 
 
 WORDS = [L.Embedding(500, 30, 0)]
 WINDOWS = [[L.Conv1D(20, k, padding=k, activation="relu"), L.GlobalMaxPool()] for k in (3, 4, 5)]
-GATE = [
-    L.Conv2D(16, 3, padding=1, name="wide"),
-    L.GlobalAvgPool(name="mean", inputs=("wide",)),
-    L.Dense(16, activation="sigmoid", name="gate"),
-    L.Multiply(inputs=("wide", "gate")),
-]
 MORE: list[tuple[str, str, tuple[int, ...], list[Any]]] = [
     (
         "sentence",
@@ -118,7 +121,7 @@ MORE: list[tuple[str, str, tuple[int, ...], list[Any]]] = [
         "every layer",
         (3, 31, 29),
         [
-            *GATE,
+            *squeeze(16, 3),
             L.LayerNorm(),
             L.Activation("gelu"),
             L.MaxPool2D(3, stride=2, padding=1),
@@ -133,25 +136,10 @@ MORE: list[tuple[str, str, tuple[int, ...], list[Any]]] = [
 ]
 
 
-def trained_like(network: Network, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """Parameters whose biases, norms and running statistics do something."""
-    found = {}
-    for name, value in initial_parameters(network, 0).items():
-        if value.ndim == 1 and name.endswith((".weight", ".running_var")):
-            value = random.uniform(0.5, 1.5, value.shape).astype(np.float32)
-        elif name.endswith((".bias", ".running_mean")):
-            value = random.normal(0, 0.2, value.shape).astype(np.float32)
-        found[name] = value
-    return found
-
-
 def input_for(network: Network, kind: str, random: np.random.Generator) -> np.ndarray:
-    words = [n.layer.words for n in network.nodes if n.layer.kind == "Embedding"]
-    if words:
-        return random.integers(1, min(words), network.input).astype(np.int32)
-    if kind == "go":
-        return (random.random(network.input) < 0.2).astype(np.float32)
-    return random.normal(size=network.input).astype(np.float32)
+    """An input as its kind has them; planes of a board are 0 or 1."""
+    found = drawn(network, random, least=1)
+    return (found > 0.85).astype(np.float32) if kind == "go" else found
 
 
 def torch_number(look: Look, node: Node) -> np.ndarray:
@@ -172,7 +160,7 @@ def measure(cells: int, every: int = 1) -> list[dict[str, Any]]:
     rows = []
     for number, (kind, name, network) in enumerate(there):
         share = cells * (number + 1) // len(there) - cells * number // len(there)
-        parameters = trained_like(network, random)
+        parameters = trained_like(network, number)
         inputs = input_for(network, kind, random)
         look = Look.at(Subject(network, parameters), inputs)
         theirs = {node.name: torch_number(look, node) for node in network.nodes}

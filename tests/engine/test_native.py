@@ -41,19 +41,10 @@ from beak.network.layers import (
 )
 from beak.network.network import Network
 from beak.network.writers import Parallel, Residual
+from tests.networks import drawn, squeeze
 
 BATCH = 5
 CLASSES = 4
-
-
-def squeeze(channels):
-    """A squeeze-and-excite block: channels weighed by what they hold on average."""
-    return [
-        Conv2D(channels, 1, name="wide"),
-        GlobalAvgPool(name="mean", inputs=("wide",)),
-        Dense(channels, activation="sigmoid", name="gate"),
-        Multiply(inputs=("wide", "gate")),
-    ]
 
 
 def words_and_windows():
@@ -284,11 +275,7 @@ def pair(network, seed=3):
 
 
 def inputs_for(network, batch=BATCH, seed=5):
-    generator = np.random.default_rng(seed)
-    tables = [n.layer.words for n in network.nodes if isinstance(n.layer, Embedding)]
-    if tables:
-        return generator.integers(0, min(tables), (batch, *network.input)).astype(np.int32)
-    return generator.normal(size=(batch, *network.input)).astype(np.float32)
+    return drawn(network, np.random.default_rng(seed), (batch,))
 
 
 def labels_for(network, batch=BATCH):

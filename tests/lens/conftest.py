@@ -7,7 +7,6 @@ import pytest
 from hypothesis import settings
 
 from beak.lens.subject import Look, Subject
-from beak.network.initial import initial_parameters
 from beak.network.layers import (
     Activation,
     Add,
@@ -32,6 +31,7 @@ from beak.network.layers import (
 )
 from beak.network.network import Network
 from beak.network.writers import Parallel, Residual
+from tests.networks import drawn, squeeze, trained_like
 
 # The machines that run the tests are shared: how long one example takes says nothing.
 settings.register_profile("lens", deadline=None)
@@ -69,10 +69,7 @@ NETWORKS = {
     "joins": Network(
         (3, 7, 7),
         [
-            Conv2D(6, 1, name="wide"),
-            GlobalAvgPool(name="mean", inputs=("wide",)),
-            Dense(6, activation="sigmoid", name="gate"),
-            Multiply(inputs=("wide", "gate")),
+            *squeeze(6),
             Parallel([Conv2D(3, 3, padding=1)], [Conv2D(2, 1), Activation("silu")]),
             Activation("softmax"),
             GlobalMaxPool(),
@@ -139,28 +136,15 @@ NETWORKS = {
 }
 
 
-def parameters_of(network: Network, seed: int = 0) -> dict[str, np.ndarray]:
-    """Parameters as after training: biases and norms that do something."""
-    random = np.random.default_rng(seed)
-    found = {}
-    for name, value in initial_parameters(network, seed).items():
-        if name.endswith((".weight", ".running_var")) and value.ndim == 1:
-            found[name] = random.uniform(0.5, 1.5, value.shape).astype(np.float32)
-        elif value.ndim == 1 or name.endswith("bias"):
-            found[name] = random.normal(0, 0.3, value.shape).astype(np.float32)
-        else:
-            found[name] = value
-    return found
+parameters_of = trained_like
 
 
 def input_of(network: Network, seed: int = 0) -> np.ndarray:
-    random = np.random.default_rng([seed, 1])
-    if network.nodes[0].layer.kind == "Embedding":
-        words = network.nodes[0].layer.words
-        row = random.integers(1, words, network.input).astype(np.int32)
+    """One input; a sentence ends in padding."""
+    row = drawn(network, np.random.default_rng([seed, 1]), least=1)
+    if row.dtype.kind == "i":
         row[-3:] = 0
-        return row
-    return random.normal(size=network.input).astype(np.float32)
+    return row
 
 
 def look_at(network: Network, seed: int = 0) -> Look:

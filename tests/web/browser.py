@@ -6,6 +6,11 @@ import shutil
 from contextlib import contextmanager
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--no-sandbox",
+    "--use-fake-device-for-media-stream",  # a webcam and a microphone that are always there
+    "--use-fake-ui-for-media-stream",
+]
 
 
 @contextmanager
@@ -13,7 +18,7 @@ def chromium():
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
             yield started
         finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
@@ -21,18 +20,12 @@ from beak.network.layers import Activation, Conv1D, Conv2D, Dense, Embedding, Fl
 from beak.network.network import Network
 from beak.network.writers import Parallel
 from beak.runs.model import Model, save_model
+from tests.web.browser import CHROMIUM, chromium
 
 DIGITS = PictureSpec("pictures", (1, 28, 28), "stretch", 0, (0.3,), (0.33,))
 COLOUR = PictureSpec("pictures", (3, 32, 32), "stretch", 0, (0.5,) * 3, (0.25,) * 3)
 TEXT = TextSpec("texts", (12,), words=("a", "fine", "film", "dull", "and"))
 TEN = tuple("0123456789")
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-CHROMIUM_FLAGS = [
-    "--no-sandbox",
-    "--use-fake-device-for-media-stream",  # a webcam and a microphone that are always there
-    "--use-fake-ui-for-media-stream",
-]
 
 
 def saved(folder: Path, name: str, network: Network, spec, labels, seed: int = 0) -> Path:
@@ -117,13 +110,11 @@ def looking():
 
 @pytest.fixture(scope="module")
 def browser():
-    playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra dev")
+    pytest.importorskip("playwright.sync_api", reason="needs the extra dev")
     if CHROMIUM is None:
         pytest.skip("there is no Chromium here")
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+    with chromium() as started:
         yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

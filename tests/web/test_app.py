@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import logging
 import struct
 
 import numpy as np
@@ -14,7 +16,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from beak.runs.run import load
-from beak.web import guard
+from beak.web import guard, server
 from beak.web import session as session_module
 from beak.web.app import make_app, page_files
 from beak.web.guard import Guard
@@ -199,6 +201,36 @@ def test_a_held_input_stays_while_others_come_and_go(runs):
     assert asked.get(f"/api/look?input={mark}").status_code == 200
 
 
+def test_going_uphill_for_too_long_says_how_many_units_would_do(runs, monkeypatch):
+    monkeypatch.setattr(session_module, "CLIMB", 3 * 10 * 1_639_350 * 4)  # ten steps, four units
+    asked = client(runs("digits"))
+    assert asked.get("/api/looks-for?layer=conv1&units=0,1,2,3&steps=10").status_code == 200
+    line = refused(asked.get("/api/looks-for?layer=conv1&units=0,1,2,3,4&steps=10"))
+    assert "ask for 4" in line
+
+
+def test_drawing_does_not_wait_for_what_takes_long(runs):
+    session = Session(load(runs("digits")), "digits")
+    asked = TestClient(Guard(make_app(session), HOSTS), base_url=HERE)
+    with session._slow, session._opening:  # someone goes uphill, examples are being opened
+        mark = told(asked.post("/api/look", content=png()))[0]["input"]
+        cell = {"layer": "conv1", "cell": "0,0,0", "input": mark}
+        assert asked.get("/api/cell", params=cell).status_code == 200
+    with session.lock:  # and the other way round
+        assert asked.get("/api/filters?layer=conv1").status_code == 200
+
+
+def test_an_answer_that_breaks_off_at_the_end_is_no_line_in_the_log():
+    def record(line, error=None):
+        info = (type(error), error, None) if error else None
+        return logging.LogRecord("uvicorn.error", logging.ERROR, "", 1, line, (), info)
+
+    assert not server._no_broken_off(record("failed", asyncio.CancelledError()))
+    assert not server._no_broken_off(record("Cancel 1, timeout graceful shutdown exceeded"))
+    assert server._no_broken_off(record("failed", ValueError("x")))
+    assert server._no_broken_off(record("anything else"))
+
+
 def test_only_so_many_inputs_are_kept(runs):
     session = Session(load(runs("text")))
     first = session.open(b"a film")
@@ -225,6 +257,8 @@ BAD = [
     "twin?layer=conv1&rows=0,999999999",
     "twin?layer=pool1",
     "looks-for?layer=conv1&units=999",
+    "looks-for?layer=dense1&steps=1",
+    "alike?layer=pool1",
     "patches?layer=pool9",
     "patches",
 ]

@@ -61,6 +61,8 @@ async function work() {
 }
 
 function tell(about) {
+  const select = document.getElementById("example");
+  if (select && about.example !== undefined) select.value = String(about.example);
   const line = [about.name ? `${about.name}, labelled ${about.label}` : null, ...(about.notes ?? [])];
   document.getElementById("about").textContent = line.filter(Boolean).join("; ");
 }
@@ -83,4 +85,5 @@ async function offer(place) {
     again(`example-${select.value}`);
   } }, "next");
   fill(place, h("label", { for: "example" }, "or one of the examples it was tested on"), h("div", { class: "row" }, select, next));
+  if (world.maps) tell(world.maps.about);
 }

@@ -82,7 +82,7 @@ export function sentence({ arrays, facts }) {
     const values = rows.filter((r) => r.inside).map((r) => number(r.input));
     return `the largest of ${values.slice(0, 16).join(", ")}${values.length > 16 ? " …" : ""} is ${number(facts.value)}`;
   }
-  const written = rows.filter((r) => r.inside && r.product !== 0).slice(0, 9).map((r) => `${number(r.input)} × ${bracket(r.weight)}`);
+  const written = rows.filter((r) => r.inside && r.product !== 0).slice(0, 9).map((r, i) => `${i ? bracket(r.input) : number(r.input)} × ${bracket(r.weight)}`);
   const left = rows.filter((r) => r.inside && r.product !== 0).length - written.length;
   if (left > 0) written.push(`${whole(left)} more`);
   for (const constant of facts.constants) written.push(`${constant.name} ${bracket(constant.value)}`);
