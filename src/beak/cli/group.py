@@ -21,6 +21,8 @@ COMMANDS = {
     "evaluate": "How good a trained network is on labelled examples.",
     "explain": "Look into a trained network: what moved an answer, every number's terms.",
     "export": "A trained network as a file for other programs: ONNX, C.",
+    "push": "A trained network to the Hugging Face hub.",
+    "pull": "A trained network from the Hugging Face hub.",
     "look": "Look into a trained network in the browser.",
     "summary": "A network layer by layer: shapes, parameters, work.",
     "play": "Play Go against a trained network, or let other programs play it.",
