@@ -37,7 +37,7 @@ EXAMPLES = {
 }
 MOST_LABELS = 100
 MOST_BYTES = 4 << 20
-MODEL_INDEX = re.compile(r"^model-index:\n(?:[ \-].*\n)*", re.M)
+MODEL_INDEX = re.compile(r"^model-index:\n(?:(?:  |- ).*\n)*", re.M)
 HEAD = "| data | part | accuracy | 95 % interval | examples |"
 RULE = "|---|---|---|---|---|"
 ROW = re.compile(r"^\| (.+) \| (.+) \| ([\d.]+) % \| ([\d.]+) to ([\d.]+) % \| ([\d,]+) \|$")
