@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from beak.runs.evaluate import ClassScore, Evaluation
+    from beak.runs.run import Run
 
 MOST_CLASSES = 20
 """With more classes than this, people see the worst ones; ``--json`` has all."""
@@ -75,12 +76,26 @@ def evaluate(
     opened = Run(run, threads, choice.kind, exact, choice.device)
     how = {name: value for name, value in reading.items() if value is not None}
     found = opened.evaluate(source, part=part, data_dir=data_dir, reading=how)
-    for text in found.notes:
+    for text in (*found.notes, *_into_card(opened, source, part, found)):
         note(text)
     if as_json:
         print_json(found.to_json())
         return
     show_evaluation(make_console(), found, kind_of(opened.model.spec.kind).one)
+
+
+def _into_card(run: Run, source: str, part: str, found: Evaluation) -> tuple[str, ...]:
+    """Put the figure into the run's README.md, where beak wrote one; what to say about it."""
+    from beak.errors import RunError
+    from beak.runs.card import CARD, add_figure, figure_of, named
+
+    if not run.path.is_dir():
+        return ()
+    try:
+        written = add_figure(run.path, run.model, figure_of(named(source), part, found))
+    except RunError as error:  # the figure is there all the same, a card is not why it was asked
+        return (str(error),)
+    return (f"{run.path / CARD} has this figure",) if written else ()
 
 
 def show_evaluation(console: Console, found: Evaluation, thing: str = "picture") -> None:

@@ -22,6 +22,8 @@ COMMANDS = {
     "explain": "Look into a trained network: what moved an answer, every number's terms.",
     "export": "A trained network as a file for other programs: ONNX, C.",
     "import": "A network made elsewhere (ONNX) as a run.",
+    "push": "A trained network to the Hugging Face hub.",
+    "pull": "A trained network from the Hugging Face hub.",
     "look": "Look into a trained network in the browser.",
     "serve": "A trained network as an HTTP service: raw files in, answers out.",
     "summary": "A network layer by layer: shapes, parameters, work.",

@@ -34,6 +34,7 @@ MACHINE = "machine.json"
 REPORT = "report.html"
 EPOCHS = "epochs"
 """A folder with the weights of some epochs, each a file like model.safetensors."""
+CARD = "README.md"
 FILES = (MODEL, CHECKPOINT, RECIPE, HISTORY, MACHINE, REPORT)
 CHECKPOINT_FORMAT = "1"
 
@@ -276,5 +277,5 @@ def existing(path: str | Path) -> Path:
 
 def _passing(name: str) -> bool:
     """Names that come and go: the lock, and parts of files being written."""
-    known = "|".join(re.escape(f) for f in FILES)
+    known = "|".join(re.escape(f) for f in (*FILES, CARD))
     return name == ".lock" or re.fullmatch(rf"\.({known})\.\d+\.[0-9a-f]+\.part", name) is not None

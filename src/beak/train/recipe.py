@@ -146,6 +146,7 @@ class Recipe:
     )
     compare: str = setting("", "another network to train beside")
     baseline: bool = setting(True, "train a linear classifier beside")
+    licence: str = setting("", "of the weights, for the model card: mit, cc-by-4.0")
     data: DataRecipe = field(default_factory=DataRecipe)
     optimiser: OptimiserRecipe = field(default_factory=OptimiserRecipe)
     schedule: ScheduleRecipe = field(default_factory=ScheduleRecipe)

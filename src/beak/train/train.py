@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from beak.data.builtin import BUILTIN
 from beak.engine.choice import Choice, choose_engine
 from beak.engine.group import Group
 from beak.errors import MissingExtraError, RunError, UsageError
 from beak.network.network import Network
+from beak.runs.card import CardData, named, remove_card, write_card
 from beak.runs.directory import RunDirectory
-from beak.runs.model import save_model
+from beak.runs.model import Model, save_model
 from beak.runs.report import ReportData, write_report
 from beak.runs.run import Run
 from beak.train.baseline import Baseline, baseline_name, better_baseline, train_baseline
@@ -237,6 +239,7 @@ def _train_all(ready: Prepared, directory: RunDirectory, session: Session, *, re
     recipe = ready.recipe
     if not resume:
         directory.save_recipe(recipe.to_toml())  # from here on --resume knows what to do
+        remove_card(directory.path)
     info: dict[str, Any] = {}
     result = train_folds(ready, directory, session, resume=resume) if recipe.folds else None
     final = on_everything(ready) if result else ready
@@ -255,6 +258,7 @@ def _train_all(ready: Prepared, directory: RunDirectory, session: Session, *, re
     save_model(directory.model_path, model)
     seconds = time.monotonic() - began
     _report(ready, directory, replace(outcome, model=model), seconds)
+    _card(ready, directory, model)
     directory.remove_checkpoint()
     done = {name: model.info[name] for name in ("compare",) if name in model.info}
     session.tell(
@@ -283,6 +287,18 @@ def _baseline(ready: Prepared, session: Session) -> dict[str, Any]:
     named = {"name": found.name, "accuracy": found.accuracy}
     session.tell("baseline", **named)
     return {"baseline": named}
+
+
+def _card(ready: Prepared, directory: RunDirectory, model: Model) -> None:
+    dataset, known = ready.dataset, BUILTIN.get(ready.recipe.data.source)
+    data = CardData(
+        model,
+        named(dataset.name),
+        {name: len(part) for name, part in dataset.parts.items()},
+        ready.recipe.licence,
+        f"Licence of the data: {known.licence}; {known.home}" if known else "",
+    )
+    write_card(directory.path, data)
 
 
 def _report(ready: Prepared, directory: RunDirectory, outcome: Outcome, seconds: float) -> None:
