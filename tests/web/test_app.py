@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import re
 import struct
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from starlette.testclient import TestClient
 
+import beak
 from beak.runs.run import load
 from beak.web import guard, server
 from beak.web import session as session_module
@@ -74,8 +76,6 @@ def test_large_networks_are_folded_by_block(runs):
 
 
 def test_all_maps_are_the_lens_own_numbers(digits, runs):
-    import beak
-
     head, numbers = told(digits.post("/api/look", content=png()))
     expected = beak.explain(load(runs("digits")), png(), "activations")
     for layer in head["layers"]:
@@ -132,7 +132,7 @@ def test_words_of_a_text_are_told(runs):
     assert moved["arrays"]["heat"]["shape"] == [3]
 
 
-def test_the_words_of_patches_and_of_what_is_looked_for_are_told(runs, tmp_path):
+def test_the_words_of_patches_and_of_what_is_looked_for_are_told(runs, tmp_path, capsys):
     table = tmp_path / "films.csv"
     rows = ["a fine film,good", "dull and dull,bad"] * 30
     table.write_text("\n".join(["text,label", *(f"{k} {row}" for k, row in enumerate(rows))]))
@@ -143,6 +143,14 @@ def test_the_words_of_patches_and_of_what_is_looked_for_are_told(runs, tmp_path)
         known = {"2": "a", "3": "fine", "4": "film", "5": "dull", "6": "and"}
         assert words
         assert all(known.get(number, "(unknown)") == word for number, word in words.items())
+    from beak.cli.explain_text import print_explanation
+
+    explained = beak.explain(load(runs("text")), str(table), "patches", part="all", k=2)
+    print_explanation(explained)
+    assert explained.facts["words"]["3"] == "fine"
+    said = capsys.readouterr().out
+    assert re.search(r"^ +0 .*  (\S+ ){2}\S+$", said, re.M)
+    assert {"fine", "film", "dull"} & set(said.split())
 
 
 def test_dead_units_and_copies_are_told_and_of_one_layer_how_much_each_is_missed(digits):

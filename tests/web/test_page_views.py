@@ -107,6 +107,22 @@ def test_two_inputs_stand_side_by_side_and_the_new_one_follows(opened):
     page.wait_for_url("**input=example-0*")
 
 
+SIGN = """() => {
+  // larger numbers are darker; the difference is orange where the left one is larger
+  const read = (which) => {
+    const c = document.querySelector(`[data-pair=conv1] canvas[aria-label*=${which}]`);
+    return c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+  };
+  const [mine, its, apart] = ["this", "beside", "difference"].map(read);
+  let sum = 0;
+  for (let i = 0; i < mine.length; i += 4) {
+    const darker = its[i] + its[i + 1] + its[i + 2] - mine[i] - mine[i + 1] - mine[i + 2];
+    sum += darker * (apart[i] - apart[i + 2] - 4);
+  }
+  return sum;
+}"""
+
+
 def test_another_runs_layers_stand_beside_with_linked_hover(opened):
     page = opened("digits", "#input=example-0&beside=run:other")
     row = page.locator('[data-pair="conv1"]')
@@ -120,6 +136,7 @@ def test_another_runs_layers_stand_beside_with_linked_hover(opened):
     )
     assert apart == pytest.approx(a - b, abs=0.01)
     assert row.locator(".frame").count() == 3
+    assert page.evaluate(SIGN) > 0
     row.locator("canvas").nth(1).focus()
     page.keyboard.press("ArrowRight")
     assert ", difference " in page.locator("#tip").inner_text()

@@ -6,6 +6,7 @@ import numpy as np
 
 from beak.cli.canvas import Canvas, bars
 from beak.cli.colours import MARGIN, PALE, Array, Bounds, as_maps, as_rgb, grid_of, number, shades
+from beak.lens.ask import phrase
 from beak.lens.explanation import Explanation
 
 MOST_MAPS = 13
@@ -171,8 +172,13 @@ def _places(sheet: Canvas, told: Explanation, name: str) -> None:
     for unit in range(min(len(value), 40)):
         best = int(example[unit, 0])
         box = told[f"{name}.box"][unit, 0].tolist()
-        place = ", ".join(f"{a} to {b - 1}" for a, b in box)
-        said = f"{number(float(value[unit, 0]))}   {names.get(str(best), best)}   at {place}"
+        said = ", ".join(f"{a} to {b - 1}" for a, b in box)
+        if (words := told.facts.get("words")) and f"{name}.patch" in told.arrays:
+            cut = told[f"{name}.patch"][unit, :4]
+            said = "   |   ".join(phrase(patch, words) for patch in cut)
+        else:
+            said = f"{names.get(str(best), best)}   at {said}"
+        said = f"{number(float(value[unit, 0]))}   {said}"
         sheet.text(MARGIN, sheet.y, f"{unit}", 12, PALE)
         sheet.text(MARGIN + 40, sheet.y, said, 12)
         sheet.y += 18

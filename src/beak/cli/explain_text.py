@@ -9,6 +9,7 @@ import numpy as np
 from beak.cli.colours import number
 from beak.cli.console import plain
 from beak.cli.explain_board import COLUMNS
+from beak.lens.ask import phrase
 from beak.lens.explanation import Explanation
 
 MOST_LINES = 12
@@ -91,9 +92,20 @@ def _patches(told: Explanation) -> Iterator[str]:
             best = int(example[unit, 0])
             box = " x ".join(f"{a}:{b}" for a, b in told[f"{name}.box"][unit, 0])
             where = f"{names[str(best)]}  {box}"
+            if (words := told.facts.get("words")) and f"{name}.patch" in told.arrays:
+                where += f"  {phrase(told[f'{name}.patch'][unit, 0], words)}"
             yield f"    {unit:>4}  {number(float(value[unit, 0])):>8}  {where}"
         if len(example) > MOST_LINES:
             yield f"    … and {len(example) - MOST_LINES} more filters"
+
+
+def _looks_for(told: Explanation) -> Iterator[str]:
+    words = told.facts.get("words")
+    if words is None:
+        yield from _nothing(told)
+        return
+    for unit, own in list(zip(told["unit"], told["word"], strict=True))[:MOST_LINES]:
+        yield f"  {int(unit):>4}  {phrase(own[:MOST_LINES], words)}"
 
 
 def _alike(told: Explanation) -> Iterator[str]:
@@ -116,6 +128,7 @@ LINES: dict[str, Callable[[Explanation], Iterator[str]]] = {
     "activations": _layers,
     "forgives": _forgives,
     "patches": _patches,
+    "looks-for": _looks_for,
     "alike": _alike,
     "twin": _twin,
 }

@@ -249,8 +249,29 @@ def explain(run: Trained, input: Any = None, what: str = "moved", **options: Any
     if row.needs == "examples":
         which: dict[str, Any] = {"part": "test", "most": USUAL_EXAMPLES[what]}
         which |= {name: given.pop(name) for name in FROM if name in given}
-        return row.answer(subject, run.examples(input, **which), given)
-    return row.answer(subject, None, given)
+        return worded(row.answer(subject, run.examples(input, **which), given), run.spec)
+    return worded(row.answer(subject, None, given), run.spec)
+
+
+def worded(told: Explanation, spec: Any) -> Explanation:
+    """With the words that patches and wanted inputs of a text hold, as the fact ``words``."""
+    numbers = getattr(spec, "numbers", 0)
+    arrays = [a for name, a in told.arrays.items() if name.split(".")[-1] in ("patch", "word")]
+    if not numbers or not arrays:
+        return told
+    there = np.unique(np.concatenate([array.ravel() for array in arrays]))
+    there = there[(there > 0) & (there < numbers)]
+    words = dict(zip(map(str, there), spec.place_names(there), strict=True))
+    return replace(told, facts={**told.facts, "words": words})
+
+
+def phrase(numbers: Array, words: Mapping[str, str]) -> str:
+    """Word numbers of a patch as its words: "…" beyond the text, "·" for what has none.
+
+    >>> phrase(np.array([-1, 3, 9]), {"3": "film"})
+    '… film ·'
+    """
+    return " ".join("…" if n <= 0 else words.get(str(n), "·") for n in numbers.ravel().tolist())
 
 
 def _by_name(told: Explanation, opened: OpenedInput) -> Explanation:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from beak.errors import DataError, UsageError, did_you_mean
-from beak.lens.ask import WHAT, subject_of
+from beak.lens.ask import WHAT, subject_of, worded
 from beak.lens.explanation import Explanation
 from beak.lens.subject import Look, Subject
 from beak.runs.opened import Examples, OpenedInput
@@ -217,21 +217,11 @@ class Session:
                     source, given["missed"] = self._affordable(source, given.get("layer"))
                 if what == "looks-for":
                     self._check_climb(given)
-                self._told[key] = self._worded(row.answer(self._aside, source, given))
+                told = row.answer(self._aside, source, given)
+                self._told[key] = worded(told, self.run.spec)
                 while len(self._told) > 4 * KEPT:
                     self._told.popitem(last=False)
             return self._told[key]
-
-    def _worded(self, told: Explanation) -> Explanation:
-        """With the words of an explanation's word numbers as the fact ``words``, by number."""
-        numbers = getattr(self.run.spec, "numbers", 0)
-        arrays = [a for name, a in told.arrays.items() if name.split(".")[-1] in ("patch", "word")]
-        if not numbers or not arrays:
-            return told
-        there = np.unique(np.concatenate([array.ravel() for array in arrays]))
-        there = there[(there > 0) & (there < numbers)]
-        words = dict(zip(map(str, there), self.run.spec.place_names(there), strict=True))
-        return replace(told, facts={**told.facts, "words": words})
 
     def _check_climb(self, given: Mapping[str, Any]) -> None:
         """UsageError where going uphill would take minutes."""
