@@ -179,19 +179,6 @@ def test_the_one_file_is_all_it_needs(kind, tmp_path):
     assert told["label"] in beak.load(path).labels
 
 
-def test_import_and_first_prediction_are_quick(tmp_path):
-    """The best of several processes: other work on the machine may slow down one."""
-    saved(tmp_path, "pictures")
-    cache = tmp_path / "bytecode"  # as an installed package has it
-    several = []
-    for _ in range(6):
-        kept = {"PYTHONPYCACHEPREFIX": str(cache), "PYTHONDONTWRITEBYTECODE": ""}
-        several.append(process(tmp_path, RAW["pictures"], **kept))
-    assert min(told["import"] for told in several) < 0.3
-    assert min(told["import"] + told["load"] for told in several) < 0.3
-    assert min(told["first"] for told in several) < 0.1
-
-
 def test_a_prediction_changes_nothing_of_the_program(tmp_path):
     path, raws = saved(tmp_path, "pictures")
     beak.load(path).predict(raws[0])  # what is imported at the first one

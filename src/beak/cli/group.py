@@ -21,9 +21,11 @@ COMMANDS = {
     "evaluate": "How good a trained network is on labelled examples.",
     "explain": "Look into a trained network: what moved an answer, every number's terms.",
     "export": "A trained network as a file for other programs: ONNX, C.",
+    "import": "A network made elsewhere (ONNX) as a run.",
     "push": "A trained network to the Hugging Face hub.",
     "pull": "A trained network from the Hugging Face hub.",
     "look": "Look into a trained network in the browser.",
+    "serve": "A trained network as an HTTP service: raw files in, answers out.",
     "summary": "A network layer by layer: shapes, parameters, work.",
     "play": "Play Go against a trained network, or let other programs play it.",
     "bench": "How fast a network runs on this machine.",
@@ -31,6 +33,8 @@ COMMANDS = {
     "data": "The built-in sets of examples, and where they are.",
 }
 """Name -> its line in ``beak --help``; the command stands in ``beak/cli/<name>.py``."""
+ELSEWHERE = {"import": ("importing", "import_")}
+"""Commands whose name Python keeps for itself -> file and name."""
 
 
 class LazyGroup(click.Group):
@@ -44,7 +48,8 @@ class LazyGroup(click.Group):
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"beak.cli.{cmd_name}"), cmd_name)
+        file, name = ELSEWHERE.get(cmd_name, (cmd_name, cmd_name))
+        command: click.Command = getattr(import_module(f"beak.cli.{file}"), name)
         return command
 
     def resolve_command(
@@ -110,7 +115,10 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="replace")
     try:
         code: Any = beak.main(
-            list(arguments) or ["--help"], prog_name="beak", standalone_mode=False
+            list(arguments) or ["--help"],
+            prog_name="beak",
+            standalone_mode=False,
+            obj=list(arguments),
         )
         sys.stdout.flush()
         return code if isinstance(code, int) else 0

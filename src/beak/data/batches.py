@@ -54,13 +54,15 @@ def batches(
     threads: int = 1,
     shuffle: bool = True,
     order: Array | None = None,
+    share: Callable[[Array], Array] | None = None,
 ) -> Iterator[Batch]:
     """One epoch's batches from batch number ``start`` on; a shorter last batch is kept.
 
     The same bytes whatever ``threads``, ``start`` and timing. ``order`` (int64, examples in the
     order wanted) takes the place of the shuffle. ``threads`` prepare while the network waits, one
-    while batches wait for it. Leaving the loop early, or an error, ends the background thread
-    before the caller goes on. Raises UsageError for a batch size below 1.
+    while batches wait for it. ``share``: which of a batch's examples are wanted here, where others
+    take the rest; there may be none. Leaving the loop early, or an error, ends the background
+    thread before the caller goes on. Raises UsageError for a batch size below 1.
     """
     if batch_size < 1 or start < 0:
         raise UsageError(f"batches: size {batch_size} from batch {start} cannot be had")
@@ -69,6 +71,8 @@ def batches(
 
     def prepare(chosen: Array, threads: int) -> Batch:
         labels = part.labels[chosen]
+        if not len(chosen):
+            return Batch(np.empty((0, *spec.shape), np.float32), labels, chosen)
         if augmentation is None or augmentation.none:
             return Batch(spec.prepare(part.inputs[chosen]), labels, chosen)
         kind, when = kind_of(spec.kind), {"seed": seed, "epoch": epoch}
@@ -79,8 +83,13 @@ def batches(
         step = batch_size * batches_together(batch_size, 4 * math.prod(spec.shape))
         for first in range(start * batch_size, len(order), step):
             chosen = np.asarray(order[first : first + step], np.int64)
-            many = prepare(chosen, threads if awaited() else 1)
-            parts = [slice(b, b + batch_size) for b in range(0, len(chosen), batch_size)]
+            each = [
+                chosen[begin : begin + batch_size] for begin in range(0, len(chosen), batch_size)
+            ]
+            each = each if share is None else [share(one) for one in each]
+            many = prepare(np.concatenate(each), threads if awaited() else 1)
+            ends = np.cumsum([len(one) for one in each])
+            parts = [slice(end - len(one), end) for one, end in zip(each, ends, strict=True)]
             yield [Batch(many.inputs[p], many.labels[p], many.examples[p]) for p in parts]
 
     return ahead(prepared, AHEAD)

@@ -17,9 +17,11 @@ from beak.engine.checks import (
     check_parameters,
     reads_words,
 )
+from beak.engine.group import Group
 from beak.engine.interface import Array, Gradients, Loss, Optimiser, Randomness, StepResult
 from beak.engine.lowering.context import orders
 from beak.engine.plan import Plan, Purpose
+from beak.engine.shared_step import SharedUpdate, shared_step
 from beak.engine.slots import Slot, place_parameters
 from beak.engine.tape import Arena, Tensor, contents
 from beak.engine.update import Buffers, caught_up
@@ -63,11 +65,14 @@ class NativeEngine:
         threads: int | None = None,
         exact: bool = False,
         beside: NativeEngine | None = None,
+        group: Group | None = None,
     ) -> None:
         """``exact``: every number is the sum of its terms (no Winograd, no folded norms).
 
         ``beside``: an engine that never runs at the same time, whose working memory is shared.
+        ``group``: processes that share every training step; see ``engine/shared_step.py``.
         """
+        self.group = group
         self.network = network
         self.at_once = answered_at_once(network)
         self.exact = exact
@@ -92,6 +97,7 @@ class NativeEngine:
         self._arena: Arena = beside._arena if beside is not None else Arena()
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
         self._optimiser: Optimiser | None = None
+        self._shared: SharedUpdate | None = None
         self._loss = Loss()
         self._step = 0
         self._version = 0
@@ -224,6 +230,7 @@ class NativeEngine:
         b.settings[4] = optimiser.average or 0
         self._optimiser, self._loss, self._step = optimiser, loss, 0
         self._plans.clear()
+        self._shared = None
 
     def train_step(
         self, inputs: Array, labels: Array, learning_rate: float, randomness: Randomness
@@ -232,8 +239,9 @@ class NativeEngine:
         if self._optimiser is None:
             raise UsageError("training has not begun; call start_training first")
         inputs = self._checked(inputs)
-        check_labels(self.network, labels, len(inputs))
-        plan = self._plan("train", len(inputs), loss=self._loss)
+        if self.group is None:
+            check_labels(self.network, labels, len(inputs))
+            plan = self._plan("train", len(inputs), loss=self._loss)
         self._step += 1
         self._version += 1
         o, settings = self._optimiser, self._buffers.settings
@@ -242,7 +250,30 @@ class NativeEngine:
         settings[2] = 1 - o.beta2**self._step
         settings[3] = 1
         settings[5] = self._step
+        if self.group is not None:
+            return shared_step(self, self.group, inputs, labels, randomness)
         return self._learn(plan, inputs, labels, randomness)
+
+    @property
+    def buffers(self) -> Buffers:
+        """Where parameters, gradients and running statistics lie."""
+        return self._buffers
+
+    def learn_share(
+        self, inputs: Array, labels: Array, randomness: Randomness
+    ) -> tuple[float, float, int]:
+        """Forward and backward on a share: its labels' weight, mean loss, how many are right."""
+        inputs = self._checked(inputs)
+        plan = self._plan("share", len(inputs), loss=self._loss)
+        result = self._learn(plan, inputs, labels, randomness)
+        return float(plan.total[0]), result.loss, result.correct
+
+    def shared_update(self) -> SharedUpdate:
+        """The optimiser's step by itself."""
+        assert self._optimiser is not None
+        if self._shared is None:
+            self._shared = SharedUpdate(self.network, self._buffers, self._optimiser)
+        return self._shared
 
     def _learn(
         self, plan: Plan, inputs: Array, labels: Array, randomness: Randomness

@@ -19,8 +19,10 @@ from beak.ops.kernel import Table
 from beak.ops.loss import kernels as loss_kernels
 
 Array = np.ndarray[Any, Any]
-Purpose = Literal["forward", "written", "activations", "gradients", "loss", "train"]
-"""What a plan is for; "written" is "forward" that keeps whatever outputs it writes."""
+Purpose = Literal["forward", "written", "activations", "gradients", "loss", "train", "share"]
+"""What a plan is for; "written" is "forward" that keeps whatever outputs it writes; "share" is
+"train" without the update, which follows when several processes have added up."""
+TRAINING = ("loss", "train", "share")
 NO_WAY_BACK = ("forward", "written", "activations")
 
 
@@ -57,10 +59,10 @@ class Plan:
             buffers.gradient,
             self.stream,
             self.examples,
-            training=purpose in ("loss", "train"),
+            training=purpose in TRAINING,
             direct=exact or purpose == "activations",
             goes_back=purpose not in NO_WAY_BACK,
-            preparation=None if purpose in ("loss", "train") else Tape(),
+            preparation=None if purpose in TRAINING else Tape(),
         )
         self.lowered: dict[str, Lowered] = {}
         self.outputs: dict[str, Tensor] = {}
@@ -80,7 +82,7 @@ class Plan:
             target = self.logits if node is None else self.outputs[node]
             self.output_gradient = self.tape.like(target)
             self._backward(node, self.output_gradient, to_input=True)
-        elif purpose in ("loss", "train"):
+        elif purpose in TRAINING:
             assert loss is not None
             self._backward(None, self._loss(loss), to_input=purpose == "loss")
         if purpose == "train":
@@ -169,7 +171,7 @@ class Plan:
         softmax = self.tape.entries[-1]
         logits = softmax.values["x"]
         assert isinstance(logits, Tensor)
-        if self.purpose in ("loss", "train"):
+        if self.purpose in TRAINING:
             self.tape.entries.pop()  # training needs no probabilities
             self.outputs[self.network.nodes[-1].name] = logits
         return logits

@@ -22,11 +22,16 @@ def beak_version() -> str:
 
 
 def describe_machine(
-    *, threads: int | None = None, instructions: str | None = None
+    *,
+    threads: int | None = None,
+    instructions: str | None = None,
+    engine: str | None = None,
+    device: str | None = None,
 ) -> dict[str, Any]:
     """CPU, cores, memory, system and versions; never host or user names, nor paths.
 
-    ``instructions``: the instruction set whose kernels ran; ``threads``: how many the run used.
+    ``instructions``: the instruction set whose kernels ran; ``threads``: how many the run used;
+    ``engine`` and ``device``: what computed.
     """
     found: dict[str, Any] = {
         "cpu": _cpu_model(),
@@ -34,6 +39,8 @@ def describe_machine(
         "cores": os.cpu_count() or 1,
         "instruction_set": instructions,
         "threads": threads,
+        "engine": engine,
+        "device": device,
         "memory_bytes": _memory_bytes(),
         "system": _system(),
         "python": platform.python_version(),
