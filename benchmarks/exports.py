@@ -12,19 +12,23 @@ difference is above 1e-4, or a label changed that was no tie.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
+import numpy as np
 from browser import MissingError, browser
 from int8_cost import int8_table
 from raw_files import KINDS, raw_inputs
@@ -38,6 +42,7 @@ from beak.exchange.examples import Pair
 from beak.exchange.onnx_model import OUTPUT, exported_input, input_name, onnx_bytes
 from beak.runs.run import Run
 
+HTTP = "HTTP, beak serve"
 AT_ONCE = 250
 """Inputs that are held at a time."""
 TRAINED_ON = {
@@ -71,7 +76,35 @@ WAYS: dict[str, Callable[[bytes, Run], Answers]] = {
 """Name -> (ONNX file, run) -> what answers decoded inputs; the browser joins while it is open."""
 
 
-def pairs_of(run: Run, raws: Iterator[tuple[str, Any]]) -> Iterator[Pair]:
+@contextmanager
+def served(run: Run) -> Iterator[Callable[[Any], np.ndarray]]:
+    """``beak serve`` on loopback; gives a function: a raw input -> its probabilities."""
+    command = [sys.executable, "-m", "beak", "serve", str(run.model.path), "--port", "0", "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        address = json.loads(process.stdout.readline())["address"].rstrip("/")
+
+        def ask(raw: Any) -> np.ndarray:
+            content, move = raw if isinstance(raw, tuple) else (raw, None)
+            text = isinstance(content, str)
+            said = {"text": content} if text else {"data": b64encode(content).decode()}
+            query = f"?top={len(run.labels)}" + (f"&move={move}" if move is not None else "")
+            headers = {"Content-Type": "application/json"}
+            asked = Request(f"{address}/predict{query}", json.dumps(said).encode(), headers)
+            with urlopen(asked, timeout=60) as answer:
+                told = json.load(answer)
+            shares = told["expected" if move is not None else "probabilities"]
+            return np.array([shares[label] for label in run.labels])
+
+        yield ask
+    finally:
+        process.terminate()
+        process.wait(30)
+        process.stdout.close()
+
+
+def pairs_of(run: Run, raws: Iterator[tuple[str, Any]]) -> Iterator[tuple[Pair, Any]]:
     """Raw inputs as the export takes them and as the run prepared them, if they can be read."""
     kind = kind_of(run.spec.kind)
     for name, raw in raws:
@@ -83,7 +116,7 @@ def pairs_of(run: Run, raws: Iterator[tuple[str, Any]]) -> Iterator[Pair]:
                 exported = exported_input(run.spec, stored[None])[0]
         except BeakError:
             continue
-        yield Pair(name, exported, run.spec.prepare(stored[None])[0])
+        yield Pair(name, exported, run.spec.prepare(stored[None])[0]), raw
 
 
 def together(a: Comparison | None, b: Comparison) -> Comparison:
@@ -101,17 +134,24 @@ def together(a: Comparison | None, b: Comparison) -> Comparison:
 
 
 def compared(
-    run: Run, raws: Iterator[tuple[str, Any]], ways: dict[str, Answers]
+    run: Run, raws: Iterator[tuple[str, Any]], ways: dict[str, Answers], http: Any
 ) -> tuple[dict[str, Comparison], int, dict[str, float]]:
     """Every way's comparison with the run, how many inputs were made up, and seconds of each."""
     found: dict[str, Comparison] = {}
-    seconds = dict.fromkeys(ways, 0.0)
+    seconds = dict.fromkeys([*ways, HTTP], 0.0)
     made, pairs = 0, pairs_of(run, raws)
-    while chunk := list(islice(pairs, AT_ONCE)):
+    while both := list(islice(pairs, AT_ONCE)):
+        chunk, files = [pair for pair, _ in both], [raw for _, raw in both]
         made += sum(pair.name.startswith("made ") for pair in chunk)
-        for name, answers in ways.items():
+        numbered = [replace(pair, exported=np.array(i)) for i, pair in enumerate(chunk)]
+
+        def by_http(numbers: np.ndarray, files: list[Any] = files) -> np.ndarray:
+            return np.stack([http(files[number]) for number in numbers])
+
+        for name, answers in {**ways, HTTP: by_http}.items():
             begin = time.perf_counter()
-            found[name] = together(found.get(name), compare(run, chunk, answers))
+            given = numbered if name == HTTP else chunk
+            found[name] = together(found.get(name), compare(run, given, answers))
             seconds[name] += time.perf_counter() - begin
     return found, made, seconds
 
@@ -181,7 +221,8 @@ def show(run: Run, kind: str, count: int, data: Path | None, web: Any) -> bool:
             print(f"  {name} is left out: {error}")
     if web is not None:
         ways["onnxruntime-web"] = web(made, input_name(run.spec))
-    found, made_up, seconds = compared(run, raw_inputs(kind, count, data), ways)
+    with served(run) as http:
+        found, made_up, seconds = compared(run, raw_inputs(kind, count, data), ways, http)
     inputs = next(iter(found.values())).inputs
     print(f"{kind}: {inputs:,} raw inputs, {made_up:,} of them made up", flush=True)
     for name, one in found.items():

@@ -87,7 +87,8 @@ def evaluate(
 def _into_card(run: Run, source: str, part: str, found: Evaluation) -> tuple[str, ...]:
     """Put the figure into the run's README.md, where beak wrote one; what to say about it."""
     from beak.errors import RunError
-    from beak.runs.card import CARD, add_figure, figure_of, named
+    from beak.runs.card import add_figure, figure_of, named
+    from beak.runs.directory import CARD
 
     if not run.path.is_dir():
         return ()

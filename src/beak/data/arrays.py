@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from beak.data.damage import DAMAGED
 from beak.data.split import TEST, TRAIN, UNKNOWN, VALIDATION
 from beak.errors import DataError
 
@@ -88,7 +89,7 @@ def telling(name: str) -> Iterator[None]:
         raise
     except MemoryError:
         raise DataError(f"{name}: says it is larger than the memory") from None
-    except Exception as error:  # zlib, zipfile, struct, numpy: a damaged file can fail anywhere
+    except DAMAGED as error:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise DataError(f"{name}: damaged or cut short ({reason})") from None
 

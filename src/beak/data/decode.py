@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from beak.data.damage import DAMAGED
 from beak.data.limits import limits
 from beak.data.plain import NotPlainError, open_plain
 from beak.data.report import printable
@@ -88,7 +89,7 @@ def decode_file(source: Path | bytes, name: str) -> Decoded:
         raise TooLargeError(f"{name}: more than {most} pixels; make it smaller") from None
     except NotPlainError as error:
         raise DataError(f"{name}: {error.strerror}") from None
-    except Exception as error:  # a decoder can fail in any way on a damaged file
+    except DAMAGED as error:
         if isinstance(error, OSError) and error.strerror:
             raise DataError(f"{name}: cannot be read ({error.strerror})") from None
         reason = " ".join(str(error).split())[:120] or type(error).__name__
@@ -114,7 +115,7 @@ def decode_picture(picture: Any) -> Decoded:
         notes.append("several frames: the first is taken")
     try:
         turned = _orientation(picture) != 1
-    except Exception:  # they are read in many ways, and none makes a picture unreadable
+    except DAMAGED:  # none makes a picture unreadable
         turned = False
         notes.append(DAMAGED_NOTES)
     if turned:

@@ -6,11 +6,11 @@ import hashlib
 import os
 import tarfile
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from beak.data.damage import DAMAGED
 from beak.data.found import is_junk
 from beak.data.plain import open_plain
 from beak.data.sgf import LONGEST
@@ -84,7 +84,7 @@ def names_in(path: Path) -> Iterator[str]:
         else:
             with tarfile.open(path) as tar:
                 yield from (entry.name for entry in tar if entry.isfile())
-    except (OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile):
+    except DAMAGED:
         return
 
 
@@ -108,10 +108,7 @@ def _members(path: Path) -> Iterator[Record]:
     try:
         with closing(reader(path)) as members:  # type: ignore[type-var]
             yield from members
-    except (
-        OSError, EOFError, zlib.error, tarfile.TarError, zipfile.BadZipFile, RuntimeError,
-        NotImplementedError,
-    ) as error:  # fmt: skip
+    except DAMAGED as error:
         said = str(error) or type(error).__name__
         yield "", f"the archive is damaged or cannot be unpacked from there on ({said})"
 
