@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -93,6 +94,7 @@ def test_the_part_that_is_counted_is_the_one_asked_for(part, monkeypatch, capsys
     class Asked:
         def __init__(self, path, *_, **__):
             asked.append(str(path))
+            self.path = Path(path)
             self.model = SimpleNamespace(spec=SimpleNamespace(kind="pictures"))
 
         def evaluate(self, source, part, data_dir, reading):

@@ -73,7 +73,7 @@ def test_a_training_tells_data_start_epochs_baseline_and_done(begin, tmp_path):
     files = {p.name for p in run.path.iterdir()}
     assert files == {
         "model.safetensors", "recipe.toml", "history.jsonl", "machine.json", "report.html",
-        "epochs",
+        "README.md", "epochs",
     }  # fmt: skip
     assert list(run.epochs) == [0, 1]
     assert len(run.history) == 2

@@ -123,4 +123,4 @@ def open_run(path: Path, threads: int | None = None) -> Run:
     made: Any = import_network(path)
     for text in made.notes:
         note(text)
-    return Run.of(made.model, threads)
+    return Run(made.model, threads)

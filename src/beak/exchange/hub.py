@@ -184,10 +184,11 @@ def _hub() -> Any:
     """The library, silent."""
     try:
         import huggingface_hub
-        from huggingface_hub.utils import disable_progress_bars
+        from huggingface_hub import utils
     except ImportError:
         raise MissingExtraError("the hub", "hub") from None
-    disable_progress_bars()
+    silence: Any = utils  # it says which names it exports in a way that type checkers do not read
+    silence.disable_progress_bars()
     return huggingface_hub
 
 
@@ -205,7 +206,7 @@ def _telling(what: str) -> Iterator[None]:
     from huggingface_hub import errors
 
     # its errors of HTTP are both the transport's and the system's
-    failures = (*errors.HfHubHTTPError.__bases__, errors.XetDownloadError, ValueError)
+    failures: Any = (*errors.HfHubHTTPError.__bases__, errors.XetDownloadError, ValueError)
     try:
         yield
     except failures as error:

@@ -192,7 +192,7 @@ def from_torch(
     found: ImportedRun = as_run(
         imported, Path(name), run, labels=labels, preparation=wanted, overwrite=overwrite
     )
-    return Run(run) if run is not None else Run.of(found.model)
+    return Run(run) if run is not None else Run(found.model)
 
 
 def _load_state(module: nn.Module, path: Path) -> None:

@@ -32,7 +32,7 @@ class Run:
 
     def __init__(
         self,
-        path: str | Path,
+        path: str | Path | Model,
         threads: int | None = None,
         engine: str = "auto",
         exact: bool = False,
@@ -40,25 +40,18 @@ class Run:
     ) -> None:
         """Open a trained network. UsageError: no such path; RunError: no network there.
 
-        ``exact``: direct sums, without Winograd's kernels and folded batch norms; slower.
+        ``path``: or a model that is no run's yet, such as one made elsewhere. ``exact``: direct
+        sums, without Winograd's kernels and folded batch norms; slower.
         """
-        self.model: Model = load_model(path)
+        self.model: Model = path if isinstance(path, Model) else load_model(path)
         """The weights and all that prediction needs."""
         self.threads = threads
         self.engine = engine
         self.exact = exact
         self.device = device
-        self._directory = RunDirectory((self.model.path or Path(path)).parent)
+        file = self.model.path or Path(os.devnull)
+        self._directory = RunDirectory(file if isinstance(path, Model) else file.parent)
         self._making = threading.Lock()
-
-    @classmethod
-    def of(cls, model: Model, threads: int | None = None) -> Run:
-        """A model that is no run's yet, such as one made elsewhere; ``model.path``: its file."""
-        run = cls.__new__(cls)
-        run.model, run.threads, run.engine, run.exact = model, threads, "auto", False
-        run.device = "cpu"
-        run._directory = RunDirectory(model.path or Path(os.devnull))  # holds no files of a run
-        return run
 
     @property
     def path(self) -> Path:
