@@ -1,0 +1,1 @@
+"""Keras scripts on beak's engine: change one import."""
