@@ -189,7 +189,8 @@ def _modules(node: Node, sparse: bool, fresh: bool, with_function: bool) -> Iter
         case layers.LayerNorm():
             yield ChannelNorm(shape[0], layer.epsilon)
         case layers.Dropout():
-            yield nn.Dropout(layer.rate)
+            whole = {2: nn.Dropout1d, 3: nn.Dropout2d} if layer.maps else {}
+            yield whole.get(len(shape), nn.Dropout)(layer.rate)
         case layers.Embedding():
             yield WordVectors(layer, sparse)
         case layers.LogMel():
@@ -198,7 +199,8 @@ def _modules(node: Node, sparse: bool, fresh: bool, with_function: bool) -> Iter
             yield PositionBias(node.parameters[f"{node.name}.bias"].shape)
         case layers.Activation():
             if with_function:
-                yield FUNCTIONS[layer.function](fresh)
+                slope = layer.slope
+                yield FUNCTIONS[layer.function](fresh) if slope is None else nn.LeakyReLU(slope)
             else:
                 yield nn.Identity()
         case _:

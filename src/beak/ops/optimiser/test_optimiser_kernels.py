@@ -39,7 +39,7 @@ def torch_walk(make, start, gradients):
 def settings(rate, step=1, beta1=0.9, beta2=0.999, scale=1.0, average=0.0):
     """Of step `step`; the average's decay is `average`."""
     corrections = [1 - beta1**step, 1 - beta2**step]
-    return np.array([rate, *corrections, scale, average, step, np.nan, np.nan])
+    return np.array([rate, *corrections, scale, average, step, 1.0, np.nan])
 
 
 @given(
