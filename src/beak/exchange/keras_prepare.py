@@ -14,7 +14,6 @@ AUGMENTING = (
     "RandomZoom",
     "RandomContrast",
     "RandomBrightness",
-    "RandomCrop",
 )
 """They change an example in training alone."""
 SCALING = ("Rescaling", "Normalization")
@@ -36,7 +35,7 @@ def prepare(config: Config, name: str, inputs: list[Stream], out: Fragment) -> S
             raise ShapeError(f"{shape} came in, pictures (height, width, channels) were wanted")
         if config.get("data_format") == "channels_first":
             raise NetworkError("data_format='channels_first' is not in beak for preparing layers")
-        if kind in ("Resizing", "CenterCrop", "RandomCrop"):
+        if kind in ("Resizing", "CenterCrop"):
             shape = (int(config["height"]), int(config["width"]), shape[2])
     elif kind == "Normalization":
         axis = config.get("axis", -1)

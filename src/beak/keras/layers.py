@@ -22,7 +22,18 @@ from beak.keras.computing import (
     SeparableConv2D,
 )
 from beak.keras.layer import Layer
-from beak.keras.preparing import Rescaling
+from beak.keras.preparing import (
+    CenterCrop,
+    Normalization,
+    RandomBrightness,
+    RandomContrast,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+    Rescaling,
+    Resizing,
+)
 from beak.keras.structure import (
     Activation,
     Add,
@@ -56,6 +67,7 @@ __all__ = [
     "AveragePooling1D",
     "AveragePooling2D",
     "BatchNormalization",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv2D",
@@ -77,9 +89,17 @@ __all__ = [
     "MaxPooling1D",
     "MaxPooling2D",
     "Multiply",
+    "Normalization",
+    "RandomBrightness",
+    "RandomContrast",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomTranslation",
+    "RandomZoom",
     "ReLU",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv2D",
     "Softmax",
     "SpatialDropout1D",
