@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": "How good a trained network is on labelled examples.",
     "explain": "Look into a trained network: what moved an answer, every number's terms.",
     "export": "A trained network as a file for other programs: ONNX, C.",
+    "import": "A network made elsewhere (ONNX) as a run.",
     "look": "Look into a trained network in the browser.",
     "summary": "A network layer by layer: shapes, parameters, work.",
     "play": "Play Go against a trained network, or let other programs play it.",
@@ -29,6 +30,8 @@ COMMANDS = {
     "data": "The built-in sets of examples, and where they are.",
 }
 """Name -> its line in ``beak --help``; the command stands in ``beak/cli/<name>.py``."""
+ELSEWHERE = {"import": ("importing", "import_")}
+"""Commands whose name Python keeps for itself -> file and name."""
 
 
 class LazyGroup(click.Group):
@@ -42,7 +45,8 @@ class LazyGroup(click.Group):
         """The command of that name, or None."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"beak.cli.{cmd_name}"), cmd_name)
+        file, name = ELSEWHERE.get(cmd_name, (cmd_name, cmd_name))
+        command: click.Command = getattr(import_module(f"beak.cli.{file}"), name)
         return command
 
     def resolve_command(

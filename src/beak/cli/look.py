@@ -34,16 +34,17 @@ def look(
 ) -> None:
     """Look into a trained network in the browser.
 
-    RUN is a run directory or its model.safetensors. The page shows the network with every layer's
+    RUN is a run directory, its model.safetensors, or the ONNX file of a network made elsewhere
+    (with labels and preparation: beak import). The page shows the network with every layer's
     maps for your own input, and opens any number down to the multiply-adds that made it.
 
     Only this machine can reach the page; with --host another may, by the token in the address.
     """
-    from beak.runs.run import load
+    from beak.cli.importing import open_run
     from beak.web.server import is_local, serve
     from beak.web.session import Session
 
-    served = serve(Session(load(run, threads=threads), source, data_dir), host, port)
+    served = serve(Session(open_run(run, threads), source, data_dir), host, port)
 
     def ready() -> None:
         if as_json:

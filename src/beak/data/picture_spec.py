@@ -11,6 +11,7 @@ import numpy as np
 
 from beak.data.spec import InputSpec
 from beak.errors import DataError, did_you_mean
+from beak.shapes import shape_text
 
 Array = np.ndarray[Any, Any]
 
@@ -34,8 +35,8 @@ class PictureSpec(InputSpec):
 
     kind: str
     """"pictures", or "numbers": arrays of any scale that are standardised and never resized."""
-    shape: tuple[int, int, int]
-    """Channels (1 grey, 3 red-green-blue), height, width."""
+    shape: tuple[int, ...]
+    """Channels (1 grey, 3 red-green-blue), height, width; of plain numbers one to three sizes."""
     fit: str = "stretch"
     """"pad", "crop" or "stretch": what happens to a picture of other proportions."""
     background: int = 0
@@ -50,7 +51,8 @@ class PictureSpec(InputSpec):
             raise DataError(f"input: no kind {self.kind!r}{did_you_mean(str(self.kind), KINDS)}")
         if self.fit not in FITS:
             raise DataError(f"input: no fit {self.fit!r}{did_you_mean(str(self.fit), FITS)}")
-        if len(self.shape) != 3 or any(
+        axes = (1, 2, 3) if self.kind == "numbers" else (3,)
+        if len(self.shape) not in axes or any(
             type(n) is not int or not 1 <= n <= MOST_SIDE for n in self.shape
         ):
             raise DataError(f"input: the shape {self.shape} is not (channels, height, width)")
@@ -96,7 +98,10 @@ class PictureSpec(InputSpec):
         if pixels.shape[1:] != self.shape:
             raise DataError(f"input: made for {self.shape}, got {pixels.shape[1:]}")
         if pixels.dtype != np.uint8:
-            gain, offset = (v[:, None, None].astype(np.float32) for v in (self.gain, self.offset))
+            ones = (1,) * (len(self.shape) - 1)
+            gain, offset = (
+                v.reshape(-1, *ones).astype(np.float32) for v in (self.gain, self.offset)
+            )
             return np.asarray(pixels.astype(np.float32) * gain + offset)
         table = np.arange(256) * self.gain[:, None] + self.offset[:, None]
         out = np.empty(pixels.shape, np.float32)
@@ -111,9 +116,10 @@ class PictureSpec(InputSpec):
         '96x64 pixels in colour; a picture of another shape is filled from the middle, what is \
 beyond cut off'
         """
-        channels, height, width = self.shape
         if self.kind == "numbers":
-            return f"{channels}x{height}x{width} numbers, standardised"
+            same = set(self.mean) == {0.0} and set(self.std) == {1.0}
+            return f"{shape_text(self.shape)} numbers, {'as they are' if same else 'standardised'}"
+        channels, height, width = self.shape
         colour = "in colour" if channels == 3 else "in grey"
         how = FITS[self.fit] + (f" with {self.background}" if self.fit == "pad" else "")
         return f"{width}x{height} pixels {colour}; a picture of another shape is {how}"

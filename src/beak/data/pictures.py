@@ -140,9 +140,20 @@ def _middle(pixels: Array, frame: tuple[int, ...]) -> Array:
 
 
 def _numbers(raw: Any, spec: PictureSpec, name: str) -> Array:
+    if isinstance(raw, str | Path) and Path(raw).suffix.lower() == ".npy":
+        raw = _saved(Path(raw))
     values = np.asarray(raw)
     if values.dtype.kind not in "buif" or values.size != int(np.prod(spec.shape)):
         raise DataError(
             f"{name}: {spec.shape} numbers are wanted, got {values.dtype} {values.shape}"
         )
     return values.astype(np.float32).reshape(spec.shape)
+
+
+def _saved(path: Path) -> Array:
+    try:
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except (ValueError, EOFError):
+        raise DataError(
+            f"{path}: this is no array that NumPy saved; numpy.save writes one"
+        ) from None

@@ -13,6 +13,7 @@ from beak.data.spec import InputSpec
 from beak.data.text_spec import TextSpec
 from beak.exchange.c_text import CText
 from beak.exchange.onnx_texts import FIRST, MIX, SECOND
+from beak.network.layer import count
 
 RESIZE = """
 /* What pixel p weighs in place i of so many, times 2 places: a triangle. */
@@ -132,7 +133,6 @@ INSIDE = """\
 
 
 def _pictures(c: CText, spec: PictureSpec) -> None:
-    channels, height, width = spec.shape
     c.floats("gain", spec.gain)
     c.floats("offset", spec.offset)
     if spec.kind == "numbers":
@@ -141,10 +141,11 @@ def _pictures(c: CText, spec: PictureSpec) -> None:
 /* Plain numbers (channels, height, width) as the network's input. */
 void beak_prepare(const float *numbers, float *input)
 {{
-    scale(numbers, input, gain, offset, {channels}, {height * width});
+    scale(numbers, input, gain, offset, {spec.shape[0]}, {count(spec.shape[1:])});
 }}
 """)
         return
+    channels, height, width = spec.shape
     text = RESIZE.replace("FIT", {"crop": CROP, "pad": PAD}.get(spec.fit, ""))
     text = text.replace("PLACE", INSIDE if spec.fit == "pad" else PLAIN)
     if spec.fit == "stretch":

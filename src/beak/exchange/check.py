@@ -91,7 +91,7 @@ def onnx_session(made: bytes, threads: int | None = None) -> Any:
     except ImportError:
         raise MissingExtraError("checking an ONNX file", "onnx") from None
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what is wrong is raised
     if threads:
         options.intra_op_num_threads = threads
     return onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])

@@ -61,7 +61,7 @@ def examples(
     said: list[str] = [] if notes is None else notes
     found = list(islice(_of_source(run, source, data_dir, least, said), least))
     made = max(least - len(found), LEAST // 4)
-    return found + [_made(run.spec, number) for number in range(made)]
+    return found + [made_pair(run.spec, number) for number in range(made)]
 
 
 def _of_source(
@@ -144,7 +144,7 @@ def dataset_of(run: Run, source: str | None, data_dir: Path | None = None, **mor
     return load_dataset(chosen, data_dir=where, spec=run.spec, labels=run.labels, **how)
 
 
-def _made(spec: InputSpec, number: int) -> Pair:
+def made_pair(spec: InputSpec, number: int) -> Pair:
     """An input from a seed: every size, colour and loudness in turn."""
     random = np.random.default_rng([7, number])
     if isinstance(spec, PictureSpec) and spec.kind == "pictures":

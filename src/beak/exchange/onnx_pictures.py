@@ -55,7 +55,8 @@ def prepare_pictures(g: Graph, spec: PictureSpec) -> str:
 
 
 def _scaled(g: Graph, values: str, spec: PictureSpec) -> str:
-    gain, offset = (v[:, None, None].astype(np.float32) for v in (spec.gain, spec.offset))
+    ones = (1,) * (len(spec.shape) - 1)
+    gain, offset = (v.reshape(-1, *ones).astype(np.float32) for v in (spec.gain, spec.offset))
     return g.add(g.multiply(values, g.constant(gain)), g.constant(offset))
 
 

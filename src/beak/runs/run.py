@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -45,6 +46,14 @@ class Run:
         self.engine = engine
         self.exact = exact
         self._directory = RunDirectory((self.model.path or Path(path)).parent)
+
+    @classmethod
+    def of(cls, model: Model, threads: int | None = None) -> Run:
+        """A model that is no run's yet, such as one made elsewhere; ``model.path``: its file."""
+        run = cls.__new__(cls)
+        run.model, run.threads, run.engine, run.exact = model, threads, "auto", False
+        run._directory = RunDirectory(model.path or Path(os.devnull))  # holds no files of a run
+        return run
 
     @property
     def path(self) -> Path:
