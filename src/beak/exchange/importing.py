@@ -65,7 +65,13 @@ def _onnx(path: Path, shape: tuple[int, ...] | None) -> Imported:
     return read_onnx(path, shape)
 
 
-READERS: dict[str, Reader] = {".onnx": _onnx}
+def _keras(path: Path, shape: tuple[int, ...] | None) -> Imported:
+    from beak.exchange.keras_import import read_keras_network
+
+    return read_keras_network(path, shape)
+
+
+READERS: dict[str, Reader] = {".onnx": _onnx, ".keras": _keras, ".h5": _keras, ".json": _keras}
 """Ending, in small letters, with the dot -> its reader, which imports its library when called."""
 
 

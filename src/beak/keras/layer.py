@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from beak.errors import BeakError, NetworkError, ShapeError, UsageError, did_you_mean
 from beak.exchange.keras_layers import refusal, translate
+from beak.exchange.keras_names import snake
 from beak.exchange.keras_stream import Fragment, Stream
 from beak.keras import config
 from beak.keras.named import (
@@ -256,17 +256,6 @@ class Layer:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def snake(name: str) -> str:
-    """Conv2D: conv2d; BatchNormalization: batch_normalization, as Keras makes names.
-
-    >>> snake("Conv2D"), snake("BatchNormalization"), snake("MaxPooling2D"), snake("ReLU")
-    ('conv2d', 'batch_normalization', 'max_pooling2d', 're_lu')
-    """
-    name = re.sub(r"\W+", "", name)
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _taking_old_names(make: Callable[..., None]) -> Callable[..., None]:

@@ -118,6 +118,8 @@ class Model(Trainer, Layer):
 
     def build_for(self, streams: list[Stream]) -> Stream:
         """Its output's stream for this input."""
+        if not self.built:
+            self.build((None, *streams[0].shape))
         if streams[0].shape != self._start_.stream.shape:
             raise UsageError(
                 f"the model '{self.name}' reads {self._start_.stream.shape}, but "
@@ -203,6 +205,68 @@ class Model(Trainer, Layer):
         """Copies of all arrays, in Keras's order and layout."""
         self._check_built()
         return super().get_weights()
+
+    # Files.
+
+    def save(self, filepath: Any, overwrite: bool = True, **more: Any) -> None:
+        """Write it: a name that ends in .keras, or .h5 for the old form."""
+        from beak.keras.saving import save_model
+
+        save_model(self, filepath, overwrite, **more)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, **more: Any) -> None:
+        """Write its arrays: a name that ends in .weights.h5."""
+        from beak.keras.saving import save_weights
+
+        save_weights(self, filepath, overwrite, **more)
+
+    def load_weights(self, filepath: Any, **more: Any) -> None:
+        """Take arrays from a .weights.h5, .keras or old .h5 file."""
+        from beak.keras.saving import load_weights
+
+        load_weights(self, filepath, **more)
+
+    def to_json(self, **more: Any) -> str:
+        """Its layers as JSON, without arrays."""
+        import json
+
+        from beak.keras.saving import model_config
+
+        return json.dumps(model_config(self), **more)
+
+    def get_config(self) -> dict[str, Any]:
+        """Its layers as plain values."""
+        from beak.keras.saving import model_config
+
+        return dict(model_config(self)["config"])
+
+    @classmethod
+    def from_config(cls, settings: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A model from ``get_config``'s values."""
+        from beak.exchange.keras_model import described
+        from beak.keras.saving import built
+
+        kind = "Functional" if "input_layers" in settings else "Sequential"
+        return built(described({"class_name": kind, "config": settings}, "the config"))
+
+    def export(self, filepath: Any, *more: Any, **options: Any) -> None:
+        """Refused: SavedModel is TensorFlow's."""
+        raise config.refuse("export as a SavedModel", "save_run, then beak export RUN FILE.onnx")
+
+    def save_run(self, path: Any, labels: Sequence[str] | None = None) -> Any:
+        """Write it as a run of beak's, for the page, the exports and the service.
+
+        ``labels``: the classes' names; numbers where they are not given.
+        """
+        from beak.keras.runs import save_run
+
+        return save_run(self, path, labels)
+
+    def summary(self, line_length: int | None = None, print_fn: Any = None, **more: Any) -> None:
+        """Print its layers, their shapes and how many numbers they have."""
+        from beak.keras.summary import summary_text
+
+        (print_fn or print)(summary_text(self, line_length))
 
     @property
     def network(self) -> Network:
