@@ -26,6 +26,8 @@ Array = np.ndarray[Any, Any]
 WEIGHTS = "model.weights.h5"
 LARGEST = 1 << 32
 """No part of a file may be larger than this when unpacked: 4 GB."""
+TREES = ("layers", "_layer_checkpoint_dependencies")
+"""What Keras 3 calls the layers' group, now and in its first files."""
 VERSION = "3.15.1"
 """The version of Keras whose files these are."""
 
@@ -42,8 +44,6 @@ class Stored:
     """Whether the arrays of a model within are all the trained ones, then the others (old .h5)."""
     compiled: Mapping[str, Any] | None = None
     """Optimiser, loss and metrics, as the file says them."""
-    groups: dict[str, list[Array]] | None = None
-    """Of weights alone: by the file's own names of layers."""
 
 
 def h5py() -> Any:
@@ -55,10 +55,10 @@ def h5py() -> Any:
     return found
 
 
-def read_keras(path: Path) -> Stored:
+def read_keras(path: Path, of: Description | None = None) -> Stored:
     """What a .keras, .h5, .weights.h5 or .json file holds.
 
-    Raises UsageError where there is no such file, RunError where it is damaged or holds code.
+    ``of``: the model that weights alone belong to; without it they stay unread. Raises UsageError where there is no such file, RunError where it is damaged or holds code.
     """
     where = one_line(path, 300)
     if not path.is_file():
@@ -70,8 +70,8 @@ def read_keras(path: Path) -> Stored:
     with _open(path, where) as file:
         if "model_config" in file.attrs:
             return _read_old(file, where)
-        if "layer_names" in file.attrs or "layers" in file or "_layer_checkpoint_dependencies" in file:
-            return _read_weights(file, where)
+        if any(key in file or key in file.attrs for key in (*TREES, "layer_names")):
+            return _read_weights(file, where, of)
     raise RunError(f"{where} holds no Keras model; a .keras, .h5 or .weights.h5 file was wanted")
 
 
@@ -125,7 +125,7 @@ def _open(source: Any, where: str) -> Iterator[Any]:
 
 def _tree(file: Any, description: Description, where: str) -> dict[str, list[Array]]:
     """By layer, from the tree that Keras 3 writes: layers/<kind>_<number>/vars/<place>."""
-    root = file["layers"] if "layers" in file else file.get("_layer_checkpoint_dependencies", {})
+    root = next((file[key] for key in TREES if key in file), {})
     found: dict[str, list[Array]] = {}
     steps = [s for s in description.steps if ":" not in s.name]
     if description.kind == "Sequential":
@@ -153,21 +153,10 @@ def _array(data: Any, where: str) -> Array:
     return np.asarray(data[()], np.float32)
 
 
-def _read_weights(file: Any, where: str) -> Stored:
+def _read_weights(file: Any, where: str, of: Description | None) -> Stored:
     if "layer_names" in file.attrs:
         return Stored(None, _by_names(file, where), True)
-    root = file["layers"] if "layers" in file else file["_layer_checkpoint_dependencies"]
-    groups: dict[str, list[Array]] = {}
-    for name in root:
-        groups[name] = _deep(root[name], where)
-    return Stored(None, None, groups=groups)
-
-
-def _deep(group: Any, where: str) -> list[Array]:
-    if "vars" in group and len(group["vars"]):
-        return _numbered(group, where)
-    inner = group.get("layers", {})
-    return [array for name in inner for array in _deep(inner[name], where)]
+    return Stored(None, None if of is None else _tree(file, of, where))
 
 
 def _read_old(file: Any, where: str) -> Stored:

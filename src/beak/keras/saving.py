@@ -17,7 +17,6 @@ from beak.exchange.keras_files import (
 )
 from beak.exchange.keras_layers import refusal
 from beak.exchange.keras_model import Description, described
-from beak.exchange.keras_names import group_names
 from beak.keras import config
 from beak.keras.layer import Layer
 from beak.keras.model import Model, Sequential
@@ -264,17 +263,12 @@ def load_weights(
     if skip_mismatch or by_name:
         raise config.refuse("load_weights(skip_mismatch=… or by_name=…)", "set_weights of layers")
     path = Path(filepath)
-    stored = read_keras(path)
     model._check_built()
+    stored = read_keras(path, described(model_config(model), model.name))
     arrays = stored.arrays
     if arrays is None:
-        assert stored.groups is not None
-        names = group_names([layer.kind for layer in model.layers])
-        arrays = {
-            layer.name: stored.groups.get(name, stored.groups.get(layer.name, []))
-            for layer, name in zip(model.layers, names, strict=True)
-        }
-    elif stored.description is not None:
+        raise RunError(f"{path} holds no weights")
+    if stored.description is not None:
         steps = [s.name for s in stored.description.steps if s.kind != "InputLayer"]
         own = [layer.name for layer in model.layers if not isinstance(layer, InputLayer)]
         if len(steps) == len(own):
