@@ -25,6 +25,7 @@ class Model(Trainer, Layer):
     def __init__(
         self, inputs: Any = None, outputs: Any = None, name: str | None = None, **common: Any
     ) -> None:
+        name = name or (config.unique_name("functional") if type(self) is Model else None)
         self._begin({}, {"name": name, **common})
         self._training = Training()
         if inputs is None or outputs is None:
