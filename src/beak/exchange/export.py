@@ -12,6 +12,7 @@ from beak.exchange.c_source import c_answers, c_source
 from beak.exchange.check import Answers, Comparison, compare, onnx_answers
 from beak.exchange.examples import dataset_of, examples
 from beak.exchange.int8 import MOST_LOST, Accuracy, int8_bytes, measured_accuracy
+from beak.exchange.keras_export import keras_answers, keras_bytes
 from beak.exchange.onnx_model import onnx_bytes
 from beak.runs.files import write_whole
 from beak.runs.model import Model
@@ -25,7 +26,7 @@ class Export:
 
     path: Path
     form: str
-    """"onnx" or "c"."""
+    """"onnx", "c" or "keras"."""
     size: int
     """Bytes."""
     compared: Comparison
@@ -54,6 +55,7 @@ class Form:
 FORMS = {
     "onnx": Form((".onnx",), onnx_bytes, onnx_answers),
     "c": Form((".c",), c_source, c_answers),
+    "keras": Form((".keras",), keras_bytes, keras_answers),
 }
 """Name, as ``--to`` takes it -> how it is made and asked."""
 
@@ -70,7 +72,7 @@ def export(
 ) -> Export:
     """Write a run as another program's file, compared with the run on 200 inputs and more.
 
-    ``to``: "onnx" or "c"; None follows from the file's ending. ``data``: raw files to compare on;
+    ``to``: "onnx", "c" or "keras"; None follows from the file's ending. ``data``: raw files to compare on;
     without it what the run was trained on, where that is there, and inputs made up. Raises
     UsageError for a wrong call, RunError where the answers differ: then nothing is written.
 

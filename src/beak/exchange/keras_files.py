@@ -191,29 +191,21 @@ def _text(value: Any) -> str:
 
 # Writing.
 
-Tree = Mapping[str, Any]
-"""By layer's name: a list of arrays, or (for a model within) its kind's Tree as a dict."""
-
-
-def write_archive(
-    path: Path, config: Mapping[str, Any], tree: Sequence[tuple[str, Any]], state: Tree | None
-) -> None:
+def archive_bytes(config: Mapping[str, Any], tree: Sequence[tuple[str, Any]]) -> bytes:
     """A .keras file. ``tree``: (class name, arrays or a tree of a model within) of each layer."""
     buffer = io.BytesIO()
     with h5py().File(buffer, "w") as file:
         _write_tree(file, tree, config["config"].get("name", "model"))
-        if state is not None:
-            _write_state(file.create_group("optimizer"), state)
     meta = {
         "keras_version": VERSION,
         "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
     }
-    beside = path.with_name(path.name + ".part")
-    with zipfile.ZipFile(beside, "w") as archive:
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
         archive.writestr("metadata.json", json.dumps(meta))
         archive.writestr("config.json", json.dumps(config))
         archive.writestr(WEIGHTS, buffer.getvalue())
-    beside.replace(path)
+    return whole.getvalue()
 
 
 def write_weights(path: Path, tree: Sequence[tuple[str, Any]], name: str) -> None:
@@ -236,13 +228,6 @@ def _write_tree(file: Any, tree: Sequence[tuple[str, Any]], name: str) -> None:
         for place, array in enumerate(held):
             own.create_dataset(str(place), data=np.asarray(array, np.float32))
     file.create_group("vars").attrs["name"] = name
-
-
-def _write_state(group: Any, state: Tree) -> None:
-    held = group.create_group("vars")
-    held.attrs["name"] = state["name"]
-    for place, array in enumerate(state["arrays"]):
-        held.create_dataset(str(place), data=array)
 
 
 def write_old(

@@ -29,7 +29,7 @@ class _Set:
         """
         files = get(builtin(self._name), None)
         cifar = self._name == "cifar10"
-        parts = {part.name: part for part in (cifar_parts if cifar else idx_parts)(files)}
+        parts = {part.part: part for part in (cifar_parts if cifar else idx_parts)(files)}
         return self._pair(parts[TRAIN], cifar), self._pair(parts[TEST], cifar)
 
     def _pair(self, part: Any, cifar: bool) -> Pair:

@@ -10,8 +10,8 @@ from typing import Any
 from beak.errors import BeakError, RunError, UsageError
 from beak.exchange.keras_files import (
     Stored,
+    archive_bytes,
     read_keras,
-    write_archive,
     write_old,
     write_weights,
 )
@@ -23,6 +23,7 @@ from beak.keras.model import Model, Sequential
 from beak.keras.named import Named
 from beak.keras.structure import InputLayer
 from beak.keras.tensors import KerasTensor, Node
+from beak.runs.files import write_whole
 
 # Out.
 
@@ -130,7 +131,7 @@ def save_model(
     if path.suffix == ".keras":
         if compiled is not None:
             whole["compile_config"] = compiled
-        write_archive(path, whole, tree_of(model), None)
+        write_whole(path, [archive_bytes(whole, tree_of(model))])
         return
     layers = [
         (layer.name, [(f"{layer.name}/{_label(v, layer)}", v.numpy()) for v in _old_order(layer)])

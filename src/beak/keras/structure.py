@@ -134,12 +134,8 @@ class Dropout(Layer):
 class SpatialDropout1D(Layer):
     """In training, whole channels of a sequence fall out."""
 
-    def __init__(
-        self, rate: float, seed: int | None = None, name: str | None = None, dtype: Any = None
-    ) -> None:
-        common = {"name": name, "dtype": dtype}
-        fields = {"rate": rate, "seed": seed}
-        self._begin(fields, common)
+    def __init__(self, rate: float, seed: int | None = None, **common: Any) -> None:
+        self._begin(locals(), common)
 
 
 class SpatialDropout2D(Layer):
@@ -150,11 +146,9 @@ class SpatialDropout2D(Layer):
         rate: float,
         data_format: str | None = None,
         seed: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
+        **common: Any,
     ) -> None:
-        fields = {"rate": rate, "data_format": data_format, "seed": seed}
-        self._begin(fields, {"name": name, "dtype": dtype})
+        self._begin(locals(), common)
 
 
 class Add(Layer):
