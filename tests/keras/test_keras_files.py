@@ -29,7 +29,7 @@ def model():
     made = keras.Model(start, L.Dense(3, activation="softmax")(L.Dropout(0.3)(x)))
     rng = np.random.default_rng(0)
     made.set_weights([np.abs(rng.normal(size=w.shape)) * 0.3 for w in made.get_weights()])
-    made.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", ["accuracy"])
+    made.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return made
 
 

@@ -59,8 +59,9 @@ class Normalization(Preparing):
 
     def build_for(self, streams: list[Stream]) -> Stream:
         """Its arrays are mean, variance and count, where they are not given."""
-        stream = super().build_for(streams)
-        if self.mean is None and not self._variables:
+        stream, _ = self.translated(streams)
+        self.built = True
+        if self.fields["mean"] is None and not self._variables:
             size = () if self.axis is None else (stream.shape[-1],)
             self._variables = [
                 Variable(value, name, f"{self.name}/{name}", trainable=False)
