@@ -1,4 +1,4 @@
-"""Keras's layers in float64, channels last, as its documentation defines them: what tests hold to."""
+"""Keras's layers in float64, channels last, as its documentation defines them."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ def answers(model, inputs, training=False):
                 torch.tensor(v.value.astype(np.float64), requires_grad=v.trainable)
                 for v in node.layer.variables
             ]
-            own |= {
-                v.path: w for v, w in zip(node.layer.variables, weights, strict=True)
-            }
+            own |= {v.path: w for v, w in zip(node.layer.variables, weights, strict=True)}
             at[id(node)] = one(node.layer, reads, weights, training)
     return at[id(model._end.node)], own
 
@@ -97,7 +95,9 @@ def padded(layer, x, window, stride, dilation, value=0.0):
     """(B, C, …) with "same" padding where the layer wants it."""
     if layer.padding != "same":
         return x
-    pads = [same(n, w, s, d) for n, w, s, d in zip(x.shape[2:], window, stride, dilation, strict=True)]
+    pads = [
+        same(n, w, s, d) for n, w, s, d in zip(x.shape[2:], window, stride, dilation, strict=True)
+    ]
     return F.pad(x, [p for pair in reversed(pads) for p in pair], value=value)
 
 

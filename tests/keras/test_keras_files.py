@@ -29,7 +29,9 @@ def model():
     made = keras.Model(start, L.Dense(3, activation="softmax")(L.Dropout(0.3)(x)))
     rng = np.random.default_rng(0)
     made.set_weights([np.abs(rng.normal(size=w.shape)) * 0.3 for w in made.get_weights()])
-    made.compile(keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    made.compile(
+        keras.optimizers.Adam(0.003), "sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     return made
 
 
@@ -44,7 +46,9 @@ def test_a_model_comes_back_with_its_answers_and_what_it_was_compiled_with(
 ):
     model.save(tmp_path / f"m.{ending}")
     again = keras.models.load_model(tmp_path / f"m.{ending}")
-    np.testing.assert_array_equal(again.predict(inputs, verbose=0), model.predict(inputs, verbose=0))
+    np.testing.assert_array_equal(
+        again.predict(inputs, verbose=0), model.predict(inputs, verbose=0)
+    )
     assert float(again.optimizer.learning_rate) == 0.003
     assert again.loss == "sparse_categorical_crossentropy"
     assert [layer.name for layer in again.layers] == [layer.name for layer in model.layers]
@@ -55,7 +59,9 @@ def test_weights_alone_go_into_a_model_of_the_same_layers(model, inputs, tmp_pat
     again = keras.models.clone_model(model)
     assert not np.allclose(again.predict(inputs, verbose=0), model.predict(inputs, verbose=0))
     again.load_weights(tmp_path / "m.weights.h5")
-    np.testing.assert_array_equal(again.predict(inputs, verbose=0), model.predict(inputs, verbose=0))
+    np.testing.assert_array_equal(
+        again.predict(inputs, verbose=0), model.predict(inputs, verbose=0)
+    )
 
 
 @pytest.mark.parametrize("ending", ["keras", "h5", "json"])
@@ -131,7 +137,9 @@ def test_an_h5_file_of_keras_2_is_read(tmp_path):
 def test_a_lambda_in_a_file_is_refused_by_name_and_never_run(tmp_path):
     written_by_keras_2(tmp_path / "code.h5", with_lambda=True)
     for read in (keras.models.load_model, read_network):
-        with pytest.raises(NetworkError, match=r"Lambda \('code'\) is not in beak; nearest: it holds"):
+        with pytest.raises(
+            NetworkError, match=r"Lambda \('code'\) is not in beak; nearest: it holds"
+        ):
             read(tmp_path / "code.h5")
 
 
@@ -179,7 +187,9 @@ def test_arrays_of_another_shape_are_named(model, tmp_path):
         return config
 
     altered(tmp_path / "m.keras", tmp_path / "wide.keras", wider)
-    with pytest.raises(RunError, match=r"'kernel' of the layer 'dense.*' is \(168, 3\), \(168, 4\)"):
+    with pytest.raises(
+        RunError, match=r"'kernel' of the layer 'dense.*' is \(168, 3\), \(168, 4\)"
+    ):
         read_network(tmp_path / "wide.keras")
 
 

@@ -14,7 +14,7 @@ from beak.errors import NetworkError, ShapeError, UsageError
 from beak.ops.optimiser import reference as rules
 from tests.keras.semantics import answers
 
-L, O = keras.layers, keras.optimizers
+L, Optimizers = keras.layers, keras.optimizers
 FUNCTIONS = st.sampled_from(["linear", "relu", "tanh", "sigmoid", "gelu", "silu", "leaky_relu"])
 PADDING = st.sampled_from(["valid", "same"])
 
@@ -28,10 +28,12 @@ def fresh():
 def shaken(model, seed=0):
     """All weights drawn anew, biases and norms too; variances above 0."""
     rng = np.random.default_rng(seed)
-    model.set_weights(
-        [np.abs(rng.normal(size=w.shape)) * 0.4 + 0.3 if w.ndim == 1 else rng.normal(size=w.shape) * 0.4
-         for w in model.get_weights()]
-    )  # fmt: skip
+
+    def drawn(shape):
+        normal = rng.normal(size=shape) * 0.4
+        return np.abs(normal) + 0.3 if len(shape) == 1 else normal
+
+    model.set_weights([drawn(w.shape) for w in model.get_weights()])
     return model
 
 
@@ -79,8 +81,8 @@ def a_model(draw):
             model.add(make())
         except ShapeError:
             break
-    if not model.layers:
-        model.add(L.Conv2D(2, 1))
+    if not any(layer.weights for layer in model.layers):
+        model.add(L.Conv2D(2, 1))  # what does nothing in prediction is no network
     end = draw(st.sampled_from(["flatten", "max", "mean", "map"]))
     if end == "flatten":
         model.add(L.Flatten())
@@ -107,7 +109,9 @@ def test_any_sequential_comes_back_from_its_config_with_the_same_answers(model, 
     again = keras.models.model_from_json(model.to_json())
     again.set_weights(model.get_weights())
     inputs = np.random.default_rng(seed).normal(size=(2, *model.input_shape[1:])).astype("f")
-    np.testing.assert_array_equal(model.predict(inputs, verbose=0), again.predict(inputs, verbose=0))
+    np.testing.assert_array_equal(
+        model.predict(inputs, verbose=0), again.predict(inputs, verbose=0)
+    )
 
 
 def residual():
@@ -200,7 +204,7 @@ def walk(model, optimizer, batches, loss, penalty=None):
         if penalty is not None:
             value = value + penalty(own)
         value.backward()
-        losses.append(float(value))
+        losses.append(value.item())
         for path, tensor in own.items():
             if tensor.requires_grad:
                 variable = next(v for v in model.variables if v.path == path)
@@ -220,7 +224,7 @@ def by_adamw(p, g, kept, step):
 
 
 def by_velocity(p, g, kept, step):
-    rate = O.schedules.PolynomialDecay(0.05, 10)(step - 1)
+    rate = Optimizers.schedules.PolynomialDecay(0.05, 10)(step - 1)
     return rules.velocity(p, g, kept[0], rate, 0.9, nesterov=True)
 
 
@@ -233,14 +237,16 @@ def by_descent(p, g, kept, step):
 
 
 RUNS = {
-    "sgd": (lambda: O.SGD(0.1), by_descent),
-    "adam": (lambda: O.Adam(0.01), by_adam),
-    "adamw": (lambda: O.AdamW(0.01, weight_decay=0.1), by_adamw),
+    "sgd": (lambda: Optimizers.SGD(0.1), by_descent),
+    "adam": (lambda: Optimizers.Adam(0.01), by_adam),
+    "adamw": (lambda: Optimizers.AdamW(0.01, weight_decay=0.1), by_adamw),
     "velocity": (
-        lambda: O.SGD(O.schedules.PolynomialDecay(0.05, 10), momentum=0.9, nesterov=True),
+        lambda: Optimizers.SGD(
+            Optimizers.schedules.PolynomialDecay(0.05, 10), momentum=0.9, nesterov=True
+        ),
         by_velocity,
     ),
-    "rmsprop": (lambda: O.RMSprop(0.005, momentum=0.5, centered=True), by_rmsprop),
+    "rmsprop": (lambda: Optimizers.RMSprop(0.005, momentum=0.5, centered=True), by_rmsprop),
 }
 
 
@@ -310,7 +316,9 @@ def test_a_loss_and_its_gradient_are_those_of_its_definition(name, end):
     shortcut = None if end == "linear" else end
     found = keras.losses.get(loss).judge(labels, logits, shortcut)
     x = torch.tensor(logits.astype(float), requires_grad=True)
-    answer = {"softmax": lambda v: torch.softmax(v, -1), "sigmoid": torch.sigmoid}.get(end, lambda v: v)
+    answer = {"softmax": lambda v: torch.softmax(v, -1), "sigmoid": torch.sigmoid}.get(
+        end, lambda v: v
+    )
     expected = definition(answer(x), torch.tensor(labels))
     expected.sum().backward()
     np.testing.assert_allclose(found.values, expected.detach().numpy(), rtol=1e-5, atol=1e-6)
@@ -327,7 +335,7 @@ def dense(**options):
 def test_penalties_are_added_to_loss_and_gradient():
     model = shaken(dense(kernel_regularizer=keras.regularizers.L1L2(0.1, 0.05)))
     before, x = model.get_weights()[0], np.zeros((2, 4), "f")
-    model.compile(O.SGD(0.1), "mse")
+    model.compile(Optimizers.SGD(0.1), "mse")
     bias = model.get_weights()[1]
     expected = 0.1 * np.abs(before).sum() + 0.05 * (before**2).sum()
     assert model.train_on_batch(x, np.tile(bias, (2, 1))) == pytest.approx(expected, rel=1e-5)
@@ -338,7 +346,7 @@ def test_penalties_are_added_to_loss_and_gradient():
 def test_a_constraint_holds_after_each_step():
     limit = keras.constraints.MaxNorm(0.5, axis=0)
     model = shaken(dense(kernel_constraint=limit))
-    model.compile(O.SGD(0.1), "mse")
+    model.compile(Optimizers.SGD(0.1), "mse")
     model.train_on_batch(np.ones((2, 4), "f"), np.ones((2, 3)))
     length = np.linalg.norm(model.get_weights()[0], axis=0)
     assert (length <= 0.5 + 1e-6).all()
@@ -362,7 +370,7 @@ def test_gradients_are_clipped(clip, expected):
     x = np.random.default_rng(0).normal(size=(5, 4)).astype("f")
     off = x @ before[0] + before[1] - 9
     gradients = [x.T @ off * 2 / 15, off.sum(0) * 2 / 15]
-    model.compile(O.SGD(1.0, **clip), "mse")
+    model.compile(Optimizers.SGD(1.0, **clip), "mse")
     model.train_on_batch(x, np.full((5, 3), 9.0))
     for old, new, g in zip(before, model.get_weights(), expected(gradients), strict=True):
         np.testing.assert_allclose(old - new, g, rtol=2e-4, atol=1e-5)
@@ -371,13 +379,18 @@ def test_gradients_are_clipped(clip, expected):
 def test_what_is_frozen_stays_and_its_norm_answers_as_in_prediction():
     model = shaken(
         keras.Sequential(
-            [keras.Input((4,)), L.Dense(3), L.BatchNormalization(), L.Dense(2, activation="softmax")]
+            [
+                keras.Input((4,)),
+                L.Dense(3),
+                L.BatchNormalization(),
+                L.Dense(2, activation="softmax"),
+            ]
         )
     )
     for layer in model.layers[:2]:
         layer.trainable = False
     before = model.get_weights()
-    model.compile(O.AdamW(0.1), "sparse_categorical_crossentropy")
+    model.compile(Optimizers.AdamW(0.1), "sparse_categorical_crossentropy")
     x = np.random.default_rng(0).normal(size=(8, 4)).astype("f")
     loss = model.test_on_batch(x, np.arange(8) % 2)
     assert model.train_on_batch(x, np.arange(8) % 2) == pytest.approx(loss, rel=1e-5)
@@ -389,18 +402,27 @@ def test_what_is_frozen_stays_and_its_norm_answers_as_in_prediction():
 def test_a_norm_without_scale_learns_its_shift_alone():
     model = keras.Sequential([keras.Input((4,)), L.BatchNormalization(scale=False), L.Dense(2)])
     assert [v.name for v in model.layers[0].weights] == ["beta", "moving_mean", "moving_variance"]
-    model.compile(O.SGD(0.5), "mse")
+    model.compile(Optimizers.SGD(0.5), "mse")
     x = np.random.default_rng(0).normal(size=(8, 4)).astype("f")
     model.train_on_batch(x, np.ones((8, 2)))
-    assert model.parameters()["batch_normalization.weight"].tolist() == [1, 1, 1, 1]
+    scale = next(v for n, v in model.parameters().items() if n.startswith("batch_normalization")
+                 and n.endswith(".weight"))  # fmt: skip
+    assert scale.tolist() == [1, 1, 1, 1]
     moving = model.layers[0].moving_variance.numpy()
     np.testing.assert_allclose(moving, 0.99 + 0.01 * x.var(axis=0), rtol=1e-5)
+
+
+def test_a_model_that_does_nothing_is_no_network():
+    for layer in (L.Dropout(0.5), L.Activation("linear")):
+        model = keras.Sequential([keras.Input((3,)), layer])
+        with pytest.raises(NetworkError, match="at least one layer that computes something"):
+            model.predict(np.zeros((1, 3)), verbose=0)
 
 
 def test_an_optimizer_that_is_not_there_is_named():
     with pytest.raises(UsageError, match="no optimiser 'adagrad'"):
         Rules("adagrad")
     with pytest.raises(UsageError, match="'Nadam' is not in beak; nearest: Adam"):
-        O.get("Nadam")
+        Optimizers.get("Nadam")
     with pytest.raises(NetworkError, match="loss of your own"):
         keras.losses.get(lambda a, b: 0)

@@ -194,5 +194,3 @@ class NativeLearner:
                 continue
             kept = np.float32(1 - momentum) * before[here]
             fixed[here] = kept + (fixed[here] - kept) * np.float32((rows - 1) / rows)
-
-

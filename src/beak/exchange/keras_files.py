@@ -58,7 +58,8 @@ def h5py() -> Any:
 def read_keras(path: Path, of: Description | None = None) -> Stored:
     """What a .keras, .h5, .weights.h5 or .json file holds.
 
-    ``of``: the model that weights alone belong to; without it they stay unread. Raises UsageError where there is no such file, RunError where it is damaged or holds code.
+    ``of``: the model that weights alone belong to; without it they stay unread.
+    Raises UsageError where there is no such file, RunError where it is damaged or holds code.
     """
     where = one_line(path, 300)
     if not path.is_file():
@@ -88,7 +89,9 @@ def _read_json(path: Path, where: str) -> Stored:
 def _read_archive(path: Path, where: str) -> Stored:
     try:
         with zipfile.ZipFile(path) as archive:
-            config = parse_json(_part(archive, "config.json", where).decode("utf-8", "replace"), where)
+            config = parse_json(
+                _part(archive, "config.json", where).decode("utf-8", "replace"), where
+            )
             weights = _part(archive, WEIGHTS, where)
     except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
         raise RunError(f"{where} is damaged: {one_line(error, 120)}") from None
@@ -170,7 +173,9 @@ def _read_old(file: Any, where: str) -> Stored:
 
 def _by_names(group: Any, where: str) -> dict[str, list[Array]]:
     return {
-        layer: [_array(group[layer][_text(name)], where) for name in _list(group[layer], "weight_names")]
+        layer: [
+            _array(group[layer][_text(name)], where) for name in _list(group[layer], "weight_names")
+        ]
         for layer in map(_text, _list(group, "layer_names"))
     }
 
@@ -190,6 +195,7 @@ def _text(value: Any) -> str:
 
 
 # Writing.
+
 
 def archive_bytes(config: Mapping[str, Any], tree: Sequence[tuple[str, Any]]) -> bytes:
     """A .keras file. ``tree``: (class name, arrays or a tree of a model within) of each layer."""

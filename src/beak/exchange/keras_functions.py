@@ -55,8 +55,6 @@ def function_named(value: Any) -> str | None:
     )
 
 
-
-
 def plain_name(value: Any) -> Any:
     """The name that a config of a function holds; what is none stays."""
     if isinstance(value, dict):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from beak.errors import NetworkError
 from beak.exchange.keras_layers import translate
 from beak.exchange.keras_stream import Array, Config, Fragment, Stream, Weight
 from beak.network.layer import Shape
+from beak.network.layers import Dropout
 from beak.network.network import Network
 
 INPUT = "InputLayer"
@@ -106,7 +106,8 @@ def assemble(calls: Sequence[Call], output: str) -> Assembled:
         streams[call.name] = stream
         fragments.append((call.name, fragment))
     read = [f.reads for _, f in fragments if f.reads is not None]
-    if not read or streams[output].is_input:
+    written = [layer for _, f in fragments for layer in f.layers]
+    if not read or streams[output].is_input or all(isinstance(one, Dropout) for one in written):
         raise NetworkError("a model with at least one layer that computes something was wanted")
     if any(one.prepared != read[0].prepared for one in read):
         raise NetworkError(
@@ -117,7 +118,7 @@ def assemble(calls: Sequence[Call], output: str) -> Assembled:
     if len(firsts) > 1:
         raise NetworkError("its input is read with channels first and last; one was wanted")
     source = replace(read[0], first=firsts.pop() if firsts else None)
-    network = Network(source.beak_shape(), [one for _, f in fragments for one in f.layers])
+    network = Network(source.beak_shape(), written)
     return Assembled(
         network,
         tuple((name, weight) for name, f in fragments for weight in f.weights),
@@ -152,5 +153,3 @@ def _node_name(name: str, taken: set[str]) -> str:
         made, number = f"{plain}.{number}", number + 1
     taken.add(made)
     return made
-
-

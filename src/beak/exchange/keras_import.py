@@ -44,9 +44,7 @@ def read_keras_network(path: Path, shape: Shape | None = None) -> Imported:
     spec, notes = _spec(made, stored.arrays)
     if made.output.order is not None:
         notes.append("its answers are features in beak's order, channels first")
-    return Imported(
-        made.network, made.parameters(arrays), (), spec, (*made.notes, *notes), None
-    )
+    return Imported(made.network, made.parameters(arrays), (), spec, (*made.notes, *notes), None)
 
 
 def in_calls_order(made: Assembled, stored: Stored, where: str) -> list[Array]:
@@ -82,9 +80,7 @@ def _as_listed(name: str, arrays: Sequence[Array], made: Assembled) -> list[Arra
     return placed
 
 
-def _spec(
-    made: Assembled, arrays: dict[str, list[Array]]
-) -> tuple[PictureSpec | None, list[str]]:
+def _spec(made: Assembled, arrays: dict[str, list[Array]]) -> tuple[PictureSpec | None, list[str]]:
     """The preparing layers as beak prepares pictures; None where the file has none that scale."""
     shape, notes = made.network.input, []
     channels = shape[0]
@@ -121,5 +117,3 @@ def _scaling(config: Config, arrays: Sequence[Array]) -> tuple[Array, Array]:
     spread = np.maximum(np.sqrt(np.asarray(variance, float)), 1e-7).reshape(-1)
     times = 1 / spread
     return times, -np.asarray(mean, float).reshape(-1) * times
-
-

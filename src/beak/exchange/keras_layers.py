@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,7 +19,6 @@ from beak.exchange.keras_stream import (
     is_first,
     ordered,
     refuse_unless,
-    turned,
 )
 from beak.exchange.keras_windows import (
     convolution,
@@ -237,7 +237,7 @@ def _alike(streams: list[Stream]) -> list[Stream]:
     firsts = {s.first for s in streams if not s.is_row}
     same = all(
         (a is None) == (b is None) and (a is None or np.array_equal(a, b))
-        for a, b in zip(orders, orders[1:], strict=False)
+        for a, b in pairwise(orders)
     )
     if not same or len(firsts) > 1:
         raise NetworkError("rows of features that were flattened differently cannot be joined")

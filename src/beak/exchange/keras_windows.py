@@ -26,7 +26,7 @@ def numbers(value: Any, axes: int) -> Any:
 
 
 def padding(config: Config) -> str:
-    """"valid" or "same"."""
+    """The word "valid" or "same"."""
     value = str(config.get("padding", "valid")).lower()
     if value == "causal":
         raise NetworkError("padding='causal' is not in beak; nearest: padding='same'")
@@ -58,7 +58,9 @@ def convolution(config: Config, name: str, inputs: list[Stream], out: Fragment) 
     y = out.node(layer, name, x)
     kernel = numbers(config["kernel_size"], 2)[-axes:] if axes == 1 else layer.kernel
     shape = (*(kernel if axes == 2 else (layer.kernel,)), x.channels() // groups, layer.filters)
-    out.weight("kernel", shape, f"{name}.weight", *turned(*((3, 2, 0, 1) if axes == 2 else (2, 1, 0))))
+    out.weight(
+        "kernel", shape, f"{name}.weight", *turned(*((3, 2, 0, 1) if axes == 2 else (2, 1, 0)))
+    )
     if bias:
         out.weight("bias", (layer.filters,), f"{name}.bias")
     return leaked(config, name, y, out)

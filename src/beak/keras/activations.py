@@ -30,7 +30,7 @@ def gelu(x: Any) -> Array:
 
 
 def silu(x: Any) -> Array:
-    """x sigmoid(x)."""
+    """X sigmoid(x)."""
     return np.asarray(activation("silu", np.asarray(x)), np.float32)
 
 
@@ -60,10 +60,7 @@ def linear(x: Any) -> Any:
 
 
 swish, hard_swish = silu, hard_silu
-TABLE = {
-    name: globals()[name]
-    for name in (*FUNCTIONS, "leaky_relu", "linear")
-}
+TABLE = {name: globals()[name] for name in (*FUNCTIONS, "leaky_relu", "linear")}
 
 
 def get(identifier: Any) -> Any:

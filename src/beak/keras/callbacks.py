@@ -23,7 +23,7 @@ EVENTS = (
 
 
 class Callback:
-    """Base of all callbacks; ``self.model`` is the model, ``self.params`` verbose, epochs, steps."""
+    """Base of all callbacks; it has ``self.model``, and ``self.params``: verbose, epochs, steps."""
 
     model: Any = None
     params: Logs = {}  # noqa: RUF012 - set anew for each training
@@ -98,9 +98,7 @@ class CallbackList:
                 raise UsageError(f"{callback!r} is no callback; a keras.callbacks.Callback wanted")
             callback.set_params(params)
             callback.set_model(model)
-        self._heard = {
-            event: [c for c in self.callbacks if _hears(c, event)] for event in EVENTS
-        }
+        self._heard = {event: [c for c in self.callbacks if _hears(c, event)] for event in EVENTS}
 
     def tell(self, event: str, *values: Any) -> None:
         """Call this method of each that has one."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -16,14 +16,14 @@ FORMATS = ("channels_last", "channels_first")
 
 class _State:
     data_format = "channels_last"
-    names: Counter[str] = Counter()
-    said: set[str] = set()  # noqa: RUF012 - one for the session
+    names: ClassVar[Counter[str]] = Counter()
+    said: ClassVar[set[str]] = set()
     seed: int | None = None
     random = np.random.default_rng()
 
 
 def image_data_format() -> str:
-    """Where channels stand if a layer does not say: "channels_last", as long as nobody changes it."""
+    """Where channels stand if a layer does not say: "channels_last", unless it was changed."""
     return _State.data_format
 
 
@@ -81,7 +81,7 @@ def set_random_seed(seed: int) -> None:
     _State.seed = int(seed)
     _State.random = np.random.default_rng(int(seed))
     random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - scripts draw from it
+    np.random.seed(seed)
 
 
 def random() -> np.random.Generator:

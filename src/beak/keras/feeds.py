@@ -116,9 +116,9 @@ class StreamFeed:
                 return
 
     def _items(self) -> Iterator[Any]:
-        if self.by_index and not hasattr(self.source, "__iter__"):
-            yield from self._indexed()
-        elif self.by_index and hasattr(self.source, "on_epoch_end"):
+        if (self.by_index and not hasattr(self.source, "__iter__")) or (
+            self.by_index and hasattr(self.source, "on_epoch_end")
+        ):
             yield from self._indexed()
         elif self.given is None:
             yield from iter(self.source)

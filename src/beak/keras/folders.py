@@ -152,7 +152,7 @@ def image_dataset_from_directory(
     seed = config.draw_seed() if seed is None else int(seed)
     if shuffle:
         order = np.arange(len(files))
-        np.random.RandomState(seed).shuffle(order)  # noqa: NPY002 - Keras's order
+        np.random.RandomState(seed).shuffle(order)
         files, numbers = [files[i] for i in order], numbers[order]
     if validation_split is None:
         parts = [slice(None)]
@@ -228,9 +228,7 @@ def _found(root: Path, class_names: list[str] | None) -> tuple[list[str], list[P
     return names, files, np.asarray(numbers)
 
 
-def _picture(
-    path: Path, shape: tuple[int, ...], interpolation: str, crop: bool
-) -> Array:
+def _picture(path: Path, shape: tuple[int, ...], interpolation: str, crop: bool) -> Array:
     pixels = np.moveaxis(decode_file(path, str(path)).pixels, 0, -1).astype(np.float32)
     if pixels.shape[2] in (2, 4):  # the last is how see-through it is
         pixels = pixels[..., :-1]
@@ -240,7 +238,10 @@ def _picture(
         pixels = (pixels @ GREY)[..., None]
     if crop:
         high, wide = pixels.shape[:2]
-        keep = min(high, int(wide * shape[0] / shape[1])), min(wide, int(high * shape[1] / shape[0]))
+        keep = (
+            min(high, int(wide * shape[0] / shape[1])),
+            min(wide, int(high * shape[1] / shape[0])),
+        )
         top, left = (high - keep[0]) // 2, (wide - keep[1]) // 2
         pixels = pixels[top : top + keep[0], left : left + keep[1]]
     return np.asarray(resized(pixels[None], shape[0], shape[1], interpolation)[0])

@@ -48,6 +48,7 @@ class Metric(Named):
         self._total = self._count = 0.0
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> np.float32:
+        """The mean with a batch taken in."""
         self.update_state(y_true, y_pred, sample_weight)
         return self.result()
 
@@ -206,9 +207,7 @@ class SparseCategoricalCrossentropy(_OfLoss):
 class _Counted(Metric):
     """Right and wrong answers above a threshold, over all places."""
 
-    def __init__(
-        self, thresholds: float = 0.5, name: str | None = None, dtype: Any = None
-    ) -> None:
+    def __init__(self, thresholds: float = 0.5, name: str | None = None, dtype: Any = None) -> None:
         super().__init__(name or type(self).__name__.lower())
         if not isinstance(thresholds, int | float | None):
             raise config.refuse("several thresholds", "one metric for each")

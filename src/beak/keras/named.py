@@ -1,4 +1,4 @@
-"""Initial values, penalties and constraints: what Keras names with a word, an object or a config."""
+"""Initial values, penalties, constraints: what Keras names with a word, an object or a config."""
 
 from __future__ import annotations
 

@@ -107,9 +107,7 @@ class Optimizer(Named):
         """Whether the rate follows a schedule."""
         return isinstance(self._rate, LearningRateSchedule)
 
-    def exclude_from_weight_decay(
-        self, var_list: Any = None, var_names: Any = None
-    ) -> None:
+    def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Leave these variables undecayed."""
         if var_names:
             raise config.refuse("exclude_from_weight_decay(var_names=…)", "var_list")
@@ -313,9 +311,7 @@ class InverseTimeDecay(ExponentialDecay):
 class PiecewiseConstantDecay(LearningRateSchedule):
     """values[0] up to boundaries[0], values[1] up to boundaries[1], …"""
 
-    def __init__(
-        self, boundaries: Any, values: Any, name: str = "PiecewiseConstant"
-    ) -> None:
+    def __init__(self, boundaries: Any, values: Any, name: str = "PiecewiseConstant") -> None:
         if len(boundaries) != len(values) - 1:
             raise UsageError(f"{len(boundaries)} boundaries want {len(boundaries) + 1} values")
         self.boundaries, self.values, self.name = list(boundaries), list(values), name

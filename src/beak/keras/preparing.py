@@ -209,9 +209,7 @@ class _Moving(_Random):
         matrices = self.matrices(len(inputs), inputs.shape[1:3], random)
         return affine(inputs, matrices, self.fill_mode, self.fill_value, self.interpolation)
 
-    def matrices(
-        self, count: int, size: tuple[int, ...], random: np.random.Generator
-    ) -> Array:
+    def matrices(self, count: int, size: tuple[int, ...], random: np.random.Generator) -> Array:
         """From (x, y, 1) of the output to (x, y) of the input: (count, 2, 3)."""
         raise NotImplementedError
 
@@ -231,9 +229,7 @@ class RandomRotation(_Moving):
     ) -> None:
         self._begin(locals(), common)
 
-    def matrices(
-        self, count: int, size: tuple[int, ...], random: np.random.Generator
-    ) -> Array:
+    def matrices(self, count: int, size: tuple[int, ...], random: np.random.Generator) -> Array:
         """Turns about the middle."""
         angle = _between(self.factor, random, count) * 2 * np.pi
         cos, sin = np.cos(angle), np.sin(angle)
@@ -256,9 +252,7 @@ class RandomTranslation(_Moving):
     ) -> None:
         self._begin(locals(), common)
 
-    def matrices(
-        self, count: int, size: tuple[int, ...], random: np.random.Generator
-    ) -> Array:
+    def matrices(self, count: int, size: tuple[int, ...], random: np.random.Generator) -> Array:
         """Moves."""
         down = _between(self.height_factor, random, count) * size[0]
         right = _between(self.width_factor, random, count) * size[1]
@@ -282,9 +276,7 @@ class RandomZoom(_Moving):
     ) -> None:
         self._begin(locals(), common)
 
-    def matrices(
-        self, count: int, size: tuple[int, ...], random: np.random.Generator
-    ) -> Array:
+    def matrices(self, count: int, size: tuple[int, ...], random: np.random.Generator) -> Array:
         """Zooms about the middle; width as height where it is not given."""
         high = 1 + _between(self.height_factor, random, count)
         wide = high

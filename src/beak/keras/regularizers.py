@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from beak.keras.config import missing
-from beak.keras.named import L1, L2, REGULARIZERS, L1L2, Regularizer, found
+from beak.keras.named import L1, L1L2, L2, REGULARIZERS, Regularizer, found
 
 l1, l2 = L1, L2
 

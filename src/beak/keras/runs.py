@@ -46,7 +46,8 @@ def _spec(model: Model) -> PictureSpec:
         if isinstance(layer, Rescaling | Normalization):
             ends = [
                 np.broadcast_to(
-                    layer.apply(np.full((1, 1, 1, shape[0]), value, np.float32), False), (1, 1, 1, shape[0])
+                    layer.apply(np.full((1, 1, 1, shape[0]), value, np.float32), False),
+                    (1, 1, 1, shape[0]),
                 ).reshape(-1)
                 for value in (0.0, 1.0)
             ]

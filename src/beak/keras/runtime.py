@@ -238,6 +238,3 @@ def _hint(came: Sequence[int], wanted: Sequence[int]) -> str:
     if int(np.prod(came)) == int(np.prod(wanted)):
         return f"; x.reshape(-1, {', '.join(map(str, wanted))})"
     return ""
-
-
-

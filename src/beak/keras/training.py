@@ -329,9 +329,7 @@ class Trainer:
         told.tell("on_test_end", logs)
         return logs
 
-    def _test(
-        self, batch: Batch, compiled: Compiled, runtime: Runtime, penalty: float
-    ) -> None:
+    def _test(self, batch: Batch, compiled: Compiled, runtime: Runtime, penalty: float) -> None:
         if batch.labels is None:
             raise UsageError("no labels came; evaluate(x, y) was wanted")
         logits, answers = runtime.answers(batch.inputs)
@@ -545,4 +543,3 @@ def _by_class(labels: Array, class_weight: dict[int, float]) -> Array:
             raise UsageError(f"class_weight: {label} is no class number")
         table[int(label)] = weight
     return np.asarray(table[labels])
-

@@ -148,9 +148,7 @@ def _drop_maps(c: Context, node: Node, layer: layers.Dropout, x: Tensor) -> Lowe
     def scaled(source: Tensor) -> Tensor:
         out = c.tape.like(source)
         shape = {"images": x.images, "places": x.places, "channels": x.channels}
-        c.tape.emit(
-            elementwise.MULTIPLY_CHANNELS, x.images, x=source, scale=scale, y=out, **shape
-        )
+        c.tape.emit(elementwise.MULTIPLY_CHANNELS, x.images, x=source, scale=scale, y=out, **shape)
         return out
 
     return Lowered(scaled(x), lambda dy, wanted: [scaled(dy)])

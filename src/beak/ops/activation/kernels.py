@@ -9,7 +9,9 @@ FUNCTIONS = ("relu", "leaky_relu", "gelu", "silu", "hard_swish", "tanh", "sigmoi
 LEAK = 0.01
 """The slope of leaky_relu where none is given."""
 
-ActivationForwardArgs = structure("ActivationForwardArgs", "ptr:x ptr:y int:count int:function real:slope")
+ActivationForwardArgs = structure(
+    "ActivationForwardArgs", "ptr:x ptr:y int:count int:function real:slope"
+)
 ActivationBackwardArgs = structure(
     "ActivationBackwardArgs", "ptr:x ptr:y ptr:dy ptr:dx int:count int:function real:slope"
 )

@@ -29,9 +29,7 @@ pytestmark = pytest.mark.usefixtures("every_instruction_set")
 
 def truth(function, x, slope=None):
     """Value and slope in float64."""
-    return activation(function, x, slope), activation_backward(
-        function, np.ones_like(x), x, slope
-    )
+    return activation(function, x, slope), activation_backward(function, np.ones_like(x), x, slope)
 
 
 def forward(x, function, slope=LEAK, **options):

@@ -2,7 +2,8 @@
 
 ``settings`` is float64[8], read at each step: learning rate, Adam's bias corrections 1 - beta1^t
 and 1 - beta2^t, the gradient's scale (1 without clipping), the decay of the weights' average, the
-step's number, what Adam's epsilon is multiplied with. Rows: those of an embedding that a batch touched (embedding_index lists them).
+step's number, what Adam's epsilon is multiplied with. Rows: those of an embedding that a batch
+touched (embedding_index lists them).
 """
 
 from __future__ import annotations

@@ -278,7 +278,15 @@ def test_adams_epsilon_is_scaled_by_what_the_settings_say():
     plain[6] = 100.0
     options = {"gradient": g, "beta1": 0.9, "beta2": 0.999, "decay": 0.0, "decoupled": 0}
     both = [
-        run(kernels.ADAM[0], adam_start(start), settings=s, epsilon=e, average=None, count=3, **options)
+        run(
+            kernels.ADAM[0],
+            adam_start(start),
+            settings=s,
+            epsilon=e,
+            average=None,
+            count=3,
+            **options,
+        )
         for s, e in ((plain, 1e-8), (settings(0.01), 1e-6))
     ]
     np.testing.assert_array_equal(both[0]["parameters"], both[1]["parameters"])
