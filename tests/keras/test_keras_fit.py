@@ -143,7 +143,7 @@ def test_rates_follow_schedules_plateaus_and_callbacks(tmp_path):
     log = C.CSVLogger(tmp_path / "log.csv")
     history = model.fit(X, Y, epochs=2, callbacks=[plan, log], verbose=0)
     assert history.history["learning_rate"] == [0.1, 0.05]
-    rows = list(csv.DictReader((tmp_path / "log.csv").open()))
+    rows = list(csv.DictReader((tmp_path / "log.csv").read_text().splitlines()))
     assert [row["epoch"] for row in rows] == ["0", "1"]
     assert float(rows[1]["learning_rate"]) == 0.05
     flat = C.ReduceLROnPlateau(monitor="loss", mode="max", factor=0.5, patience=1)

@@ -73,8 +73,8 @@ def export(
     """Write a run as another program's file, compared with the run on 200 inputs and more.
 
     ``to``: "onnx", "c" or "keras"; None follows from the file's ending. ``data``: raw files to
-    compare on; without it what the run was trained on, where that is there, and inputs made up. Raises
-    UsageError for a wrong call, RunError where the answers differ: then nothing is written.
+    compare on; without it what the run was trained on, where that is there, and inputs made up.
+    Raises UsageError for a wrong call, RunError where the answers differ: then nothing is written.
 
     ``int8``: weights and values in 8 bits, calibrated on the training part of ``data`` (what the
     run was trained on) and measured on its test part; answers differ then, and losing more than

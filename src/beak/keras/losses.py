@@ -72,11 +72,15 @@ class Loss(Named):
     def judge(self, labels: Array, logits: Array, end: str | None) -> Judgement:
         """Each example's loss and the gradient of their sum; ``end``: softmax, sigmoid or None."""
         answers = finish(end, logits)
-        values, gradient = self.compare(_fitted(labels, answers), answers)
+        values, gradient = self.compare(self.targets(labels, answers), answers)
         return Judgement(_each(values), back_through(end, answers, gradient / _spread(values)))
 
+    def targets(self, labels: Array, answers: Array) -> Array:
+        """Labels as what answers should be, float32 of their shape."""
+        return _fitted(labels, answers)
+
     def compare(self, labels: Array, answers: Array) -> tuple[Array, Array]:
-        """Losses (B, …) and the gradient of their sum by the answers."""
+        """Losses (B, …) of targets and answers, and the gradient of their sum by the answers."""
         raise NotImplementedError
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> np.float32:
@@ -107,10 +111,6 @@ class _Crossentropy(Loss):
         if outer is not None:
             gradient = back_through(outer, logits, gradient)
         return Judgement(_each(values), gradient)
-
-    def targets(self, labels: Array, answers: Array) -> Array:
-        """Labels as the shares that answers should be."""
-        return _fitted(labels, answers)
 
     def from_their_logits(self, targets: Array, logits: Array) -> tuple[Array, Array]:
         """Losses and the gradient of their sum."""
@@ -157,14 +157,13 @@ class CategoricalCrossentropy(_Crossentropy):
 
     def compare(self, labels: Array, answers: Array) -> tuple[Array, Array]:
         """Of answers that are no softmax: brought to a sum of 1, cut off at 1e-7."""
-        targets = self.targets(labels, answers)
         total = answers.sum(axis=-1, keepdims=True)
         shares = answers / total
         inside = (shares > EPSILON) & (shares < 1 - EPSILON)
         cut = np.clip(shares, EPSILON, 1 - EPSILON)
-        by_share = np.where(inside, -targets / cut, 0)
+        by_share = np.where(inside, -labels / cut, 0)
         gradient = (by_share - (by_share * shares).sum(axis=-1, keepdims=True)) / total
-        return -(targets * np.log(cut)).sum(axis=-1), gradient
+        return -(labels * np.log(cut)).sum(axis=-1), gradient
 
 
 class SparseCategoricalCrossentropy(CategoricalCrossentropy):
@@ -235,11 +234,10 @@ class BinaryCrossentropy(_Crossentropy):
 
     def compare(self, labels: Array, answers: Array) -> tuple[Array, Array]:
         """Of answers that are no sigmoid: cut off at 1e-7."""
-        targets = self.targets(labels, answers)
         inside = (answers > EPSILON) & (answers < 1 - EPSILON)
         p = np.clip(answers, EPSILON, 1 - EPSILON)
-        each = -(targets * np.log(p) + (1 - targets) * np.log(1 - p))
-        slope = np.where(inside, (p - targets) / (p * (1 - p)), 0)
+        each = -(labels * np.log(p) + (1 - labels) * np.log(1 - p))
+        slope = np.where(inside, (p - labels) / (p * (1 - p)), 0)
         return each.mean(axis=-1), slope / answers.shape[-1]
 
 

@@ -64,12 +64,12 @@ class Variable:
         if self.holder is not None:
             self.holder.bring_back()
         self.receive(array)
-        self.version += 1
 
     def receive(self, value: Array) -> None:
         """Take what a holder brings back."""
         self._value = np.array(value, np.float32)
         self.holder = None
+        self.version += 1
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         return np.array(self.value, dtype)

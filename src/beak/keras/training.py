@@ -13,11 +13,11 @@ from beak.keras.callbacks import CallbackList, History
 from beak.keras.feeds import ArrayFeed, Batch, StreamFeed, array_of, feed, is_stream
 from beak.keras.losses import finish
 from beak.keras.progress import Progress
-from beak.keras.runtime import Runtime
 from beak.keras.tensors import Array
 
 if TYPE_CHECKING:
     from beak.keras.model import Model
+    from beak.keras.runtime import Runtime
 
 Logs = dict[str, float]
 
@@ -434,6 +434,8 @@ class Trainer:
     def _running(self) -> Runtime:
         state: Training = self._training  # type: ignore[attr-defined]
         if state.runtime is None:
+            from beak.keras.runtime import Runtime  # the engine: not before it is used
+
             state.runtime = Runtime(self)  # type: ignore[arg-type]
         return state.runtime
 
