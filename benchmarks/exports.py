@@ -1,62 +1,197 @@
-"""How far exports are from their runs: ONNX Runtime, OpenVINO and C on raw inputs, as a table.
+"""How far exports are from their runs: raw files through both, every way out, as a table.
 
-python benchmarks/exports.py RUN=SOURCE … [--inputs 2500] [--data-dir DIR]
+    python benchmarks/exports.py --files 10000        pictures, sounds, sentences, Go
+    python benchmarks/exports.py --files 400 --runs pictures=runs/photos go=runs/go
+    python benchmarks/exports.py --int8               points lost, size and speed in 8 bits
+
+Without --runs a short training makes one of each kind, with beak's defaults. Archives are read
+from --data (or $BEAK_DATA), what is missing is made up; see raw_files.py. Ends with 1 where a
+difference is above 1e-4, or a label changed that was no tie.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
+from browser import MissingError, browser
+from int8_cost import int8_table
+from raw_files import KINDS, raw_inputs
+
+from beak.data.decode import decode_file
+from beak.data.kinds import kind_of
 from beak.errors import BeakError
 from beak.exchange.c_source import c_answers, c_source
-from beak.exchange.check import compare, onnx_answers
-from beak.exchange.examples import examples
-from beak.exchange.onnx_model import OUTPUT, input_name, onnx_bytes
+from beak.exchange.check import Answers, Comparison, compare, onnx_answers
+from beak.exchange.examples import Pair
+from beak.exchange.onnx_model import OUTPUT, exported_input, input_name, onnx_bytes
 from beak.runs.run import Run
 
+AT_ONCE = 250
+"""Inputs that are held at a time."""
+TRAINED_ON = {
+    "pictures": ("cats-dogs-a", "cats-dogs-a", "digits", ("--epochs", "3")),
+    "sounds": ("fsdd", "fsdd/recordings", None, ("--epochs", "4")),
+    "texts": ("text-kim-a", "text-kim-a/rt-polarity.all", None, ("--epochs", "1")),
+    "go": (None, None, "go-demo", ("--epochs", "1")),
+}
+"""Kind -> archive, the source in it, the built-in set where there is no archive, options."""
 
-def openvino_answers(made: bytes, run: Run):
+
+def openvino_answers(made: bytes, run: Run) -> Answers:
     import openvino
 
     precision = {"INFERENCE_PRECISION_HINT": "f32"}
-    compiled = openvino.Core().compile_model(openvino.Core().read_model(made), "CPU", precision)
+    core = openvino.Core()
+    compiled = core.compile_model(core.read_model(made), "CPU", precision)
     name = input_name(run.spec)
     return lambda inputs: compiled({name: inputs})[OUTPUT]
 
 
-def ways(run: Run):
-    made = onnx_bytes(run.model)
-    yield "ONNX Runtime", onnx_answers(made, run.model)
-    yield "OpenVINO", openvino_answers(made, run)
-    try:
-        yield "C", c_answers(c_source(run.model), run.model)
-    except BeakError as error:
-        print(f"C: {error}")
+def c_file_answers(made: bytes, run: Run) -> Answers:
+    return c_answers(c_source(run.model), run.model)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("runs", nargs="+", metavar="RUN=SOURCE")
-    parser.add_argument("--inputs", type=int, default=2500)
-    parser.add_argument("--data-dir", type=Path)
-    told = parser.parse_args()
-    for text in told.runs:
-        path, _, source = text.partition("=")
-        run = Run(path)
-        pairs = examples(run, source or None, told.data_dir, told.inputs)
-        made = sum(pair.name.startswith("made ") for pair in pairs)
-        print(f"{run.model.name} ({run.spec.kind}): {len(pairs) - made} raw, {made} made")
-        for name, answers in ways(run):
+WAYS: dict[str, Callable[[bytes, Run], Answers]] = {
+    "ONNX Runtime": lambda made, run: onnx_answers(made, run.model),
+    "OpenVINO": openvino_answers,
+    "C": c_file_answers,
+}
+"""Name -> (ONNX file, run) -> what answers decoded inputs; the browser joins while it is open."""
+
+
+def pairs_of(run: Run, raws: Iterator[tuple[str, Any]]) -> Iterator[Pair]:
+    """Raw inputs as the export takes them and as the run prepared them, if they can be read."""
+    kind = kind_of(run.spec.kind)
+    for name, raw in raws:
+        try:
+            stored, _ = kind.load_raw(raw, run.spec, name)
+            if run.spec.kind == "pictures":
+                exported = decode_file(raw, name).pixels
+            else:
+                exported = exported_input(run.spec, stored[None])[0]
+        except BeakError:
+            continue
+        yield Pair(name, exported, run.spec.prepare(stored[None])[0])
+
+
+def together(a: Comparison | None, b: Comparison) -> Comparison:
+    """Two comparisons as one."""
+    if a is None:
+        return b
+    return replace(
+        a,
+        inputs=a.inputs + b.inputs,
+        difference=max(a.difference, b.difference),
+        changed=a.changed + b.changed,
+        changed_for_good=a.changed_for_good + b.changed_for_good,
+        worst=a.worst if a.difference >= b.difference else b.worst,
+    )
+
+
+def compared(
+    run: Run, raws: Iterator[tuple[str, Any]], ways: dict[str, Answers]
+) -> tuple[dict[str, Comparison], int, dict[str, float]]:
+    """Every way's comparison with the run, how many inputs were made up, and seconds of each."""
+    found: dict[str, Comparison] = {}
+    seconds = dict.fromkeys(ways, 0.0)
+    made, pairs = 0, pairs_of(run, raws)
+    while chunk := list(islice(pairs, AT_ONCE)):
+        made += sum(pair.name.startswith("made ") for pair in chunk)
+        for name, answers in ways.items():
             begin = time.perf_counter()
-            found = compare(run, pairs, answers)
-            print(
-                f"  {name:13} largest difference {found.difference:.1e}, {found.changed} labels "
-                f"changed ({found.changed_for_good} no ties), {time.perf_counter() - begin:.1f} s",
-                flush=True,
-            )
+            found[name] = together(found.get(name), compare(run, chunk, answers))
+            seconds[name] += time.perf_counter() - begin
+    return found, made, seconds
+
+
+def trained(kind: str, data: Path | None, folder: Path) -> Path:
+    """A run of that kind, trained shortly on the archive, or on what comes with beak."""
+    archive, source, built_in, options = TRAINED_ON[kind]
+    told = built_in
+    if data and archive and (data / f"{archive}.tar.gz").is_file():
+        with tarfile.open(data / f"{archive}.tar.gz") as packed:
+            packed.extractall(folder, filter="data")
+        told = str(folder / str(source))
+    elif told is None:
+        told = str(_made_source(kind, folder))
+    out = folder / f"run-{kind}"
+    command = [sys.executable, "-m", "beak", "train", told, "--out", str(out), "--no-baseline"]
+    subprocess.run([*command, *options, "--json"], check=True, stdout=subprocess.DEVNULL)
+    return out
+
+
+def _made_source(kind: str, folder: Path) -> Path:
+    """Made inputs with labels that mean nothing, for a training without an archive."""
+    place = folder / f"made-{kind}"
+    for number, (_, raw) in enumerate(raw_inputs(kind, 60, None)):
+        label = place / ("one", "two")[number % 2]
+        label.mkdir(parents=True, exist_ok=True)
+        ending = "wav" if kind == "sounds" else "txt"
+        content = raw.encode() if isinstance(raw, str) else raw
+        (label / f"{number}.{ending}").write_bytes(content)
+    return place
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--files", type=int, default=10_000, help="over all kinds")
+    parser.add_argument("--runs", nargs="*", default=[], metavar="KIND=RUN")
+    parser.add_argument("--int8", action="store_true", help="what 8 bits cost instead")
+    parser.add_argument("--data", type=Path, default=os.environ.get("BEAK_DATA"))
+    parser.add_argument("--data-dir", type=Path, help="with --int8: where built-in sets lie")
+    told = parser.parse_args()
+    runs = dict(text.partition("=")[::2] for text in told.runs)
+    if told.int8:
+        return int8_table(list(runs.values()), told.data_dir)
+    good = True
+    with ExitStack() as open_things:
+        folder = Path(open_things.enter_context(tempfile.TemporaryDirectory()))
+        try:
+            web = open_things.enter_context(browser())
+        except MissingError as error:
+            web = None
+            print(f"onnxruntime-web is left out: {error}")
+        kinds = [kind for kind in KINDS if not runs or kind in runs]
+        for kind in kinds:
+            run = Run(runs.get(kind) or trained(kind, told.data, folder))
+            good &= show(run, kind, told.files // len(kinds), told.data, web)
+    return int(not good)
+
+
+def show(run: Run, kind: str, count: int, data: Path | None, web: Any) -> bool:
+    """Print one run's rows; whether every way agrees with it."""
+    made = onnx_bytes(run.model)
+    ways: dict[str, Answers] = {}
+    for name, way in WAYS.items():
+        try:
+            ways[name] = way(made, run)
+        except (BeakError, ImportError) as error:
+            print(f"  {name} is left out: {error}")
+    if web is not None:
+        ways["onnxruntime-web"] = web(made, input_name(run.spec))
+    found, made_up, seconds = compared(run, raw_inputs(kind, count, data), ways)
+    inputs = next(iter(found.values())).inputs
+    print(f"{kind}: {inputs:,} raw inputs, {made_up:,} of them made up", flush=True)
+    for name, one in found.items():
+        print(
+            f"  {name:16} largest difference {one.difference:.1e}, {one.changed} labels changed "
+            f"({one.changed_for_good} no ties), {seconds[name]:.1f} s",
+            flush=True,
+        )
+    return all(one.agrees for one in found.values())
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

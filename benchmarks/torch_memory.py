@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from beak.engine.torch import torch_module
+from beak.engine.torch_module import torch_module
 from beak.network.catalogue import make_network
 
 

@@ -80,8 +80,17 @@ def test_a_file_imports_only_what_its_room_may(path):
             assert top in outside, f"{path}: {room} may not import {top}"
 
 
-def test_of_the_engines_files_one_alone_imports_torch():
+def test_of_the_engines_files_those_named_torch_alone_import_torch():
     """The native engine must run where torch is not installed."""
     engine = [path for path in sources() if room_of(path) == "engine"]
     found = {path.name for path in engine if any(n.split(".")[0] == "torch" for n in imports(path))}
-    assert found == {"torch.py"}
+    assert found
+    assert all(name.startswith("torch") for name in found)
+
+
+def test_no_other_file_of_the_engine_loads_one_of_these_with_itself():
+    for path in sources():
+        if room_of(path) == "engine" and not path.name.startswith("torch"):
+            for node in ast.parse(path.read_text()).body:
+                module = getattr(node, "module", None) or ""
+                assert not module.startswith("beak.engine.torch"), path

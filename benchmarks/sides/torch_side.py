@@ -1,6 +1,6 @@
 """PyTorch: eager and compiled, channels first and last, fused Adam, sparse word vectors or not.
 
-The modules are those that ``beak/engine/torch.py`` makes: nn.Sequential of nn.Conv2d, nn.ReLU
+The modules are those that ``beak/engine/torch_module.py`` makes: nn.Conv2d, ReLU
 in place, nn.Linear and so on. Training: zero_grad(set_to_none=True), cross_entropy on logits,
 Adam(fused=True); answers: eval() under inference_mode.
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import torch
 from works import Work, batches_of
 
-from beak.engine.torch import torch_steps
+from beak.engine.torch_bench import torch_steps
 from sides import Step
 
 COMPILES = (shutil.which("g++") or shutil.which("c++")) is not None

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from beak.errors import BeakError
     from beak.exchange.export import export
+    from beak.exchange.torch_file import from_torch
+    from beak.exchange.torch_write import to_torch
     from beak.lens.ask import explain
     from beak.network.catalogue import make_network
     from beak.network.layers import (
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from beak.runs.run import Run, load
     from beak.train.estimator import CNNClassifier
     from beak.train.train import resume, train
+    from beak.web.show import look
 
     __version__: str
 
@@ -81,15 +84,20 @@ __all__ = [
     "__version__",
     "explain",
     "export",
+    "from_torch",
     "load",
+    "look",
     "make_network",
     "resume",
+    "to_torch",
     "train",
 ]
 
 HOMES = {
     "beak.errors": ("BeakError",),
     "beak.exchange.export": ("export",),
+    "beak.exchange.torch_file": ("from_torch",),
+    "beak.exchange.torch_write": ("to_torch",),
     "beak.lens.ask": ("explain",),
     "beak.network.catalogue": ("make_network",),
     "beak.network.network": ("Network",),
@@ -97,6 +105,7 @@ HOMES = {
     "beak.runs.run": ("Run", "load"),
     "beak.train.estimator": ("CNNClassifier",),
     "beak.train.train": ("resume", "train"),
+    "beak.web.show": ("look",),
 }
 """Where each name of the face lives; what is not listed is a layer."""
 
@@ -113,6 +122,8 @@ ELSEWHERE = {
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return installed_version()
+    if name == "torch":
+        return import_module("beak.torch")
     if name not in __all__:
         from beak.errors import did_you_mean
 

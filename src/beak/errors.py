@@ -41,6 +41,10 @@ class DataError(BeakError):
     """The examples cannot be used: none found, one class only, a file that is no picture."""
 
 
+class TooLargeError(DataError):
+    """An input is larger than is taken here; see `beak.data.limits`."""
+
+
 class RunError(BeakError):
     """A run directory, weights file or checkpoint is missing, damaged or does not fit."""
 

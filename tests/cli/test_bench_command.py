@@ -85,7 +85,7 @@ def test_each_layers_time_is_a_share_of_the_whole_step(capsys):
 def test_pytorchs_rate_is_that_of_the_quicker_setting(monkeypatch):
     pytest.importorskip("torch")
     steps = [("slow", 0.5), ("quick", 0.125), ("middling", 0.25)]
-    monkeypatch.setattr("beak.engine.torch.torch_steps", lambda *_, **__: steps)
+    monkeypatch.setattr("beak.engine.torch_bench.torch_steps", lambda *_, **__: steps)
     monkeypatch.setattr("beak.engine.measure.seconds_a_step", lambda step, _: step)
     found = torch_rates(make_network("linear", (1, 2, 2), 2), 4, 1, 1.0)
     assert found["train"] == {"rate": 32.0, "setting": "quick"}

@@ -91,7 +91,7 @@ def test_the_part_that_is_counted_is_the_one_asked_for(part, monkeypatch, capsys
     asked = []
 
     class Asked:
-        def __init__(self, path, threads=None, exact=False):
+        def __init__(self, path, *_, **__):
             asked.append(str(path))
             self.model = SimpleNamespace(spec=SimpleNamespace(kind="pictures"))
 

@@ -8,6 +8,7 @@ from numpy.testing import assert_array_equal
 from beak.data.augment import Augmentation
 from beak.data.batches import batches
 from beak.data.dataset import Part
+from beak.data.kinds import kind_of
 from beak.data.picture_augment import DRAWINGS, FEW_PHOTOGRAPHS, augmented, suitable
 from beak.data.picture_spec import PictureSpec
 from beak.data.rows import Rows
@@ -48,6 +49,51 @@ def test_the_same_bytes_for_any_threads_start_and_batch_size():
     assert_array_equal(all_of(start=4)[0].examples, all_of()[4].examples)
 
 
+@pytest.mark.parametrize(("together", "size"), [(1, 8), (16, 8), (24, 7), (10**6, 1)])
+def test_how_many_are_prepared_in_one_go_changes_nothing(monkeypatch, together, size):
+    wanted = all_of(batch_size=size)
+    asked = []
+    monkeypatch.setattr("beak.data.batches.TOGETHER", together)
+    monkeypatch.setattr("beak.data.batches.kind_of", lambda name: Watched(kind_of(name), asked))
+    for one, other in zip(all_of(batch_size=size), wanted, strict=True):
+        assert one.inputs.tobytes() == other.inputs.tobytes()
+        assert_array_equal(one.labels, other.labels)
+        assert_array_equal(one.examples, other.examples)
+    assert asked[0] == min(50, max(together // size, 1) * size)
+    assert sum(asked) == 50
+
+
+class Watched:
+    """A kind that notes how many examples it was asked for each time."""
+
+    def __init__(self, kind, asked):
+        self.kind, self.asked = kind, asked
+
+    def augmented(self, inputs, chosen, *others, **more):
+        self.asked.append(len(chosen))
+        return self.kind.augmented(inputs, chosen, *others, **more)
+
+    def changed_labels(self, *given, **more):
+        return self.kind.changed_labels(*given, **more)
+
+
+def test_all_threads_prepare_only_while_the_network_waits(monkeypatch):
+    used = []
+
+    class Threads(Watched):
+        def augmented(self, inputs, chosen, *others, threads, **more):
+            used.append(threads)
+            return super().augmented(inputs, chosen, *others, threads=threads, **more)
+
+    monkeypatch.setattr("beak.data.batches.TOGETHER", 1)
+    monkeypatch.setattr("beak.data.batches.kind_of", lambda name: Threads(kind_of(name), []))
+    slow = batches(part(), SPEC, FEW_PHOTOGRAPHS, seed=0, epoch=0, batch_size=5, threads=4)
+    for _ in slow:
+        time.sleep(0.05)  # a network that takes longer than the data
+    assert used[0] == 4
+    assert used[2:] == [1] * 8
+
+
 def test_another_epoch_or_seed_is_another_order_and_other_pictures():
     first = all_of()
     for options in ({"epoch": 3}, {"seed": 4}):
@@ -76,7 +122,8 @@ def alive():
     return [t for t in threading.enumerate() if t.name == "beak-batches"]
 
 
-def test_leaving_early_ends_the_background_thread():
+def test_leaving_early_ends_the_background_thread(monkeypatch):
+    monkeypatch.setattr("beak.data.batches.TOGETHER", 1)  # so that something is left to do
     for batch in batches(part(), SPEC, None, seed=0, epoch=0, batch_size=2):
         assert alive()
         assert len(batch) == 2

@@ -609,3 +609,13 @@ def test_filters_of_one_channel_run_by_the_depthwise_row():
     assert "depthwise_forward" not in kernels_of(grouped, "forward")
     one = Network((1, 5, 5), head(Conv2D(4, 3), Flatten()))
     assert "depthwise_forward" not in kernels_of(one, "forward")
+
+
+@pytest.mark.parametrize("shape", [(2, 1), (3, 1, 1), (5,)])
+def test_a_bias_for_each_place_where_there_is_one_place(shape):
+    network = Network(shape, [PositionBias()])
+    bias = np.arange(1, 1 + (shape[1:] or shape)[0], dtype=np.float32)
+    parameters = {"position_bias1.bias": bias.reshape(shape[1:] or shape)}
+    inputs = np.random.default_rng(0).normal(size=(2, *shape)).astype(np.float32)
+    found = NativeEngine(network, parameters, threads=1).forward(inputs)
+    np.testing.assert_allclose(found, inputs + parameters["position_bias1.bias"], rtol=1e-6)

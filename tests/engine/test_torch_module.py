@@ -15,7 +15,8 @@ from beak.network.writers import Parallel, Residual
 
 torch = pytest.importorskip("torch")
 
-from beak.engine.torch import load_parameters, torch_module, torch_steps  # noqa: E402
+from beak.engine.torch_bench import torch_steps  # noqa: E402
+from beak.engine.torch_module import load_parameters, torch_module  # noqa: E402
 
 NETWORKS = {
     "chain": make_network("lecture", (1, 14, 14), 5),
@@ -76,7 +77,7 @@ def test_the_module_answers_as_the_reference(name):
     reference = ReferenceEngine(network, parameters)
     for logits in (False, True):
         module = torch_module(network, logits=logits).eval()
-        load_parameters(network, module, parameters)
+        load_parameters(module, parameters)
         with torch.inference_mode():
             found = module(torch.from_numpy(inputs)).numpy()
         wanted = reference.logits(inputs) if logits else reference.forward(inputs)

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from beak.cli.group import run as beak
-from beak.data.dataset import Dataset, Part
 from beak.engine.make import make_engine
 from beak.errors import RunError, UsageError
 from beak.exchange import export as exporting
@@ -16,30 +15,13 @@ from beak.exchange.check import compare, onnx_answers
 from beak.exchange.examples import examples
 from beak.exchange.export import export
 from beak.exchange.fold import without_norms
-from beak.exchange.int8 import TOP, Accuracy, _byte_scale, _range, int8_bytes, measured_accuracy
+from beak.exchange.int8 import Accuracy, _range, int8_bytes, measured_accuracy
+from beak.exchange.int8_graph import TOP, byte_scale
 from beak.network.layers import BatchNorm, Conv2D, Dense, GlobalAvgPool
 from beak.network.network import Network
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-
-
-def dataset_for(run, count: int = 300) -> Dataset:
-    """Made inputs whose labels are the run's own answers: it is always right."""
-    random = np.random.default_rng(3)
-    spec = run.spec
-    if spec.kind == "pictures":
-        rows = random.integers(0, 256, (count, *spec.shape)).astype(np.uint8)
-    elif spec.kind == "sounds":
-        rows = random.integers(-9000, 9000, (count, spec.samples)).astype(np.int16)
-    elif spec.kind == "texts":
-        rows = random.integers(1, spec.numbers, (count, spec.length)).astype(np.int32)
-    else:
-        rows = random.normal(0, 3, (count, *spec.shape)).astype(np.float32)
-    truth = run.predictor.engine.logits(spec.prepare(rows)).argmax(axis=1).astype(np.int32)
-    part = Part(rows, truth, [f"made {i}" for i in range(count)])
-    parts = {"train": part, "validation": part, "test": part}
-    return Dataset("made", spec.kind, run.labels, spec, parts)
 
 
 PREPARED = ("grey stretched", "colour padded", "colour cropped", "numbers", "sounds",
@@ -48,7 +30,7 @@ PREPARED = ("grey stretched", "colour padded", "colour cropped", "numbers", "sou
 
 
 @pytest.mark.parametrize("any_run", PREPARED, indirect=True)
-def test_every_kind_of_input_keeps_its_answers_nearly(any_run):
+def test_every_kind_of_input_keeps_its_answers_nearly(any_run, dataset_for):
     dataset = dataset_for(any_run)
     made = int8_bytes(any_run, dataset)
     found = measured_accuracy(any_run, made, dataset)
@@ -58,7 +40,7 @@ def test_every_kind_of_input_keeps_its_answers_nearly(any_run):
     assert near.difference < 0.2
 
 
-def test_the_weights_are_whole_numbers_of_8_bits_a_channel_a_scale(picture_run):
+def test_the_weights_are_whole_numbers_of_8_bits_a_channel_a_scale(picture_run, dataset_for):
     made = onnx.load_from_string(int8_bytes(picture_run, dataset_for(picture_run)))
     arrays = {a.name: onnx.numpy_helper.to_array(a) for a in made.graph.initializer}
     kinds = {n: a.dtype.name for n, a in arrays.items() if n.endswith(".weight")}
@@ -67,11 +49,30 @@ def test_the_weights_are_whole_numbers_of_8_bits_a_channel_a_scale(picture_run):
     for name in ("large", "dense1"):
         weight = arrays[f"{name}.weight"]
         assert set(np.abs(weight.reshape(len(weight), -1).astype(int)).max(axis=1)) == {TOP}
-        assert arrays[f"{name}.bias"].dtype == np.int32
+    biases = [a for a in arrays.values() if a.dtype == np.int32]
+    assert sorted(map(len, biases)) == [3, 24]
     assert {p.key: p.value for p in made.metadata_props}["precision"] == "int8"
 
 
-def test_a_biased_rounding_is_corrected(picture_run):
+@pytest.mark.parametrize("any_run", ["grey stretched", "sounds", "pairs"], indirect=True)
+def test_runtimes_compute_weighted_layers_in_whole_numbers(any_run, tmp_path, dataset_for):
+    """ONNX Runtime finds the patterns that its kernels of 8 bits need."""
+    import onnxruntime
+
+    made = int8_bytes(any_run, dataset_for(any_run))
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "fused.onnx")
+    options.log_severity_level = 3
+    onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])
+    kinds = [node.op_type for node in onnx.load(tmp_path / "fused.onnx").graph.node]
+    arrays = onnx.load_from_string(made).graph.initializer
+    weights = [a.dims for a in arrays if a.name.endswith(".weight") and a.data_type == 3]
+    assert kinds.count("QLinearConv") == sum(len(dims) == 4 for dims in weights)
+    embedded = sum(node.layer.kind == "Embedding" for node in any_run.network.nodes)
+    assert kinds.count("QGemm") == sum(len(dims) == 2 for dims in weights) - embedded
+
+
+def test_a_biased_rounding_is_corrected(picture_run, dataset_for):
     """The mean answer of 8 bits is that of the run, nearer than without the correction."""
     from beak.exchange import int8
 
@@ -127,7 +128,7 @@ def test_residual_networks_fold_too(networks, case_of):
 
 @pytest.mark.parametrize("found", [(0.0, 0.0), (-1.0, 3.0), (0.5, 2.0), (-2.0, -1.0)])
 def test_nothing_stays_nothing_in_bytes(found):
-    scale, zero = _byte_scale(found)
+    scale, zero = byte_scale(found)
     assert scale > 0
     assert 0 <= zero <= 255
     assert (np.clip(np.rint(0.0 / scale) + zero, 0, 255) - zero) * scale == 0.0
@@ -140,7 +141,7 @@ def test_few_far_values_do_not_widen_the_range():
 
 
 @pytest.fixture
-def measured(picture_run, monkeypatch):
+def measured(picture_run, monkeypatch, dataset_for):
     """The run with a data set that a recipe would have brought."""
     dataset = dataset_for(picture_run)
     monkeypatch.setattr(exporting, "dataset_of", lambda *_: dataset)

@@ -36,7 +36,7 @@ def predictor():
 
 def test_a_long_recording_is_a_line_of_stretches(predictor, tmp_path):
     said = np.concatenate([tone(300, 2.0), tone(3000, 1.6), tone(300, 1.2)])
-    samples = samples_of(predictor, write(tmp_path / "long.wav", said))
+    samples = samples_of(predictor.model, write(tmp_path / "long.wav", said))
     line = timeline(predictor, samples)
     assert [heard.label for heard in line] == ["low", "high", "low"]
     assert line[0].begin == 0

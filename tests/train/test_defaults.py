@@ -4,6 +4,7 @@ import doctest
 import importlib
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -77,6 +78,60 @@ def test_what_depends_on_another_key_follows_it(dataset):
     assert ratio == pytest.approx(2, rel=0.1)
     normalised = recipe_for(dataset, NORMALISED)
     assert normalised.optimiser.learning_rate > plain.optimiser.learning_rate
+
+
+class Counted:
+    def __init__(self, labels):
+        self.labels = labels
+
+    def __len__(self):
+        return len(self.labels)
+
+
+def usual(kind, examples, network, shape=(1, 8, 8), classes=3, **given):
+    """The recipe of so many examples of a kind, of which only the numbers are there."""
+    data = SimpleNamespace(
+        spec=SimpleNamespace(kind=kind, shape=shape),
+        parts={"train": Counted(range(examples))},
+        labels=range(classes),
+        augmentation=Recipe().augmentation,
+    )
+    return recipe_for(data, network, given)
+
+
+VOTES = SimpleNamespace(parameters={"grams.weight": 0})
+LINEAR = SimpleNamespace(parameters={})
+
+
+@pytest.mark.parametrize(
+    ("recipe", "epochs", "batch", "sample", "smoothing", "rate"),
+    [
+        (usual("pictures", 1400, LINEAR), 50, 32, 0, 0.05, 0.0014),
+        (usual("pictures", 1400, NORMALISED), 50, 32, 0, 0.05, 0.0028),
+        (usual("pictures", 1100, LINEAR, (3, 32, 32)), 86, 32, 0, 0.1, 0.0014),
+        (usual("numbers", 54_000, LINEAR), 16, 128, 0, 0.05, 0.0028),
+        (usual("sounds", 205, LINEAR), 150, 16, 0, 0.1, 0.002),  # as for a batch of 64
+        (usual("sounds", 63, LINEAR), 200, 4, 0, 0.1, 0.002),
+        (usual("sounds", 2417, LINEAR, batch=256), 21, 256, 0, 0.1, 0.004),
+        (usual("go", 100_000, LINEAR), 12, 128, 0, 0.0, 0.0028),
+        (usual("go", 100_001, LINEAR), 12, 128, 100_000, 0.0, 0.0028),
+        (usual("go", 10_000_000, LINEAR), 12, 128, 100_000, 0.0, 0.0028),
+        (usual("texts", 9000, LINEAR), 10, 50, 0, 0.0, 0.001),
+        (usual("texts", 9000, VOTES), 10, 50, 0, 0.0, 0.001),
+        (usual("texts", 9000, VOTES, classes=2), 5, 50, 0, 0.0, 0.001),
+        (usual("texts", 9000, LINEAR, **{"optimiser.kind": "sgd"}), 10, 50, 0, 0.0, 0.01),
+    ],
+)
+def test_each_kind_of_input_has_its_usual_recipe(recipe, epochs, batch, sample, smoothing, rate):
+    assert (recipe.epochs, recipe.batch, recipe.sample) == (epochs, batch, sample)
+    assert recipe.loss.label_smoothing == smoothing
+    assert recipe.optimiser.learning_rate == rate
+
+
+def test_the_average_follows_the_steps_that_are_taken():
+    few, many = (usual("go", n, LINEAR, epochs=40) for n in (1000, 10_000_000))
+    assert few.average == average_for(40 * 32)  # batches of 32
+    assert many.average == average_for(40 * 782)  # 100,000 positions, 128 at a time
 
 
 def test_the_baselines_epochs_fit_in_a_tenth_of_the_time(make_strokes):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 
 import numpy as np
@@ -49,7 +50,7 @@ def weights(path):
 def test_a_training_tells_data_start_epochs_baseline_and_done(begin, tmp_path):
     run, events = begin(tmp_path / "run")
     names = [e["event"] for e in events if e["event"] not in ("step", "note", "warning")]
-    assert names == ["data", "start", "epoch", "epoch", "baseline", "done"]
+    assert names == ["data", "start", "engine", "epoch", "epoch", "baseline", "done"]
     (data,) = named(events, "data")
     assert data["examples"] == {"train": 40, "validation": 10, "test": 10}
     assert data["labels"] == ["0", "1"]
@@ -70,9 +71,11 @@ def test_a_training_tells_data_start_epochs_baseline_and_done(begin, tmp_path):
     assert done["baseline"]["name"] == "linear"
     json.dumps(events)
     files = {p.name for p in run.path.iterdir()}
-    assert {"model.safetensors", "recipe.toml", "history.jsonl", "machine.json", "report.html"} == (
-        files
-    )
+    assert files == {
+        "model.safetensors", "recipe.toml", "history.jsonl", "machine.json", "report.html",
+        "epochs",
+    }  # fmt: skip
+    assert list(run.epochs) == [0, 1]
     assert len(run.history) == 2
     assert run.info["test"] == done["test"]
 
@@ -152,9 +155,9 @@ def stopped(monkeypatch, count, begin, *arguments, **options):
     """Begin a training in which the wish to stop comes at the count-th time it is asked for."""
     real = single.Session
 
-    def session(listen, stopping, threads, engine, run):
+    def session(listen, stopping, *others):
         asked = iter(range(1, 10**9))
-        return real(listen, lambda: next(asked) >= count, threads, engine, run)
+        return real(listen, lambda: next(asked) >= count, *others)
 
     with monkeypatch.context() as patch:
         patch.setattr("beak.train.train.Session", session)
@@ -189,14 +192,29 @@ def test_a_recipe_changed_before_resuming_is_told(begin, dataset, kind, tmp_path
     assert len(run.history) == 3
 
 
+def test_weights_of_epochs_on_the_way_are_kept_each_a_model_of_its_own(begin, tmp_path):
+    run, _ = begin(tmp_path / "run", epochs=5)
+    assert list(run.epochs) == [0, 1, 2, 4]
+    models = [load_model(path) for path in run.epochs.values()]
+    assert [model.info["epochs"] for model in models] == [0, 1, 2, 4]
+    assert all(model.labels == run.labels for model in models)
+    name = next(iter(run.model.parameters))
+    kept = [model.parameters[name] for model in [*models, run.model]]
+    assert all(not np.array_equal(a, b) for a, b in itertools.pairwise(kept))
+    train_again, _ = begin(tmp_path / "run", epochs=2, overwrite=True)
+    assert list(train_again.epochs) == [0, 1]
+    none, _ = begin(tmp_path / "none", set={"keep_epochs": 0})
+    assert none.epochs == {}
+
+
 def test_resuming_a_finished_run_says_so_and_changes_nothing(begin, tmp_path):
     run, _ = begin(tmp_path / "run")
-    before = {p.name: p.read_bytes() for p in run.path.iterdir()}
+    before = {p.name: p.read_bytes() for p in run.path.rglob("*.*")}
     events = []
     again = resume(run.path, listen=events.append)
     assert "is finished" in events[0]["text"]
     assert len(events) == 1
-    assert {p.name: p.read_bytes() for p in run.path.iterdir()} == before
+    assert {p.name: p.read_bytes() for p in run.path.rglob("*.*")} == before
     assert again.labels == run.labels
 
 

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 
 from beak.runs.run import load
 from beak.web import guard
+from beak.web import session as session_module
 from beak.web.app import make_app, page_files
 from beak.web.guard import Guard
 from beak.web.server import is_local, serve
@@ -30,8 +31,8 @@ def png(side=28, value=200) -> bytes:
     return kept.getvalue()
 
 
-def client(run, token=None, source=None) -> TestClient:
-    app = Guard(make_app(Session(load(run), source)), HOSTS, token)
+def client(run, token=None, source=None, others=None) -> TestClient:
+    app = Guard(make_app(Session(load(run), source, others=others)), HOSTS, token)
     return TestClient(app, base_url=HERE, raise_server_exceptions=False)
 
 
@@ -127,6 +128,75 @@ def test_words_of_a_text_are_told(runs):
     assert head["places"] == ["A", "fine", "film"]
     moved = asked.get("/api/moved", params={"input": head["input"]}).json()
     assert moved["arrays"]["heat"]["shape"] == [3]
+
+
+def test_the_words_of_patches_and_of_what_is_looked_for_are_told(runs, tmp_path):
+    table = tmp_path / "films.csv"
+    rows = ["a fine film,good", "dull and dull,bad"] * 30
+    table.write_text("\n".join(["text,label", *(f"{k} {row}" for k, row in enumerate(rows))]))
+    asked = client(runs("text"), source=str(table))
+    for path in ("patches?layer=conv1&k=2", "looks-for?layer=conv1&units=0&steps=2"):
+        told = asked.get(f"/api/{path}").json()
+        words = told["facts"]["words"]
+        known = {"2": "a", "3": "fine", "4": "film", "5": "dull", "6": "and"}
+        assert words
+        assert all(known.get(number, "(unknown)") == word for number, word in words.items())
+
+
+def test_dead_units_and_copies_are_told_and_of_one_layer_how_much_each_is_missed(digits):
+    whole = digits.get("/api/alike").json()["facts"]
+    assert [row["layer"] for row in whole["layers"]] == ["conv1", "conv2", "dense1", "dense2"]
+    assert "accuracy" not in whole
+    one = digits.get("/api/alike?layer=conv1").json()
+    assert 0 <= one["facts"]["accuracy"] <= 1
+    assert one["arrays"]["conv1.without"]["shape"] == [25]
+    assert one["arrays"]["conv1.likeness"]["shape"] == [25, 25]
+
+
+def test_leaving_out_unit_by_unit_is_left_out_where_it_would_take_minutes(runs, monkeypatch):
+    monkeypatch.setattr(session_module, "WEIGHED", 10**7)
+    told = client(runs("digits"), source="digits").get("/api/alike?layer=conv1").json()
+    assert "accuracy" not in told["facts"]
+    monkeypatch.setattr(session_module, "COUNTED", 10**6)
+    told = client(runs("digits"), source="digits").get("/api/alike").json()
+    assert told["facts"]["examples"] == 20
+
+
+def test_another_run_sees_the_same_input_and_is_told_by_its_own_name(runs):
+    others = {"epoch 1": runs("digits"), "coloured": runs("colour")}
+    asked = client(runs("digits"), source="digits", others=others)
+    assert asked.get("/api/network").json()["others"] == {
+        "": "digits",
+        "epoch 1": "epoch 1",
+        "coloured": "coloured",
+    }
+    assert asked.get("/api/network?run=coloured").json()["input"] == [3, 32, 32]
+    for mark in (told(asked.post("/api/look", content=png()))[0]["input"], "example-3", "nothing"):
+        mine = asked.get("/api/look", params={"input": mark})
+        its = asked.get("/api/look", params={"input": mark, "beside": "epoch 1"})
+        assert its.status_code == 200, its.text
+        assert told(its) == told(mine)  # the same weights under another name
+        cell = {"layer": "conv2", "cell": "3,4,5", "input": mark, "run": "epoch 1"}
+        assert asked.get("/api/cell", params=cell).status_code == 200
+    mark = told(asked.post("/api/look", content=png(40)))[0]["input"]
+    its, _ = told(asked.get("/api/look", params={"input": mark, "beside": "coloured"}))
+    assert its["layers"][0]["shape"] == [3, 32, 32]  # prepared again, its own way
+
+
+def test_a_run_that_nobody_named_is_refused(runs):
+    asked = client(runs("digits"), others={"epoch 1": runs("digits")})
+    for path in ("network?run=epoch 2", "look?input=nothing&run=../x", "look?beside=x",
+                 "cell?run=%00", "alike?run=epoch 7"):  # fmt: skip
+        refused(asked.get(f"/api/{path}"))
+
+
+def test_a_held_input_stays_while_others_come_and_go(runs):
+    asked = client(runs("text"))
+    mark = told(asked.post("/api/look", content=b"a film"))[0]["input"]
+    assert asked.get(f"/api/look?input={mark}&hold=true").status_code == 200
+    for number in range(KEPT + 3):
+        asked.post("/api/look", content=f"a film {number}".encode())
+    assert asked.get(f"/api/look?input={mark}").status_code == 200
 
 
 def test_only_so_many_inputs_are_kept(runs):

@@ -3,75 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
 import statistics
-from contextlib import ExitStack
 
 import numpy as np
 import pytest
 
 from beak.data.sounds import wav
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-playwright = pytest.importorskip("playwright.sync_api", reason="needs the extra dev")
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
-def address(runs, looking):
-    """A function: the address where a kind's run is shown."""
-    with ExitStack() as servers:
-        known: dict[str, str] = {}
-
-        def one(kind: str) -> str:
-            if kind not in known:
-                more = ["--data", "digits"] if kind == "digits" else []
-                known[kind] = servers.enter_context(looking(runs(kind), *more))
-            return known[kind]
-
-        yield one
-
-
-@pytest.fixture
-def opened(browser, address):
-    """A function: a page on a kind's run; nothing may go wrong or leave the machine on it."""
-    contexts, wrong = [], []
-
-    def one(kind: str, place: str = "", width: int = 1280, height: int = 900, scheme="light"):
-        context = browser.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            reduced_motion="reduce",
-        )
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-        page.on("request", lambda asked: wrong.append(asked.url) if not local(asked.url) else None)
-        page.goto(address(kind) + place)
-        page.locator(".bars li").first.wait_for(state="attached")
-        return page
-
-    one.wrong = wrong
-    yield one
-    for context in contexts:
-        context.close()
-    assert not wrong
-
-
-def local(url: str) -> bool:
-    return url.startswith(("http://127.0.0.1:", "blob:", "data:"))
+pytestmark = pytest.mark.slow
 
 
 CHANGED = """before => [...document.querySelectorAll('.bars .share')]

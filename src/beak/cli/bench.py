@@ -42,6 +42,15 @@ WAYS = {"train": "training", "forward": "answers"}
     metavar="S",
     help="How long each speed is measured.",
 )
+@click.option(
+    "--serve", "over_http", is_flag=True, help="RUN as beak serve answers it, asked over HTTP."
+)
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, help="--serve: how many processes."
+)
+@click.option(
+    "--connections", type=click.IntRange(1, 512), default=64, help="--serve: how many ask at once."
+)
 @threads_option
 @exact_option
 @json_option
@@ -51,18 +60,33 @@ def bench(
     classes: int | None,
     batch: int,
     seconds: float,
+    over_http: bool,
+    workers: int,
+    connections: int,
     threads: int | None,
     exact: bool,
     as_json: bool,
 ) -> None:
-    """How fast a network runs here: training, answers, each layer.
+    """How fast a network runs here: training, answers, each layer; over HTTP with --serve.
 
     RUN, NETWORK or FILE.json as in beak summary; left out, it is the lecture's network.
 
     The share of the peak is of what the cores can multiply and add at most; layers count as dense
     work, so that kernels that save work can pass 100 %. PyTorch runs beside where it is installed,
     eager, in its better layout. Close other programs first.
+
+    With --serve, RUN is served on this machine and asked with made files over so many connections,
+    each again as soon as it has its answer: requests a second, half of them and 99 in 100 answered
+    within. The client takes a share of this machine's time.
     """
+    if over_http:
+        from beak.cli.bench_serve import bench_serve
+
+        bench_serve(
+            what, workers=workers, connections=connections, seconds=seconds, threads=threads,
+            exact=exact, as_json=as_json,
+        )  # fmt: skip
+        return
     from beak.engine.measure import measure
     from beak.ops.kernel import default_threads, instruction_set
     from beak.ops.peak.kernels import fma_peak
@@ -100,7 +124,7 @@ def torch_rates(
     if find_spec("torch") is None:
         return {}
     from beak.engine.measure import example_batch, seconds_a_step
-    from beak.engine.torch import torch_steps
+    from beak.engine.torch_bench import torch_steps
 
     batches = [example_batch(network, batch, seed) for seed in range(4)]
     found = {}

@@ -12,6 +12,8 @@ from beak.cli.console import count, how_many, make_console, note, percent, plain
 from beak.cli.options import (
     command,
     data_dir_option,
+    device_option,
+    engine_option,
     exact_option,
     json_option,
     text_options,
@@ -40,6 +42,8 @@ MOST_LINES = 5
 )
 @text_options
 @threads_option
+@engine_option
+@device_option("auto")
 @exact_option
 @data_dir_option
 @json_option
@@ -48,6 +52,8 @@ def evaluate(
     source: str,
     part: str,
     threads: int | None,
+    engine: str,
+    device: str,
     exact: bool,
     data_dir: Path | None,
     as_json: bool,
@@ -60,9 +66,13 @@ def evaluate(
     examples that were never trained on: --part all.
     """
     from beak.data.kinds import kind_of
+    from beak.engine.choice import choose_engine
     from beak.runs.run import Run
 
-    opened = Run(run, threads=threads, exact=exact)
+    choice = choose_engine(engine, device)
+    if choice.kind != "native":
+        note(choice.line())
+    opened = Run(run, threads, choice.kind, exact, choice.device)
     how = {name: value for name, value in reading.items() if value is not None}
     found = opened.evaluate(source, part=part, data_dir=data_dir, reading=how)
     for text in found.notes:

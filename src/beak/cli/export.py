@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @command
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
-@click.option("--to", metavar="FORM", help="onnx or c (as FILE ends).")
+@click.option("--to", metavar="FORM", help="onnx, c or pt2 (as FILE ends).")
 @click.option("--int8", is_flag=True, help="ONNX in 8 bits; the accuracy is measured.")
 @click.option("--accept-loss", is_flag=True, help="With --int8: whatever it loses.")
 @click.option(
@@ -41,9 +41,10 @@ def export(
 
     FILE.onnx holds the preparation of the input from decoded pixels, samples, word numbers or
     planes on, the network and the labels; ONNX Runtime, OpenVINO and onnxruntime-web take it.
-    FILE.c is the same as C99 without libraries, for small networks. The file's answers are compared
-    with the run's on 200 inputs or more: raw files where there are some, and made ones. Where they
-    differ, nothing is written and the exit code is 1.
+    FILE.c is the same as C99 without libraries, for small networks. FILE.pt2 is for PyTorch
+    (torch.export.load), with pictures as pixels of the network's own size. The file's answers are
+    compared with the run's on 200 inputs or more: raw files where there are some, and made ones.
+    Where they differ, nothing is written and the exit code is 1.
 
     --int8 makes a smaller ONNX file: its ranges come from the run's own training data, and the
     accuracy before and after is measured on the test part. It is refused when it loses more than

@@ -15,10 +15,9 @@ from beak.errors import BeakError, did_you_mean
 OPTIONS_ELSEWHERE = {
     "--batch-size": "--batch 64",
     "--config": "--recipe FILE.toml",
-    "--cpu": "nothing: beak computes on the CPU",
-    "--device": "nothing: beak computes on the CPU",
+    "--cpu": "--device cpu",
     "--force": "--overwrite",
-    "--gpu": "nothing: beak computes on the CPU",
+    "--gpu": "--device cuda, or nothing: a GPU is taken where PyTorch sees one",
     "--img-size": "--set data.size=32,32",
     "--imgsz": "--set data.size=32,32",
     "--learning-rate": "--set optimiser.learning_rate=0.01",

@@ -22,7 +22,9 @@ def find_learning_rate(source: str | None, options: dict[str, Any], as_json: boo
     """Run the range test and show the loss over the rate, and the rate to take."""
     from beak.train.find_lr import find_lr
 
-    taken = ("network", "recipe", "kind", "seed", "data_dir", "threads")
+    taken = (
+        "network", "recipe", "kind", "seed", "data_dir", "threads", "engine", "device",
+    )  # fmt: skip
     settings = {name: options[name] for name in taken}
     exact = ["exact=true"] if options["exact"] else []
     found = find_lr(source, set=[*options["settings"], *exact], **settings)

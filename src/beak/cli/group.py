@@ -23,6 +23,7 @@ COMMANDS = {
     "export": "A trained network as a file for other programs: ONNX, C.",
     "import": "A network made elsewhere (ONNX) as a run.",
     "look": "Look into a trained network in the browser.",
+    "serve": "A trained network as an HTTP service: raw files in, answers out.",
     "summary": "A network layer by layer: shapes, parameters, work.",
     "play": "Play Go against a trained network, or let other programs play it.",
     "bench": "How fast a network runs on this machine.",
@@ -112,7 +113,10 @@ def run(arguments: Sequence[str]) -> int:
             stream.reconfigure(errors="replace")
     try:
         code: Any = beak.main(
-            list(arguments) or ["--help"], prog_name="beak", standalone_mode=False
+            list(arguments) or ["--help"],
+            prog_name="beak",
+            standalone_mode=False,
+            obj=list(arguments),
         )
         sys.stdout.flush()
         return code if isinstance(code, int) else 0

@@ -3,61 +3,55 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from beak.cli.console import make_console, note, on_terminal, percent, plain, print_json
 from beak.errors import UsageError
 
 if TYPE_CHECKING:
+    from beak.cli.asked import Asked
     from beak.runs.hearing import Heard
-    from beak.runs.model import Model
     from beak.runs.predictor import Predictor
 
-LONG = 2.0
-"""A recording so many times as long as an input gets a time line."""
 SURE = 0.5
 """What is likelier than this is said to people as it comes from the microphone, and is bright in a
 time line.
 """
 
 
-def hear(
-    model: Model,
-    inputs: tuple[str, ...],
-    microphone: bool,
-    *,
-    threads: int | None,
-    exact: bool,
-    as_json: bool,
-) -> bool:
-    """Answer the microphone, or one long recording; False where neither is asked for."""
-    from beak.runs.predictor import Predictor
+def hear(asked: Asked) -> None:
+    """Answer the microphone, one recording, long or short, or many files."""
+    from beak.cli.predict import predict_files
 
-    if microphone:
-        if inputs:
-            raise UsageError(f"--microphone takes no INPUT, such as '{inputs[0]}'")
-        listen(Predictor(model, threads=threads, exact=exact), as_json)
-        return True
-    if len(inputs) != 1 or not Path(inputs[0]).is_file():
-        return False
-    from beak.runs.hearing import samples_of, spec_of, timeline
+    if asked.microphone:
+        if asked.inputs:
+            raise UsageError(f"--microphone takes no INPUT, such as '{asked.inputs[0]}'")
+        listen(asked.predictor(), asked.as_json)
+    elif len(asked.inputs) != 1 or not Path(asked.inputs[0]).is_file() or not hear_long(asked):
+        predict_files(asked)
 
-    predictor = Predictor(model, threads=threads, exact=exact)
-    spec = spec_of(predictor)
-    samples = samples_of(predictor, inputs[0])
+
+def hear_long(asked: Asked) -> bool:
+    """Answer one long recording with a time line; False where it is short."""
+    from beak.runs.hearing import LONG, samples_of, spec_of, timeline
+
+    name, spec = asked.inputs[0], spec_of(asked.model)
+    samples = samples_of(asked.model, name)
     if len(samples) <= LONG * spec.samples:
         return False
-    if not as_json:
-        note(f"{inputs[0]}: {len(samples) / spec.rate:.1f} s; what is heard when:")
-    for heard in timeline(predictor, samples):
-        say(heard, as_json, {"input": inputs[0]})
+    if not asked.as_json:
+        note(f"{name}: {len(samples) / spec.rate:.1f} s; what is heard when:")
+    for heard in timeline(asked.predictor(), samples):
+        say(heard, asked.as_json, name)
     return True
 
 
-def say(heard: Heard, as_json: bool, more: dict[str, Any]) -> None:
-    """One stretch of time and what is heard in it."""
+def say(heard: Heard, as_json: bool, name: str | None = None) -> None:
+    """One stretch of time and what is heard in it; ``name``: of the file."""
+    from beak.runs.answers import told
+
     if as_json:
-        print_json({**more, **heard.to_json()})
+        print_json(heard.to_json() if name is None else told(name, heard.to_json()))
     elif on_terminal():
         from rich.text import Text
 
@@ -84,7 +78,7 @@ def listen(predictor: Predictor, as_json: bool) -> None:
             for heard in listener.feed(block):
                 sure = heard.probability >= SURE
                 if as_json or (sure and heard.label != last):
-                    say(heard, as_json, {})
+                    say(heard, as_json)
                 last = heard.label if sure else ""
     except KeyboardInterrupt:
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import webbrowser
 from pathlib import Path
@@ -11,11 +10,26 @@ import click
 
 from beak.cli.console import note, print_json
 from beak.cli.options import command, data_dir_option, json_option, threads_option
+from beak.errors import UsageError
 
 
 @command
 @click.argument("run", metavar="RUN", type=click.Path(path_type=Path))
+@click.option(
+    "--html",
+    "file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the page as one file that needs no server.",
+)
+@click.option(
+    "--input", "inputs", metavar="PATH", multiple=True, help="With --html: an input in it."
+)
 @click.option("--data", "source", metavar="SOURCE", help="Examples to show (the run's own).")
+@click.option(
+    "--beside", metavar="RUN", multiple=True, type=click.Path(path_type=Path),
+    help="Another run to set beside it; may be given several times.",
+)  # fmt: skip
 @click.option("--host", default="127.0.0.1", metavar="ADDRESS", help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="0: a free one.")
 @click.option("--no-browser", is_flag=True, help="Only print the address.")
@@ -24,7 +38,10 @@ from beak.cli.options import command, data_dir_option, json_option, threads_opti
 @json_option
 def look(
     run: Path,
+    file: Path | None,
+    inputs: tuple[str, ...],
     source: str | None,
+    beside: tuple[Path, ...],
     host: str,
     port: int,
     no_browser: bool,
@@ -41,10 +58,24 @@ def look(
     Only this machine can reach the page; with --host another may, by the token in the address.
     """
     from beak.cli.importing import open_run
-    from beak.web.server import is_local, serve
+    from beak.runs.model import find_model, load_model
     from beak.web.session import Session
+    from beak.web.show import has_browser
 
-    served = serve(Session(open_run(run, threads), source, data_dir), host, port)
+    trained = open_run(run, threads)
+    if file is not None:
+        from beak.cli.look_file import write_page
+
+        return write_page(Session(trained, source, data_dir), file, inputs, as_json)
+    if inputs:
+        raise UsageError("--input: what is put into a file; it goes with --html")
+    from beak.web.server import is_local, serve
+
+    others = {f"epoch {epoch}": path for epoch, path in trained.epochs.items()}
+    for path in beside:
+        name = load_model(path).name  # says before all else that there is none
+        others[distinct(name, {*others, trained.model.name})] = find_model(path)
+    served = serve(Session(trained, source, data_dir, others), host, port)
 
     def ready() -> None:
         if as_json:
@@ -61,8 +92,11 @@ def look(
     served.run(ready)
 
 
-def has_browser() -> bool:
-    """Whether there is a screen to open a browser on."""
-    if sys.platform in ("darwin", "win32"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+def distinct(name: str, taken: set[str]) -> str:
+    """The name, or with a number behind it where it is taken.
+
+    >>> distinct("digits", {"digits", "digits (2)"})
+    'digits (3)'
+    """
+    tries = (name if number == 1 else f"{name} ({number})" for number in range(1, len(taken) + 2))
+    return next(one for one in tries if one not in taken)

@@ -47,6 +47,24 @@ threads_option = click.option(
     metavar="N",
     help="How many threads compute (all cores).",
 )
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(["auto", "native", "torch"]),
+    default="auto",
+    help="What computes: beak's own kernels, or PyTorch (extra torch).",
+)
+
+
+def device_option(default: str) -> Callable[[Function], Function]:
+    """``--device``: training takes a GPU by itself, a few answers do not wait for one."""
+    return click.option(
+        "--device",
+        default=default,
+        metavar="auto|cpu|cuda|mps",
+        help="On what: auto takes a GPU where PyTorch sees one.",
+    )
+
+
 exact_option = click.option(
     "--exact", is_flag=True, help="Direct sums: no Winograd, no folded norms; slower."
 )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from beak.cli.asked import Asked
 from beak.cli.console import make_console, note, on_terminal, percent, plain, print_json
 from beak.cli.options import command, data_dir_option, exact_option, json_option, threads_option
 from beak.cli.paths import nearest_path
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 
     from beak.runs.predictor import Prediction
 
+DOORS = {
+    "sounds": ("beak.cli.hearing", "hear"),
+    "go": ("beak.cli.predict_go", "predict_go"),
+    "texts": ("beak.cli.predict_texts", "predict_texts"),
+}
+"""By kind of input, what answers; the others are predicted file by file."""
 FOLLOWERS = 2
 """How many more labels are named behind the first one on a terminal."""
 
@@ -70,37 +78,10 @@ def predict(
     Where the output is no terminal, a line is: input, label, probability, with tabs between.
     """
     from beak.runs.model import load_model
-    from beak.runs.predictor import Predictor
 
     model = load_model(run)
-    if model.spec.kind == "sounds":
-        from beak.cli.hearing import hear
-
-        if hear(model, inputs, microphone, threads=threads, exact=exact, as_json=as_json):
-            return
-    elif microphone:
-        raise UsageError(f"--microphone is for sounds; {model.name} reads {model.spec.kind}")
-    if not inputs:
-        from beak.data.kinds import kind_of
-
-        one = kind_of(model.spec.kind).one
-        raise UsageError(f"the argument INPUT is missing: a {one}, a folder of them, or -")
-    if (suggest or move is not None) and model.spec.kind != "go":
-        option = "--suggest" if suggest else "--move"
-        raise UsageError(f"{option} is for games of Go; {model.name} reads {model.spec.kind}")
-    if model.spec.kind == "go" and show is None:
-        from beak.cli.predict_go import predict_go
-
-        predict_go(
-            model, inputs, move=move, suggest=suggest, top=top, threads=threads, exact=exact,
-            as_json=as_json,
-        )  # fmt: skip
-        return
-    if model.spec.kind == "texts" and show is None:
-        from beak.cli.predict_texts import predict_texts
-
-        predict_texts(model, inputs, top=top, threads=threads, as_json=as_json)
-        return
+    asked = Asked(model, inputs, top, as_json, threads, exact, microphone, move, suggest)
+    refuse_options_of_other_kinds(asked)
     if show is not None:
         from beak.cli.examples import show_examples
 
@@ -108,10 +89,33 @@ def predict(
             how: dict[str, Any] = {"data_dir": data_dir, "threads": threads, "exact": exact}
             show_examples(model, source, show, as_json=as_json, **how)
         return
-    names, raws = zip(*files_of(inputs, model.spec.kind), strict=True)
-    printer = make_printer(top, as_json, max(map(len, names)), max(map(len, model.labels)))
+    module, door = DOORS.get(model.spec.kind, (__name__, "predict_files"))
+    getattr(import_module(module), door)(asked)
+
+
+def refuse_options_of_other_kinds(asked: Asked) -> None:
+    """UsageError for an option that the network's kind of input has no use for."""
+    model = asked.model
+    if asked.microphone and model.spec.kind != "sounds":
+        raise UsageError(f"--microphone is for sounds; {model.name} reads {model.spec.kind}")
+    if not asked.inputs and not asked.microphone:
+        from beak.data.kinds import kind_of
+
+        one = kind_of(model.spec.kind).one
+        raise UsageError(f"the argument INPUT is missing: a {one}, a folder of them, or -")
+    if (asked.suggest or asked.move is not None) and model.spec.kind != "go":
+        option = "--suggest" if asked.suggest else "--move"
+        raise UsageError(f"{option} is for games of Go; {model.name} reads {model.spec.kind}")
+
+
+def predict_files(asked: Asked) -> None:
+    """Answers for files and folders of them, one by one."""
+    model = asked.model
+    names, raws = zip(*files_of(asked.inputs, model.spec.kind), strict=True)
+    widths = max(map(len, names)), max(map(len, model.labels))
+    printer = make_printer(asked.top, asked.as_json, *widths)
     failed, noted = 0, Counter[str]()
-    answers = Predictor(model, threads=threads, exact=exact).predict_many(raws)
+    answers = asked.predictor().predict_many(raws)
     for name, (_, answer) in zip(names, answers, strict=True):
         if isinstance(answer, BeakError):
             if len(names) == 1:
@@ -176,7 +180,9 @@ def standard_input() -> bytes:
 def make_printer(top: int | None, as_json: bool, name_width: int, label_width: int) -> Any:
     """The function that prints one answer: as JSON, for people, or between tabs."""
     if as_json:
-        return lambda name, answer: print_json({**answer.to_json(top), "input": name})
+        from beak.runs.answers import told
+
+        return lambda name, answer: print_json(told(name, answer.to_json(top)))
     if not on_terminal():
         return lambda name, answer: print_tabs(name, answer, top)
     console = make_console()

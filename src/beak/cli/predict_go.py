@@ -14,44 +14,32 @@ from beak.errors import DataError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from beak.cli.asked import Asked
     from beak.data.sgf import Game
     from beak.runs.go_games import Suggestion
-    from beak.runs.model import Model
     from beak.runs.predictor import Predictor
 
-TOP = 5
 FARTHEST = 10
 """Moves of a whole game that are shown on a terminal: those farthest from what was expected."""
 
 
-def predict_go(
-    model: Model,
-    inputs: tuple[str, ...],
-    *,
-    move: int | None,
-    suggest: bool,
-    top: int | None,
-    threads: int | None,
-    exact: bool,
-    as_json: bool,
-) -> None:
+def predict_go(asked: Asked) -> None:
     """Answer for each record: one position, or with ``suggest`` every move."""
     from beak.runs.go_games import open_game
-    from beak.runs.predictor import Predictor
 
-    if suggest and move is not None:
+    if asked.suggest and asked.move is not None:
         raise UsageError("--suggest is about the whole game: leave out --move")
-    if suggest and len(inputs) > 1:
-        raise UsageError(f"--suggest is about one game, {len(inputs)} were given")
-    predictor = Predictor(model, threads=threads, exact=exact)
-    for name, record in records_of(inputs):
+    if asked.suggest and len(asked.inputs) > 1:
+        raise UsageError(f"--suggest is about one game, {len(asked.inputs)} were given")
+    predictor = asked.predictor()
+    for name, record in records_of(asked.inputs):
         game, notes = open_game(record, name)
         for text in notes:
             note(f"{name}: {text}")
-        if suggest:
-            show_game(predictor, game, name, top, as_json)
+        if asked.suggest:
+            show_game(predictor, game, name, asked.top, asked.as_json)
         else:
-            show_position(predictor, game, name, move, top, as_json)
+            show_position(predictor, game, name, asked.move, asked.top, asked.as_json)
 
 
 def records_of(inputs: tuple[str, ...]) -> list[tuple[str, Path | bytes]]:
@@ -77,19 +65,20 @@ def show_position(
     predictor: Predictor, game: Game, name: str, move: int | None, top: int | None, as_json: bool
 ) -> None:
     """The likeliest moves before a move of the game, or at its end."""
-    from beak.runs.go_games import colours_at, suggestions
+    from beak.runs.answers import TOP_MOVES, told
+    from beak.runs.go_games import checked_number, colours_at, suggestions
 
-    number = len(game.moves) + 1 if move is None else move
-    (told,) = suggestions(predictor, game, name, [number], top or TOP)
+    number = checked_number(game, move, name)
+    (suggested,) = suggestions(predictor, game, name, [number], top or TOP_MOVES)
     if as_json:
-        print_json({"input": name, **told.to_json()})
+        print_json(told(name, suggested.to_json()))
         return
     if not on_terminal():
-        for point, probability in told.expected if top else told.expected[:1]:
+        for point, probability in suggested.expected if top else suggested.expected[:1]:
             print(plain(name), point, f"{probability:.4f}", sep="\t")
         return
     console = make_console()
-    draw_position(console, colours_at(game, number - 1, name), game, told)
+    draw_position(console, colours_at(game, number - 1, name), game, suggested)
 
 
 def draw_position(console: Console, colours: object, game: Game, told: Suggestion) -> None:
@@ -129,22 +118,23 @@ def _played(told: Suggestion) -> str:
 
 def show_game(predictor: Predictor, game: Game, name: str, top: int | None, as_json: bool) -> None:
     """Every move beside what was expected; on a terminal those that are farthest from it."""
+    from beak.runs.answers import told
     from beak.runs.go_games import suggestions
 
-    told = suggestions(predictor, game, name)
+    every = suggestions(predictor, game, name)
     if as_json:
-        for each in told:
-            print_json({"input": name, **each.to_json()})
+        for each in every:
+            print_json(told(name, each.to_json()))
         return
     if not on_terminal():
-        for each in told:
+        for each in every:
             rank = "-" if each.rank is None else str(each.rank)
             sure = f"{each.probability or 0:.4f}"
             point, probability = each.expected[0]
             print(each.number, each.colour, each.played, rank, sure, point, f"{probability:.4f}",
                   sep="\t")  # fmt: skip
         return
-    show_farthest(make_console(), told, name, top or FARTHEST)
+    show_farthest(make_console(), every, name, top or FARTHEST)
 
 
 def show_farthest(console: Console, told: list[Suggestion], name: str, most: int) -> None:

@@ -14,7 +14,7 @@ from beak.cli.console import note
 from beak.errors import BeakError, DataError, UsageError
 
 if TYPE_CHECKING:
-    from beak.runs.model import Model
+    from beak.cli.asked import Asked
 
 BATCH = 256
 LONGEST_LINE = 1 << 20
@@ -27,18 +27,16 @@ PATH_LIKE = re.compile(r"[^\s?!]*(/[^\s?!]*[^\s?!/.]|\.(txt|csv|tsv|jsonl|ndjson
 """What was likely meant as a file: a word with a slash in it, or with a file's ending."""
 
 
-def predict_texts(
-    model: Model, inputs: tuple[str, ...], *, top: int | None, threads: int | None, as_json: bool
-) -> None:
+def predict_texts(asked: Asked) -> None:
     """Answers for texts, one by one as they come: memory does not grow with their number."""
     from beak.cli.predict import make_printer
-    from beak.runs.predictor import Predictor
 
+    inputs = asked.inputs
     refuse_what_is_no_text(inputs)
     alone = len(inputs) == 1 and not _is_stream(inputs[0])
     width = WIDTH if not alone else max(12, min(WIDTH, len(inputs[0])))
-    printer = make_printer(top, as_json, width, max(map(len, model.labels)))
-    predictor, failed, answered = Predictor(model, threads=threads), 0, 0
+    printer = make_printer(asked.top, asked.as_json, width, max(map(len, asked.model.labels)))
+    predictor, failed, answered = asked.predictor(), 0, 0
     batch = 1 if alone or sys.stdin.isatty() else BATCH
     for text, answer in predictor.predict_many(texts_of(inputs), batch):
         if isinstance(answer, BeakError):

@@ -8,6 +8,7 @@ import shlex
 import shutil
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ import click
 from beak.cli.options import (
     command,
     data_dir_option,
+    device_option,
+    engine_option,
     exact_option,
     json_option,
     text_options,
@@ -41,6 +44,10 @@ OF_YOURS = {
     "go": ("GAME.sgf --suggest", "what it expects in a game of yours"),
 }
 """What can be given to ``beak predict``, and what for."""
+
+
+STILL_OPEN = ("threads", "data_dir", "engine", "device", "processes")
+"""What may be said anew when a run goes on."""
 
 
 class Folds(click.ParamType[Any]):
@@ -100,7 +107,15 @@ class Folds(click.ParamType[Any]):
 @click.option("--find-lr", is_flag=True, help="Only look for a good learning rate.")
 @click.option("--no-baseline", is_flag=True, help="Train no linear baseline beside.")
 @click.option("--strict", is_flag=True, help="Unreadable files are an error.")
+@click.option(
+    "--processes",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Train in N processes that share each batch (extra torch).",
+)
 @threads_option
+@engine_option
+@device_option("auto")
 @exact_option
 @data_dir_option
 @json_option
@@ -115,6 +130,7 @@ def train(source: str | None, as_json: bool, resume: Path | None, **options: Any
 
     Ctrl-C at any time; beak train --resume RUN goes on exactly where it was.
     """
+    from beak.cli.processes import one_of_several
     from beak.cli.training import JsonView, TrainingView
 
     check_call(source, resume, options)
@@ -128,7 +144,14 @@ def train(source: str | None, as_json: bool, resume: Path | None, **options: Any
 
         find_learning_rate(source, options, as_json)
         return
-    with JsonView() if as_json else TrainingView() as view:
+    many = options.pop("processes") or 1
+    if many > 1:
+        from beak.cli.processes import start_processes
+
+        context = click.get_current_context()
+        typed = context.find_root().obj
+        context.exit(start_processes(many, without_processes(typed)))
+    with JsonView() if as_json else TrainingView() as view, one_of_several():
         try:
             run = start(source, resume, options, view)
         except KeyboardInterrupt:
@@ -137,13 +160,24 @@ def train(source: str | None, as_json: bool, resume: Path | None, **options: Any
         show_what_came_of_it(run, options)
 
 
+def without_processes(words: Sequence[str]) -> list[str]:
+    """What was typed, but for ``--processes N``.
+
+    >>> without_processes(["train", "x", "--processes", "2", "--epochs", "1"])
+    ['train', 'x', '--epochs', '1']
+    """
+    kept = [word for word in words if not word.startswith("--processes=")]
+    if "--processes" in kept:
+        at = kept.index("--processes")
+        del kept[at : at + 2]
+    return kept
+
+
 def check_call(source: str | None, resume: Path | None, options: dict[str, Any]) -> None:
     """SOURCE (which a recipe may name) or --resume, not both, not neither."""
     given = [name for name, value in options.items() if value not in (None, False, (), "auto")]
     if resume is not None:
-        more = [
-            f"--{name.replace('_', '-')}" for name in given if name not in ("threads", "data_dir")
-        ]
+        more = [f"--{name.replace('_', '-')}" for name in given if name not in STILL_OPEN]
         more = ["SOURCE"] * (source is not None) + more
         if more:
             raise UsageError(
@@ -164,8 +198,9 @@ def start(
 
     if resume is not None:
         return training.resume(
-            resume, listen=view.listen, progress=view.progress, threads=options["threads"]
-        )
+            resume, listen=view.listen, progress=view.progress, threads=options["threads"],
+            engine=options["engine"], device=options["device"],
+        )  # fmt: skip
     settings = {name: value for name, value in options.items() if name != "no_baseline"}
     settings["set"] = settings.pop("settings")
     settings["baseline"] = False if options["no_baseline"] else None

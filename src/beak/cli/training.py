@@ -129,6 +129,11 @@ class TrainingView:
         self.epochs = event["epochs"]
         self.examples = min(self.examples, event["recipe"].get("sample") or self.examples)
 
+    def show_engine(self, event: Event) -> None:
+        """What computes, and why."""
+        many = f", {event['processes']} processes" if "processes" in event else ""
+        self.fact("engine", f"{event['kind']} on {event['device']}{many}: {event['why']}", "dim")
+
     def show_step(self, event: Event) -> None:
         """Move the bar."""
         self.begin(event)

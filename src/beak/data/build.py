@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from beak.data.decode import DAMAGED_NOTES, Decoded, decode_file
-from beak.data.download import Progress
 from beak.data.found import Found
 from beak.data.manifest import NOTHING, Manifest
 from beak.data.picture_assemble import channel_sums
 from beak.data.picture_spec import PictureSpec
 from beak.data.pictures import fit
 from beak.data.store import DamagedStoreError, StoreWriter, open_store
+from beak.data.wishes import Progress
 from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]

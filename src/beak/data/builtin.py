@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from beak.data.download import Progress, download
+from beak.data.download import download
+from beak.data.wishes import Progress
 from beak.errors import UsageError, did_you_mean
 
 DIGITS_FILE = Path(__file__).parent / "files" / "digits.npz"

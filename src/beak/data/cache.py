@@ -13,7 +13,6 @@ import numpy as np
 from beak.data.assemble import Examples
 from beak.data.build import FRAMES, GREY, SEE_THROUGH, TURNED, UNSURE, build_store
 from beak.data.decode import Decoded, decode_file
-from beak.data.download import Progress
 from beak.data.found import Found
 from beak.data.kept import made_store
 from beak.data.manifest import Manifest, file_key
@@ -21,6 +20,7 @@ from beak.data.picture_spec import PictureSpec
 from beak.data.report import NOTE, WARNING, Finding
 from beak.data.store import DamagedStoreError, Store, open_store
 from beak.data.survey import SAMPLE, Survey, look_at
+from beak.data.wishes import Progress
 from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]

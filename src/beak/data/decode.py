@@ -14,15 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from beak.data.limits import limits
 from beak.data.plain import NotPlainError, open_plain
 from beak.data.report import printable
-from beak.errors import DataError
+from beak.errors import DataError, TooLargeError
 
 Array = np.ndarray[Any, Any]
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF")
-MOST_PIXELS = 89_478_485
-"""Pillow's limit for what may be a decompression bomb: a quarter of a gigabyte in colour."""
 DAMAGED_NOTES = "its camera's notes are damaged: it is taken as it lies"
 _opening = threading.Lock()
 
@@ -85,7 +84,8 @@ def decode_file(source: Path | bytes, name: str) -> Decoded:
             raise DataError(f"{name}: the file is empty") from None
         raise DataError(f"{name}: not a picture that can be read ({', '.join(FORMATS)})") from None
     except image.DecompressionBombError:
-        raise DataError(f"{name}: more than {MOST_PIXELS} pixels; make it smaller") from None
+        most = limits().pixels
+        raise TooLargeError(f"{name}: more than {most} pixels; make it smaller") from None
     except NotPlainError as error:
         raise DataError(f"{name}: {error.strerror}") from None
     except Exception as error:  # a decoder can fail in any way on a damaged file
@@ -97,9 +97,10 @@ def decode_file(source: Path | bytes, name: str) -> Decoded:
 
 def check_size(size: tuple[int, int], name: str) -> None:
     """Refuse pictures whose pixels would fill the memory."""
-    if size[0] * size[1] > MOST_PIXELS:
-        raise DataError(
-            f"{name}: {size[0]}x{size[1]} pixels, more than {MOST_PIXELS} (it may be a "
+    most = limits().pixels
+    if size[0] * size[1] > most:
+        raise TooLargeError(
+            f"{name}: {size[0]}x{size[1]} pixels, more than {most} (it may be a "
             "decompression bomb); make it smaller"
         )
 

@@ -8,17 +8,15 @@ import http.client
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from beak.data.lock import locked
+from beak.data.wishes import Progress
 from beak.errors import DataError
 
 PIECE = 1 << 18
 TIMEOUT = 30.0
-Progress = Callable[[int, int], None]
-"""Called with how much is done and how much there is; while files are still looked for, with how
-many entries of folders were seen, and 0."""
 
 
 def sha256_of(path: Path) -> str:

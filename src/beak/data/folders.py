@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from beak.data.download import Progress
 from beak.data.found import Found, in_order, is_junk, numbered
 from beak.data.pictures import SUFFIXES
 from beak.data.report import NOTE, WARNING, Finding
 from beak.data.split import TEST, TRAIN, UNKNOWN, VALIDATION
+from beak.data.wishes import Progress
 from beak.errors import DataError
 
 PART_NAMES = {

@@ -17,7 +17,7 @@ from beak.data.spec import InputSpec
 from beak.errors import DataError, did_you_mean
 from beak.ops.go_board.boards import Boards
 from beak.ops.go_board.games import Games
-from beak.ops.go_board.planes import PLANE_SETS
+from beak.ops.go_board.planes import PLANE_SETS, PLANES
 from beak.ops.go_board.rules import BLACK, WHITE, WHITE_BIT, encode
 from beak.ops.kernel import default_threads
 
@@ -71,6 +71,11 @@ class GoSpec(InputSpec):
         if planes not in PLANE_SETS:
             raise DataError(f"input: no planes {planes!r}{did_you_mean(planes, PLANE_SETS)}")
         return cls("go", (PLANE_SETS[planes], SIZE, SIZE), planes)
+
+    @property
+    def plane_names(self) -> tuple[str, ...]:
+        """What its planes are called."""
+        return ("stones",) if self.planes == "board" else PLANES[: self.shape[0]]
 
     def prepare(self, stored: Array) -> Array:
         """Rows uint16 (N, ROW) as planes float32 (N, planes, 19, 19)."""

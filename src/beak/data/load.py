@@ -11,12 +11,11 @@ from typing import Any
 
 from beak.data.builtin import BUILTIN, default_cache_dir
 from beak.data.dataset import Dataset
-from beak.data.download import Progress
 from beak.data.kinds import CHOICES, kind_at, kind_of
 from beak.data.memory import load_arrays
 from beak.data.spec import InputSpec
 from beak.data.texts import shared_name, shared_parts
-from beak.data.wishes import Wishes
+from beak.data.wishes import Progress, Wishes
 from beak.errors import DataError, UsageError, did_you_mean
 
 __all__ = ["load_arrays", "load_dataset"]

@@ -13,7 +13,8 @@ import urllib.request
 from pathlib import Path
 
 from beak.data.builtin import FSDD_ARCHIVE, FSDD_SUM, BuiltIn, home_of, local_files
-from beak.data.download import Progress, download
+from beak.data.download import download
+from beak.data.wishes import Progress
 from beak.errors import DataError, UsageError
 
 MOST_BYTES = 200_000_000

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from beak.data.assemble import Examples
-from beak.data.download import Progress
 from beak.data.found import Found
 from beak.data.kept import made_store
 from beak.data.manifest import NOTHING, Manifest
@@ -24,6 +23,7 @@ from beak.data.sound_find import FoundSounds
 from beak.data.sound_spec import SoundSpec
 from beak.data.sounds import at_rate, decode, fit, stored
 from beak.data.store import DamagedStoreError, Store, StoreWriter, open_store
+from beak.data.wishes import Progress
 from beak.errors import DataError
 
 Array = np.ndarray[Any, Any]

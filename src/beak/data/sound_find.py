@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from beak.data.download import Progress
 from beak.data.folders import find as find_folders
 from beak.data.found import Found, in_order, is_junk, numbered
 from beak.data.report import NOTE, WARNING, Finding
@@ -19,6 +18,7 @@ from beak.data.sounds import SUFFIXES
 from beak.data.split import TEST, TRAIN, UNKNOWN, VALIDATION
 from beak.data.tables import ENDINGS, find_tables
 from beak.data.tables import find as examples_of
+from beak.data.wishes import Progress
 from beak.errors import DataError, UsageError
 
 Array = np.ndarray[Any, Any]

@@ -12,16 +12,15 @@ from typing import IO, Any
 
 import numpy as np
 
+from beak.data.limits import limits
 from beak.data.plain import open_plain
 from beak.data.sound_spec import FULL, SoundSpec
 from beak.data.wav import plain_samples, wav_head
-from beak.errors import BeakError, DataError, MissingExtraError
+from beak.errors import BeakError, DataError, MissingExtraError, TooLargeError
 
 Array = np.ndarray[Any, Any]
 
 SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"})
-LONGEST = 3600.0
-"""Seconds of a recording that are read at most."""
 BLOCK = 1 << 18
 HEAD = 1 << 12
 SMALL = 1 << 22
@@ -55,7 +54,7 @@ def decode(source: Path | bytes, name: str) -> Recording:
             if (
                 plain is not None
                 and plain[1] >= FEWEST_HERTZ
-                and len(plain[0]) < LONGEST * plain[1]
+                and len(plain[0]) < limits().seconds * plain[1]
             ):
                 return _checked(name, _mean(plain[0]), plain[1], plain[0].shape[1])
             head = wav_head(start)
@@ -106,7 +105,7 @@ def _read(sound: Any, name: str, promised: int | None) -> Recording:
     rate, channels = int(sound.samplerate), int(sound.channels)
     if not FEWEST_HERTZ <= rate <= MOST_HERTZ:
         raise DataError(f"{name}: its header says {rate} samples a second; it must be damaged")
-    pieces, left = [], round(LONGEST * rate)
+    pieces, left = [], round(limits().seconds * rate)
     while left > 0:
         block = sound.read(min(max(1, BLOCK // channels), left), "float32", always_2d=True)
         if not len(block):
@@ -134,8 +133,16 @@ def _checked(name: str, samples: Array, rate: int, channels: int, cut: bool = Fa
         raise DataError(f"{name}: it holds NaN or infinity, first at {at:.3f} s")
     notes = [] if channels == 1 else [f"{channels} channels: their mean is used"]
     if cut:
-        notes.append(f"longer than {LONGEST / 60:.0f} minutes: the rest is left out")
+        notes.append(_too_long(name))
     return Recording(samples.astype(np.float32, copy=False), rate, tuple(notes))
+
+
+def _too_long(name: str) -> str:
+    """The note that a recording was cut; TooLargeError where it is not to be."""
+    if not limits().cut:
+        most = f"{limits().seconds:g} seconds"
+        raise TooLargeError(f"{name}: longer than {most}; cut it into pieces")
+    return f"longer than {limits().seconds / 60:.0f} minutes: the rest is left out"
 
 
 def at_rate(samples: Array, rate: int, wanted: int) -> Array:
@@ -201,8 +208,8 @@ def stored(samples: Array) -> Array:
 def load_raw(raw: Any, spec: SoundSpec, name: str = "sound") -> tuple[Array, tuple[str, ...]]:
     """One sound as a stored row int16 (samples,), and notes.
 
-    ``raw``: a path, a file's bytes, an array (n,) or (n, channels) of samples at the network's
-    rate, or a pair (array, rate). Raises DataError.
+    ``raw``: a path, a file's bytes, a Recording, an array (n,) or (n, channels) of samples at the
+    network's rate, or a pair (array, rate). Raises DataError.
     """
     found = recording_of(raw, spec.rate, name)
     samples = at_rate(found.samples, found.rate, spec.rate)
@@ -217,6 +224,8 @@ def load_raw(raw: Any, spec: SoundSpec, name: str = "sound") -> tuple[Array, tup
 
 def recording_of(raw: Any, rate: int, name: str = "sound") -> Recording:
     """A path, bytes, an array or a pair (array, rate) as a recording; ``rate``: an array's."""
+    if isinstance(raw, Recording):
+        return raw
     if isinstance(raw, str | Path):
         return decode(Path(raw), str(raw))
     if isinstance(raw, bytes | bytearray | memoryview):

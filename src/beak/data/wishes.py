@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from beak.data.download import Progress
 from beak.data.spec import InputSpec
+
+Progress = Callable[[int, int], None]
+"""Called with how much is done and how much there is; while files are still looked for, with how
+many entries of folders were seen, and 0."""
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,10 @@ class Gradients:
 
 
 class Engine(Protocol):
-    """A network that can be run, differentiated and trained."""
+    """A network that can be run, differentiated and trained.
+
+    Several threads may ask for answers, activations and gradients at once; one trains.
+    """
 
     name: str
     """"native", "torch" or "reference"."""

@@ -17,9 +17,11 @@ from beak.engine.checks import (
     check_parameters,
     reads_words,
 )
+from beak.engine.group import Group
 from beak.engine.interface import Array, Gradients, Loss, Optimiser, Randomness, StepResult
 from beak.engine.lowering.context import orders
 from beak.engine.plan import Plan, Purpose
+from beak.engine.shared_step import SharedUpdate, shared_step
 from beak.engine.slots import Slot, place_parameters
 from beak.engine.tape import Arena, Tensor, contents
 from beak.engine.update import Buffers, caught_up
@@ -63,11 +65,14 @@ class NativeEngine:
         threads: int | None = None,
         exact: bool = False,
         beside: NativeEngine | None = None,
+        group: Group | None = None,
     ) -> None:
         """``exact``: every number is the sum of its terms (no Winograd, no folded norms).
 
         ``beside``: an engine that never runs at the same time, whose working memory is shared.
+        ``group``: processes that share every training step; see ``engine/shared_step.py``.
         """
+        self.group = group
         self.network = network
         self.at_once = answered_at_once(network)
         self.exact = exact
@@ -92,6 +97,7 @@ class NativeEngine:
         self._arena: Arena = beside._arena if beside is not None else Arena()
         self._plans: OrderedDict[tuple[Any, ...], Plan] = OrderedDict()
         self._optimiser: Optimiser | None = None
+        self._shared: SharedUpdate | None = None
         self._loss = Loss()
         self._step = 0
         self._version = 0
@@ -145,10 +151,11 @@ class NativeEngine:
         answers = np.empty((len(inputs), *self.network.output), np.float32)
         for begin in range(0, len(inputs), self.at_once):
             batch = inputs[begin : begin + self.at_once]
-            plan = self._plan("forward", len(batch))
-            self._run(plan, batch)
-            tensor = plan.logits if logits else plan.outputs[self.network.nodes[-1].name]
-            answers[begin : begin + len(batch)] = self._out(tensor, self.network.output)
+            with self._arena.lock:
+                plan = self._plan("forward", len(batch))
+                self._run(plan, batch)
+                tensor = plan.logits if logits else plan.outputs[self.network.nodes[-1].name]
+                answers[begin : begin + len(batch)] = self._out(tensor, self.network.output)
         return answers
 
     def activations(self, inputs: Array) -> dict[str, Array]:
@@ -165,14 +172,15 @@ class NativeEngine:
         found: dict[str, list[Array]] = {}
         for begin in range(0, max(1, len(inputs)), LARGEST_BATCH):
             batch = inputs[begin : begin + LARGEST_BATCH]
-            plan = self._plan(purpose, max(1, len(batch)))
-            if len(batch):
-                self._run(plan, batch)
-            for node in self.network.nodes:
-                if plan.fusions.hides(node.name):
-                    continue
-                value = self._out(plan.outputs[node.name], node.output)
-                found.setdefault(node.name, []).append(value[: len(batch)])
+            with self._arena.lock:
+                plan = self._plan(purpose, max(1, len(batch)))
+                if len(batch):
+                    self._run(plan, batch)
+                for node in self.network.nodes:
+                    if plan.fusions.hides(node.name):
+                        continue
+                    value = self._out(plan.outputs[node.name], node.output)
+                    found.setdefault(node.name, []).append(value[: len(batch)])
         return {name: np.concatenate(values) for name, values in found.items()}
 
     # Gradients and training.
@@ -188,12 +196,13 @@ class NativeEngine:
         inputs = self._checked(inputs)
         shape = self.network.output if node is None else self.network.node(node).output
         check_output_gradient(output_gradient, len(inputs), shape)
-        plan = self._plan("gradients", len(inputs), node, at=tuple(at))
-        assert plan.output_gradient is not None
-        self._into(plan.output_gradient, np.asarray(output_gradient, np.float32))
-        self._buffers.gradient[:] = 0
-        self._run(plan, inputs)
-        return self._gradients(plan)
+        with self._arena.lock:
+            plan = self._plan("gradients", len(inputs), node, at=tuple(at))
+            assert plan.output_gradient is not None
+            self._into(plan.output_gradient, np.asarray(output_gradient, np.float32))
+            self._buffers.gradient[:] = 0
+            self._run(plan, inputs)
+            return self._gradients(plan)
 
     def loss_gradients(
         self, inputs: Array, labels: Array, loss: Loss, randomness: Randomness
@@ -222,6 +231,7 @@ class NativeEngine:
         b.settings[4] = optimiser.average or 0
         self._optimiser, self._loss, self._step = optimiser, loss, 0
         self._plans.clear()
+        self._shared = None
 
     def train_step(
         self, inputs: Array, labels: Array, learning_rate: float, randomness: Randomness
@@ -230,8 +240,9 @@ class NativeEngine:
         if self._optimiser is None:
             raise UsageError("training has not begun; call start_training first")
         inputs = self._checked(inputs)
-        check_labels(self.network, labels, len(inputs))
-        plan = self._plan("train", len(inputs), loss=self._loss)
+        if self.group is None:
+            check_labels(self.network, labels, len(inputs))
+            plan = self._plan("train", len(inputs), loss=self._loss)
         self._step += 1
         self._version += 1
         o, settings = self._optimiser, self._buffers.settings
@@ -240,7 +251,30 @@ class NativeEngine:
         settings[2] = 1 - o.beta2**self._step
         settings[3] = 1
         settings[5] = self._step
+        if self.group is not None:
+            return shared_step(self, self.group, inputs, labels, randomness)
         return self._learn(plan, inputs, labels, randomness)
+
+    @property
+    def buffers(self) -> Buffers:
+        """Where parameters, gradients and running statistics lie."""
+        return self._buffers
+
+    def learn_share(
+        self, inputs: Array, labels: Array, randomness: Randomness
+    ) -> tuple[float, float, int]:
+        """Forward and backward on a share: its labels' weight, mean loss, how many are right."""
+        inputs = self._checked(inputs)
+        plan = self._plan("share", len(inputs), loss=self._loss)
+        result = self._learn(plan, inputs, labels, randomness)
+        return float(plan.total[0]), result.loss, result.correct
+
+    def shared_update(self) -> SharedUpdate:
+        """The optimiser's step by itself."""
+        assert self._optimiser is not None
+        if self._shared is None:
+            self._shared = SharedUpdate(self.network, self._buffers, self._optimiser)
+        return self._shared
 
     def _learn(
         self, plan: Plan, inputs: Array, labels: Array, randomness: Randomness

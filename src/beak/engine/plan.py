@@ -19,11 +19,14 @@ from beak.ops.kernel import Table
 from beak.ops.loss import kernels as loss_kernels
 
 Array = np.ndarray[Any, Any]
-Purpose = Literal["forward", "written", "activations", "gradients", "loss", "train", "learn"]
-"""What a plan is for; "written" is "forward" that keeps whatever outputs it writes; "learn" is
-"train" in two halves without the update, between which the caller judges the logits."""
+Purpose = Literal[
+    "forward", "written", "activations", "gradients", "loss", "train", "share", "learn"
+]
+"""What a plan is for; "written" is "forward" that keeps whatever outputs it writes; "share" is
+"train" without the update, which follows when several processes have added up; "learn" is "share"
+in two halves, between which the caller judges the logits."""
+TRAINING = ("loss", "train", "share", "learn")
 NO_WAY_BACK = ("forward", "written", "activations")
-TRAINING = ("loss", "train", "learn")
 
 
 class Plan:
@@ -90,7 +93,7 @@ class Plan:
             target = self.logits if node is None else self.outputs[node]
             self.output_gradient = self.tape.like(target)
             self._backward(node, self.output_gradient, to_input=True)
-        elif purpose in ("loss", "train"):
+        elif purpose in TRAINING:
             assert loss is not None
             self._backward(None, self._loss(loss), to_input=purpose == "loss")
         if purpose == "train":
@@ -258,7 +261,7 @@ class Plan:
             self.input_gradient = total(self.tape, arriving.pop("input"), self._still_read({}))
 
     def _still_read(self, arriving: dict[str, list[Tensor]]) -> list[Tensor]:
-        """Gradients that wait at nodes, and those that were asked for: nothing is added onto them."""
+        """Gradients that wait at nodes or were asked for: nothing is added onto them."""
         asked = [tensor for tensor in self.node_gradients.values() if tensor is not None]
         return asked + [tensor for tensors in arriving.values() for tensor in tensors]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -185,6 +186,8 @@ class Arena:
     """Working memory that grows; engines may share one, of which only one runs at a time."""
 
     def __init__(self) -> None:
+        self.lock = threading.RLock()
+        """Held from the choice of a plan until its answers are copied out."""
         self.memory = make_arena(0)
         self.generation = 0
         """Counts how often it has moved: pointers into it hold for one generation."""

@@ -1,317 +1,323 @@
-"""A network as torch modules: what `beak bench` and the benchmarks set beside the native engine.
+"""The torch engine: the same network, interface and numbers as the native one, by PyTorch.
 
-The only file of this room that imports torch; it is itself imported only when it is wanted.
+For GPUs, for several processes, and as a second opinion on a CPU. It is imported only when it is
+wanted; the files of this room whose names begin with ``torch`` alone import torch.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from beak.engine.interface import Array
-from beak.network import layers
-from beak.network.network import Network, Node
-from beak.ops.spectrogram.reference import FLOOR, fixed_filters
-from beak.ops.spectrogram.settings import MelSettings
+from beak.engine.checks import (
+    check_inputs,
+    check_labels,
+    check_output_gradient,
+    check_parameters,
+    reads_words,
+)
+from beak.engine.group import Group, Sums
+from beak.engine.interface import Array, Gradients, Loss, Optimiser, Randomness, StepResult
+from beak.engine.torch_group import summed
+from beak.engine.torch_module import TorchNetwork, load_parameters, parameters_of, to_numpy
+from beak.engine.torch_optimiser import TorchOptimiser
+from beak.engine.torch_parts import BatchNorm
+from beak.engine.torch_random import masks
+from beak.errors import UsageError
+from beak.network.initial import initial_parameters
+from beak.network.network import Network
 
-FUNCTIONS: dict[str, Any] = {
-    "relu": lambda inplace: nn.ReLU(inplace=inplace),
-    "leaky_relu": lambda inplace: nn.LeakyReLU(0.01, inplace=inplace),
-    "gelu": lambda inplace: nn.GELU(),
-    "silu": lambda inplace: nn.SiLU(inplace=inplace),
-    "hard_swish": lambda inplace: nn.Hardswish(inplace=inplace),
-    "tanh": lambda inplace: nn.Tanh(),
-    "sigmoid": lambda inplace: nn.Sigmoid(),
-    "softmax": lambda inplace: nn.Softmax(dim=1),
-}
-FRESH = (layers.Conv1D, layers.Conv2D, layers.Dense, layers.BatchNorm, layers.Add)
-"""Kinds whose output no backward needs, so that a function behind them may work in place."""
-
-
-class GlobalMax(nn.Module):
-    """The largest number of each channel."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, …) -> (B, C)."""
-        return x.flatten(2).amax(2)
+AT_ONCE = {"cpu": 128}
+"""Answers are computed for at most so many examples at a time, by device; elsewhere 1024."""
 
 
-class GlobalMean(nn.Module):
-    """The mean of each channel."""
+class TorchEngine:
+    """Runs, differentiates and trains a network by PyTorch; see ``engine/interface.py``."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, …) -> (B, C)."""
-        return x.flatten(2).mean(2)
+    name = "torch"
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: Mapping[str, Array] | None = None,
+        seed: int = 0,
+        threads: int | None = None,
+        exact: bool = False,
+        device: str = "cpu",
+        group: Group | None = None,
+    ) -> None:
+        """``exact``: float32 throughout; else a GPU that has bfloat16 trains its products in it.
+
+        ``threads``: torch keeps one number for the whole process. ``group``: processes that share
+        each training step; batch norms then normalise by all of their examples.
+        """
+        self.network = network
+        self.device = torch.device(device)
+        self.exact = exact
+        self.group = group
+        if threads and self.device.type == "cpu":
+            torch.set_num_threads(threads)
+        self.module = TorchNetwork(network).to(self.device)
+        if len(network.input) == 3:
+            self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.module.eval()
+        if group is not None:
+            for part in self.module.modules():
+                if isinstance(part, BatchNorm):
+                    part.reduce = partial(summed, add_up=group.add_up)
+        self._words = reads_words(network)
+        self._optimiser: TorchOptimiser | None = None
+        self._loss = Loss()
+        self.set_parameters(initial_parameters(network, seed) if parameters is None else parameters)
+
+    @property
+    def described(self) -> str:
+        """What its last bits depend on: 'torch 2.13.0 on cpu'."""
+        return f"torch {torch.__version__.partition('+')[0]} on {self.device.type}"
+
+    # Parameters.
+
+    def parameters(self, average: bool = False) -> dict[str, Array]:
+        """Copies of all parameters under the network's names and in its shapes."""
+        averaged: dict[str, Tensor] = {}
+        if average:
+            averaged = self._training().average
+            if not averaged:
+                raise UsageError("no average is kept; train with Optimiser(average=0.999)")
+        own = parameters_of(self.module)
+        return own | {name: to_numpy(value) for name, value in averaged.items()}
+
+    def set_parameters(self, parameters: Mapping[str, Array]) -> None:
+        """Take parameters; a missing, unknown or misshapen name raises ShapeError."""
+        check_parameters(self.network, parameters)
+        load_parameters(self.module, parameters)
+
+    # Answers.
+
+    def forward(self, inputs: Array) -> Array:
+        """The network's answers (B, *output)."""
+        return self._answers(inputs, logits=False)
+
+    def logits(self, inputs: Array) -> Array:
+        """What stands before the final softmax."""
+        return self._answers(inputs, logits=True)
+
+    def _answers(self, inputs: Array, logits: bool) -> Array:
+        check_inputs(self.network, inputs)
+        answers = np.empty((len(inputs), *self.network.output), np.float32)
+        self.module.logits = logits and self.network.classifies
+        step = AT_ONCE.get(self.device.type, 1024)
+        with torch.inference_mode():
+            for begin in range(0, len(inputs), step):
+                found = self.module(self._in(inputs[begin : begin + step]))
+                answers[begin : begin + step] = found.cpu().numpy()
+        return answers
+
+    def activations(self, inputs: Array) -> dict[str, Array]:
+        """Every node's output by name, "input" first."""
+        check_inputs(self.network, inputs)
+        with torch.inference_mode():
+            values, _ = self.module.values(self._in(inputs))
+        dtype = np.int32 if self._words else np.float32
+        found = {name: to_numpy(value) for name, value in values.items() if name != "input"}
+        return {"input": np.array(inputs, dtype), **found}
+
+    def fast_activations(self, inputs: Array) -> dict[str, Array]:
+        """Every node's output: nothing is fused here."""
+        return {name: value for name, value in self.activations(inputs).items() if name != "input"}
+
+    # Gradients and training.
+
+    def gradients(
+        self,
+        inputs: Array,
+        output_gradient: Array,
+        node: str | None = None,
+        at: Sequence[str] = (),
+    ) -> Gradients:
+        """Gradients of sum(node's output x output_gradient), as in prediction."""
+        shape = self.network.output if node is None else self.network.node(node).output
+        check_inputs(self.network, inputs)
+        check_output_gradient(output_gradient, len(inputs), shape)
+        for name in at:
+            self.network.node(name)
+        x = self._in(inputs).requires_grad_(not self._words)
+        values, logits = self.module.values(x)
+        start = logits if node is None else values[node]
+        slope = torch.from_numpy(np.array(output_gradient, np.float32)).to(self.device)
+        by_node = {name: values[name] for name in at}
+        found = self._slopes(start, slope, x, by_node)
+        if node is None and self.network.nodes[-1].name in at:  # what it is given is its gradient
+            found.nodes[self.network.nodes[-1].name] = np.array(output_gradient, np.float32)
+        return found
+
+    def loss_gradients(
+        self, inputs: Array, labels: Array, loss: Loss, randomness: Randomness
+    ) -> tuple[StepResult, Gradients]:
+        """One training-mode pass without changing parameters or running statistics."""
+        check_inputs(self.network, inputs)
+        check_labels(self.network, labels, len(inputs))
+        before = {name: b.clone() for name, b in self.module.named_buffers()}
+        x = self._in(inputs).requires_grad_(not self._words)
+        with self._in_training():
+            logits = self._training_logits(x, randomness)
+            mean = loss_of(logits, self._labels(labels), loss)
+        found = self._slopes(mean, torch.ones_like(mean), x, {})
+        for name, buffer in self.module.named_buffers():
+            buffer.copy_(before[name])
+        return self._result(mean, logits, labels), found
+
+    def start_training(self, optimiser: Optimiser, loss: Loss) -> None:
+        """Prepare moments and the average; steps count from 0."""
+        self._optimiser = TorchOptimiser(self.network, optimiser, self._named())
+        self._loss = loss
+
+    def train_step(
+        self, inputs: Array, labels: Array, learning_rate: float, randomness: Randomness
+    ) -> StepResult:
+        """Forward, backward and update for one batch; labels are int32 (B,)."""
+        optimiser = self._training()
+        check_inputs(self.network, inputs)
+        if self.group is None or len(inputs):
+            check_labels(self.network, labels, len(inputs))
+        x = self._in(inputs)
+        self.module.zero_grad(set_to_none=True)
+        if self.group is not None:
+            return self._shared_step(self.group, x, labels, learning_rate, randomness)
+        with self._in_training():
+            logits = self._training_logits(x, randomness)
+            mean = loss_of(logits, self._labels(labels), self._loss)
+            mean.backward()  # type: ignore[no-untyped-call]
+        touched = {name: rows for name, (rows, _) in self._touched(x).items()}
+        optimiser.update(learning_rate, touched)
+        return self._result(mean, logits, labels)
+
+    def _shared_step(
+        self, group: Group, x: Tensor, labels: Array, rate: float, randomness: Randomness
+    ) -> StepResult:
+        """A step on this process's share; one sum over all; the same change in each."""
+        optimiser = self._training()
+        with self._in_training():
+            logits = self._training_logits(x, randomness)
+            total, weight = loss_sums(logits, self._labels(labels), self._loss)
+            total.backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in optimiser.parameters.values() if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients]).cpu().numpy()
+        masks_of = self._touched(x)
+        read = [np.bincount(rows.cpu().numpy(), minlength=n) for rows, n in masks_of.values()]
+        right = int((logits.argmax(1) == self._labels(labels)).sum()) if len(x) else 0
+        sums = Sums(group, flat, *read)
+        flat, *read, totals = sums.add_up(float(total.detach()), float(weight), right, len(labels))
+        whole = torch.from_numpy(flat / (totals[1] or 1.0)).to(self.device)
+        parts = torch.split(whole, [gradient.numel() for gradient in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view(gradient.shape))
+        touched = [torch.from_numpy(np.flatnonzero(mask)).to(self.device) for mask in read]
+        optimiser.update(rate, dict(zip(masks_of, touched, strict=True)))
+        return StepResult(totals[0] / (totals[1] or 1.0), round(totals[2]), round(totals[3]))
+
+    def training_state(self) -> dict[str, Array]:
+        """Moments, the average and the step count, under the native engine's names."""
+        return self._training().state()
+
+    def set_training_state(self, state: Mapping[str, Array]) -> None:
+        """Take what ``training_state`` of any engine gave, after ``start_training``."""
+        self._training().set_state(state)
+
+    def _training(self) -> TorchOptimiser:
+        if self._optimiser is None:
+            raise UsageError("training has not begun; call start_training first")
+        return self._optimiser
+
+    def _named(self) -> dict[str, Tensor]:
+        return dict(self.module.named_parameters())
+
+    def _in(self, inputs: Array) -> Tensor:
+        """Inputs on the device, pictures channels last in memory."""
+        kind = np.int32 if self._words else np.float32
+        x = torch.from_numpy(np.ascontiguousarray(inputs, kind)).to(self.device)
+        return x.contiguous(memory_format=torch.channels_last) if x.ndim == 4 else x
+
+    def _labels(self, labels: Array) -> Tensor:
+        return torch.from_numpy(np.asarray(labels, np.int64)).to(self.device)
+
+    def _training_logits(self, x: Tensor, randomness: Randomness) -> Tensor:
+        self.module.logits = self.network.classifies
+        kept = masks(self.network, len(x), randomness, self.device)
+        logits: Tensor = self.module(x, kept)
+        return logits.float()
+
+    @contextmanager
+    def _in_training(self) -> Iterator[None]:
+        self.module.train()
+        try:
+            yield
+        finally:
+            self.module.eval()
+
+    def _touched(self, x: Tensor) -> dict[str, tuple[Tensor, int]]:
+        """By trained embedding: the numbers of the rows that the batch read, of how many."""
+        found = {}
+        for step in self.module.steps:
+            name = f"{step.name}.weight"
+            if name in self._training().words:
+                part: Any = step.part
+                rows: Tensor = torch.unique(x[:, part.stretch])
+                rows = rows if part.padding_idx is None else rows[rows != part.padding_idx]
+                found[name] = rows, part.num_embeddings
+        return found
+
+    def _slopes(
+        self, start: Tensor, slope: Tensor, x: Tensor, by_node: Mapping[str, Tensor]
+    ) -> Gradients:
+        """Gradients of sum(start x slope) by the parameters, the input and some nodes' outputs."""
+        own = {name: p for name, p in self._named().items() if p.requires_grad}
+        wanted = {**own, **{f" {name}": value for name, value in by_node.items()}}
+        if not self._words:
+            wanted[" input"] = x
+        needed = {name: t for name, t in wanted.items() if t.requires_grad}
+        found = dict.fromkeys(wanted)
+        if start.requires_grad and needed:
+            slopes = torch.autograd.grad(start, list(needed.values()), slope, allow_unused=True)
+            found |= dict(zip(needed, slopes, strict=True))
+
+        def out(name: str, like: Tensor) -> Array:
+            value = found.get(name)
+            return np.zeros(like.shape, np.float32) if value is None else to_numpy(value)
+
+        nodes = {name: out(f" {name}", value) for name, value in by_node.items()}
+        order = [name for name in self.network.parameters if name in own]
+        return Gradients({name: out(name, own[name]) for name in order}, out(" input", x), nodes)
+
+    def _result(self, mean: Tensor, logits: Tensor, labels: Array) -> StepResult:
+        with torch.no_grad():
+            right = (logits.argmax(1) == self._labels(labels)).sum()
+        return StepResult(float(mean.detach()), int(right), len(labels))
 
 
-class WordVectors(nn.Embedding):
-    """Words (B, L), or a stretch of them, to vectors (B, dimensions, L)."""
-
-    def __init__(self, layer: layers.Embedding, sparse: bool) -> None:
-        super().__init__(
-            layer.words, layer.dimensions, padding_idx=layer.padding_index, sparse=sparse
-        )
-        end = None if layer.places is None else layer.begin + layer.places
-        self.stretch = slice(layer.begin, end)
-        self.weight.requires_grad_(layer.trainable)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Channels first."""
-        return super().forward(x[:, self.stretch]).transpose(1, 2)
+def loss_of(logits: Tensor, labels: Tensor, loss: Loss) -> Tensor:
+    """The batch's mean loss as ``ops/loss`` defines it; 0 where no label has weight."""
+    summed, total = loss_sums(logits, labels, loss)
+    if not isinstance(total, Tensor):
+        return summed / total
+    return torch.where(total > 0, summed / total.clamp(min=torch.finfo(torch.float32).tiny), 0.0)
 
 
-class LogMel(nn.Module):
-    """Samples as a log-mel spectrogram: a convolution with fixed filters and a fixed map."""
-
-    def __init__(self, layer: layers.LogMel) -> None:
-        super().__init__()
-        self.hop = layer.hop
-        for name, values in zip(
-            ("filters", "mel"), fixed_filters(MelSettings.of(layer)), strict=True
-        ):
-            self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, n) or (B, 1, n) to (B, 1, frames, bands)."""
-        filters, mel = cast(Tensor, self.filters), cast(Tensor, self.mel)
-        waves = functional.conv1d(x.reshape(len(x), 1, -1), filters, stride=self.hop)
-        power = waves.reshape(len(x), 2, -1, waves.shape[2]).square().sum(1)
-        return torch.log(power.transpose(1, 2) @ mel.T + FLOOR)[:, None]
-
-
-class PositionBias(nn.Module):
-    """One bias for each place."""
-
-    def __init__(self, shape: tuple[int, ...]) -> None:
-        super().__init__()
-        self.bias = nn.Parameter(torch.zeros(shape))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The same shape."""
-        return x + self.bias
-
-
-class ChannelNorm(nn.LayerNorm):
-    """LayerNorm over channels."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        """(B, C, …)."""
-        return super().forward(input.movedim(1, -1)).movedim(-1, 1)
-
-
-class Join(nn.Module):
-    """Add, Concat or Multiply."""
-
-    def __init__(self, kind: str) -> None:
-        super().__init__()
-        self.kind = kind
-
-    def forward(self, *inputs: Tensor) -> Tensor:
-        """All inputs as one."""
-        if self.kind == "Concat":
-            return torch.cat(inputs, 1)
-        total = inputs[0]
-        for other in inputs[1:]:
-            if self.kind == "Add":
-                total = total + other
-                continue
-            deep = max(total.ndim, other.ndim)
-            a, b = (t.reshape(*t.shape, *(1,) * (deep - t.ndim)) for t in (total, other))
-            total = a * b
-        return total
-
-
-class Graph(nn.Module):
-    """Nodes in order, each a module; a value is let go behind its last reader."""
-
-    def __init__(self, nodes: list[tuple[str, tuple[str, ...], nn.Module]]) -> None:
-        super().__init__()
-        self.parts = nn.ModuleList(module for _, _, module in nodes)
-        self.names = [(name, inputs) for name, inputs, _ in nodes]
-        last = {read: i for i, (_, inputs) in enumerate(self.names) for read in inputs}
-        self.done = [[r for r, at in last.items() if at == i] for i in range(len(nodes))]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, *input) -> (B, *output)."""
-        values = {"input": x}
-        for (name, inputs), done, part in zip(self.names, self.done, self.parts, strict=True):
-            x = part(*(values[read] for read in inputs))
-            values[name] = x
-            for read in done:
-                del values[read]
-        return x
-
-
-def torch_module(network: Network, *, logits: bool = False, sparse: bool = False) -> nn.Module:
-    """The network as a torch module with torch's own first weights.
-
-    ``logits``: without the final softmax, as training wants it. ``sparse``: embeddings have
-    sparse gradients. A chain of nodes becomes one ``nn.Sequential``.
-    """
-    readers = Counter(name for node in network.nodes for name in node.inputs)
-    final = network.nodes[-1] if logits and network.classifies else None
-    made = []
-    for node in network.nodes:
-        before = None if node.inputs == ("input",) else network.node(node.inputs[0])
-        alone = before is not None and readers[before.name] == 1
-        fresh = alone and isinstance(before.layer if before else None, FRESH)
-        modules = list(_modules(node, sparse, fresh, with_function=node is not final))
-        made.append((node.name, node.inputs, modules))
-    chain = all(inputs == (made[i - 1][0],) for i, (_, inputs, _) in enumerate(made) if i)
-    if chain:
-        return nn.Sequential(*(module for _, _, modules in made for module in modules))
-    return Graph([(n, i, m[0] if len(m) == 1 else nn.Sequential(*m)) for n, i, m in made])
-
-
-def _modules(node: Node, sparse: bool, fresh: bool, with_function: bool) -> Iterator[nn.Module]:
-    layer, shape = node.layer, node.input_shapes[0]
-    function = getattr(layer, "activation", None)
-    match layer:
-        case layers.Conv1D() | layers.Conv2D() | layers.Windowed():
-            yield from _windowed(layer, shape)
-        case layers.Dense():
-            yield nn.Linear(shape[0], layer.units, layer.bias)
-        case layers.GlobalMaxPool():
-            yield GlobalMax()
-        case layers.GlobalAvgPool():
-            yield GlobalMean()
-        case layers.Flatten():
-            yield nn.Flatten()
-        case layers.BatchNorm():
-            kinds = {1: nn.BatchNorm1d, 2: nn.BatchNorm1d, 3: nn.BatchNorm2d}
-            yield kinds[len(shape)](shape[0], layer.epsilon, layer.momentum)
-        case layers.LayerNorm():
-            yield ChannelNorm(shape[0], layer.epsilon)
-        case layers.Dropout():
-            whole = {2: nn.Dropout1d, 3: nn.Dropout2d} if layer.maps else {}
-            yield whole.get(len(shape), nn.Dropout)(layer.rate)
-        case layers.Embedding():
-            yield WordVectors(layer, sparse)
-        case layers.LogMel():
-            yield LogMel(layer)
-        case layers.PositionBias():
-            yield PositionBias(node.parameters[f"{node.name}.bias"].shape)
-        case layers.Activation():
-            if with_function:
-                slope = layer.slope
-                yield FUNCTIONS[layer.function](fresh) if slope is None else nn.LeakyReLU(slope)
-            else:
-                yield nn.Identity()
-        case _:
-            yield Join(layer.kind)
-    if function is not None and with_function:
-        yield FUNCTIONS[function](True)
-
-
-def _windowed(layer: layers.Windowed, shape: tuple[int, ...]) -> Iterator[nn.Module]:
-    """A convolution or a pooling; uneven padding is done by hand before it."""
-    g = layer.geometry(shape)
-    even = all(before == after for before, after in g.padding)
-    padding = tuple(before for before, _ in g.padding) if even else (0,) * len(g.padding)
-    kinds: tuple[Any, Any, Any, Any] = (
-        (nn.ConstantPad1d, nn.Conv1d, nn.MaxPool1d, nn.AvgPool1d)
-        if len(shape) == 2
-        else (nn.ConstantPad2d, nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+def loss_sums(logits: Tensor, labels: Tensor, loss: Loss) -> tuple[Tensor, Tensor | int]:
+    """The losses of a batch's examples added up, and the sum of weights to divide it by."""
+    weights = None
+    total: Tensor | int = len(labels)
+    if loss.class_weights is not None:
+        weights = torch.tensor(loss.class_weights, dtype=torch.float32, device=logits.device)
+        total = weights[labels].sum()
+    summed = functional.cross_entropy(
+        logits, labels, weights, reduction="sum", label_smoothing=loss.label_smoothing
     )
-    pad, convolution, max_pool, mean_pool = kinds
-    if not even:
-        sides = tuple(side for pair in reversed(g.padding) for side in pair)
-        yield pad(sides, -torch.inf if layer.kind.startswith("Max") else 0.0)
-    if isinstance(layer, layers.Conv1D | layers.Conv2D):
-        sizes = shape[0], layer.filters, g.kernel, g.stride, padding, g.dilation
-        yield convolution(*sizes, layer.groups, layer.bias)
-    elif layer.kind.startswith("Max"):
-        yield max_pool(g.kernel, g.stride, padding)
-    else:
-        yield mean_pool(g.kernel, g.stride, padding, count_include_pad=False)
-
-
-def load_parameters(network: Network, module: nn.Module, parameters: Mapping[str, Array]) -> None:
-    """Give a module that ``torch_module`` made the network's parameters."""
-    own = [m for m in module.modules() if any(True for _ in m.parameters(recurse=False))]
-    nodes = [node for node in network.nodes if node.parameters]
-    with torch.no_grad():
-        for part, node in zip(own, nodes, strict=True):
-            for name in node.parameters:
-                to = getattr(part, name.rpartition(".")[2])
-                to.copy_(torch.from_numpy(np.ascontiguousarray(parameters[name])))
-
-
-def torch_steps(
-    network: Network,
-    batches: list[tuple[Array, Array]],
-    purpose: str,
-    *,
-    threads: int | None = None,
-    compiled: bool = False,
-) -> Iterator[tuple[str, Any]]:
-    """(setting, function that does one step) for each way that is worth trying.
-
-    ``purpose``: "train" (fused Adam, cross-entropy) or "forward". ``compiled``: by torch.compile
-    too, after the plain ones. Uneven batches are not wanted: all have one size.
-    """
-    if threads:
-        torch.set_num_threads(threads)
-    words = isinstance(network.nodes[0].layer, layers.Embedding)
-    pictures = len(network.input) == 3
-    layouts = [False, True] if pictures else [False]
-    for compile_it in (False, True) if compiled else (False,):
-        for last in layouts:
-            for sparse in (False, True) if words and purpose == "train" else (False,):
-                if compile_it and sparse:
-                    continue  # its optimiser cannot be compiled around
-                said = ["compiled" if compile_it else "eager"]
-                said += ["channels_last" if last else "channels_first"] if pictures else []
-                said += ["sparse" if sparse else "dense"] if words and purpose == "train" else []
-                step = _step(network, batches, purpose, last, sparse, compile_it)
-                yield " ".join(said), step
-
-
-def _step(
-    network: Network,
-    batches: list[tuple[Array, Array]],
-    purpose: str,
-    last: bool,
-    sparse: bool,
-    compile_it: bool,
-) -> Any:
-    train = purpose == "train"
-    module = torch_module(network, logits=train, sparse=sparse).train(train)
-    order = torch.channels_last if last else torch.contiguous_format
-    module = module.to(memory_format=order)  # type: ignore[call-overload]
-    ready = [
-        (torch.from_numpy(x).to(memory_format=order), torch.from_numpy(y).long())
-        for x, y in batches
-    ]
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    vectors = {id(m.weight) for m in module.modules() if isinstance(m, nn.Embedding)}
-    rest = [p for p in parameters if not (sparse and id(p) in vectors)]
-    optimisers: list[torch.optim.Optimizer] = [torch.optim.Adam(rest, lr=1e-4, fused=True)]
-    if sparse:
-        rows = [p for p in parameters if id(p) in vectors]
-        optimisers.append(torch.optim.SparseAdam(rows, lr=1e-4))
-    run: Any = torch.compile(module) if compile_it else module
-    count = 0
-
-    def step() -> None:
-        nonlocal count
-        inputs, labels = ready[count % len(ready)]
-        count += 1
-        if not train:
-            with torch.inference_mode():
-                run(inputs)
-            return
-        for optimiser in optimisers:
-            optimiser.zero_grad(set_to_none=True)
-        loss: Any = functional.cross_entropy(run(inputs), labels)
-        loss.backward()
-        for optimiser in optimisers:
-            optimiser.step()
-
-    return step
+    return summed, total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -82,6 +83,14 @@ def onnx_answers(made: bytes, model: Model, threads: int | None = None) -> Answe
     session = onnx_session(made, threads)
     name = input_name(model.spec)
     return lambda inputs: np.asarray(session.run([OUTPUT], {name: inputs})[0])
+
+
+def onnx_refusals() -> tuple[type[Exception], ...]:
+    """What ONNX Runtime raises for a model that it does not take."""
+    state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented",
+             "RuntimeException", "EPFail")  # fmt: skip
+    return tuple(getattr(state, name) for name in names if hasattr(state, name))
 
 
 def onnx_session(made: bytes, threads: int | None = None) -> Any:

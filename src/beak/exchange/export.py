@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from beak.errors import RunError, UsageError, did_you_mean
+from beak.engine.choice import has_torch
+from beak.errors import MissingExtraError, RunError, UsageError, did_you_mean
 from beak.exchange.c_source import c_answers, c_source
 from beak.exchange.check import Answers, Comparison, compare, onnx_answers
 from beak.exchange.examples import dataset_of, examples
@@ -26,7 +27,7 @@ class Export:
 
     path: Path
     form: str
-    """"onnx", "c" or "keras"."""
+    """"onnx", "c", "keras" or "pt2"."""
     size: int
     """Bytes."""
     compared: Comparison
@@ -50,12 +51,28 @@ class Form:
     suffixes: tuple[str, ...]
     make: Callable[[Model], bytes]
     answers: Callable[[bytes, Model, int | None], Answers]
+    prepared: bool = False
+    """Whether ``answers`` takes inputs as the run prepares them, not as they were decoded."""
+
+
+def _pt2(model: Model) -> bytes:
+    from beak.exchange.torch_write import pt2_bytes
+
+    return pt2_bytes(model)
+
+
+def _pt2_answers(made: bytes, model: Model, threads: int | None) -> Answers:
+    from beak.exchange.torch_write import pt2_answers
+
+    answers: Answers = pt2_answers(made, model, threads)
+    return answers
 
 
 FORMS = {
     "onnx": Form((".onnx",), onnx_bytes, onnx_answers),
     "c": Form((".c",), c_source, c_answers),
     "keras": Form((".keras",), keras_bytes, keras_answers),
+    "pt2": Form((".pt2",), _pt2, _pt2_answers, prepared=True),
 }
 """Name, as ``--to`` takes it -> how it is made and asked."""
 
@@ -72,9 +89,11 @@ def export(
 ) -> Export:
     """Write a run as another program's file, compared with the run on 200 inputs and more.
 
-    ``to``: "onnx", "c" or "keras"; None follows from the file's ending. ``data``: raw files to
-    compare on; without it what the run was trained on, where that is there, and inputs made up.
-    Raises UsageError for a wrong call, RunError where the answers differ: then nothing is written.
+    ``to``: "onnx", "c", "keras" or "pt2"; None follows from the file's ending. ``data``: raw files
+    to compare on; without it what the run was trained on, where that is there, and inputs made up.
+
+    Raises
+    UsageError for a wrong call, RunError where the answers differ: then nothing is written.
 
     ``int8``: weights and values in 8 bits, calibrated on the training part of ``data`` (what the
     run was trained on) and measured on its test part; answers differ then, and losing more than
@@ -89,9 +108,13 @@ def export(
     where = None if data_dir is None else Path(data_dir)
     if int8:
         return _in_8_bits(opened, target, data, where, accept_loss)
+    if form == "pt2" and not has_torch():
+        raise MissingExtraError("a file for PyTorch", "torch")
     made = FORMS[form].make(opened.model)
     notes = list(opened.model.notes)
     pairs = examples(opened, data, where, notes=notes)
+    if FORMS[form].prepared:
+        pairs = [replace(pair, exported=pair.prepared) for pair in pairs]
     answers = FORMS[form].answers(made, opened.model, opened.threads)
     compared = agreeing(compare(opened, pairs, answers), opened)
     write_whole(target, [made])

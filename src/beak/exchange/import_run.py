@@ -93,7 +93,22 @@ def import_network(
     more than 1e-4: then nothing is written. UsageError for labels or a preparation that do not fit.
     """
     path = Path(file)
-    imported = read_network(path, input_shape)
+    return as_run(
+        read_network(path, input_shape), path, run, labels=labels, preparation=preparation,
+        overwrite=overwrite,
+    )  # fmt: skip
+
+
+def as_run(
+    imported: Imported,
+    path: Path,
+    run: str | Path | None = None,
+    *,
+    labels: str | Path | Sequence[str] | None = None,
+    preparation: Preparation | None = None,
+    overwrite: bool = False,
+) -> ImportedRun:
+    """What was read from a file, or from a module by that name, as ``import_network`` gives it."""
     network = imported.network
     notes = list(imported.notes)
     if len(network.output) != 1:

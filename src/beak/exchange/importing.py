@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from beak.data.spec import InputSpec
+from beak.engine.choice import has_torch
 from beak.engine.make import make_engine
-from beak.errors import UsageError
+from beak.errors import MissingExtraError, UsageError
 from beak.network.network import Network
 from beak.runs.likely import log_softmax
 from beak.runs.safe import one_line
@@ -71,7 +72,21 @@ def _keras(path: Path, shape: tuple[int, ...] | None) -> Imported:
     return read_keras_network(path, shape)
 
 
-READERS: dict[str, Reader] = {".onnx": _onnx, ".keras": _keras, ".h5": _keras, ".json": _keras}
+def _pt2(path: Path, shape: tuple[int, ...] | None) -> Imported:
+    if not has_torch():
+        raise MissingExtraError("reading a file of PyTorch's", "torch")
+    from beak.exchange.torch_file import read_pt2
+
+    return read_pt2(path, shape)
+
+
+READERS: dict[str, Reader] = {
+    ".onnx": _onnx,
+    ".keras": _keras,
+    ".h5": _keras,
+    ".json": _keras,
+    ".pt2": _pt2,
+}
 """Ending, in small letters, with the dot -> its reader, which imports its library when called."""
 
 

@@ -19,7 +19,8 @@ import numpy as np
 from beak.errors import DataError
 from beak.exchange.check import BATCH, onnx_answers, onnx_session
 from beak.exchange.fold import without_norms
-from beak.exchange.onnx_graph import Graph
+from beak.exchange.int8_graph import Quantised, Range, Watched, byte_scale
+from beak.exchange.onnx_graph import Array, Graph
 from beak.exchange.onnx_layers import emit_network, function_of
 from beak.exchange.onnx_model import PREPARE, exported_input, finished, input_name
 from beak.network.network import Network, Node
@@ -29,10 +30,6 @@ from beak.runs.run import Run
 if TYPE_CHECKING:
     from beak.data.dataset import Dataset, Part
 
-Array = np.ndarray[Any, Any]
-Range = tuple[float, float]
-TOP = 64
-"""The largest weight as a whole number."""
 CALIBRATED_ON = 256
 """Examples of the training part that ranges and means are taken from."""
 MOST_TESTED = 10_000
@@ -41,10 +38,6 @@ MOST_LOST = 0.5
 SAMPLED = 1 << 16
 SHARES = np.linspace(0.5, 1.0, 21)
 """How much of the widest range may be enough: what is beyond is cut off."""
-SMALLEST = 1024
-"""Layers with fewer weights stay as they are: nothing would be gained."""
-LONG_ROW = 16
-"""Numbers of an embedding's row from which on it has a scale of its own."""
 WEIGHTED = ("Conv1D", "Conv2D", "Dense")
 PASSING = ("MaxPool1D", "MaxPool2D", "GlobalMaxPool", "Flatten", "Dropout")
 """Layers whose numbers are some of those that come in."""
@@ -62,109 +55,6 @@ class Accuracy:
     def lost(self) -> float:
         """Points of 100."""
         return 100 * (self.before - self.after)
-
-
-class Watched(Graph):
-    """A graph that remembers what came out of each weighted layer, before its activation."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.raw: dict[str, str] = {}
-
-    def convolution(
-        self, images: str, weight: Array, bias: Array | None, name: str, **fields: Any
-    ) -> str:
-        """As a Graph does it."""
-        self.raw[name] = super().convolution(images, weight, bias, name, **fields)
-        return self.raw[name]
-
-    def dense(self, features: str, weight: Array, bias: Array | None, name: str) -> str:
-        """As a Graph does it."""
-        self.raw[name] = super().dense(features, weight, bias, name)
-        return self.raw[name]
-
-
-class Quantised(Watched):
-    """A graph whose weighted layers work on whole numbers."""
-
-    def __init__(self, ranges: Mapping[str, Range], shifts: Mapping[str, Array]) -> None:
-        super().__init__()
-        self.ranges, self.shifts = ranges, shifts
-        self._scales: dict[str, float] = {}
-
-    def rounded(self, value: str, found: Range) -> str:
-        """Through bytes and back."""
-        scale, zero = _byte_scale(found)
-        numbers = (self.constant(np.float32(scale)), self.constant(zero, "uint8"))
-        out = self.emit("DequantizeLinear", self.emit("QuantizeLinear", value, *numbers), *numbers)
-        self._scales[out] = scale
-        return out
-
-    def takes(self, weight: Array) -> bool:
-        """Whether a layer with these weights works on whole numbers."""
-        return weight.size >= SMALLEST
-
-    def _arrays(self, value: str, weight: Array, bias: Array | None, name: str) -> list[str]:
-        """Weights and bias as whole numbers, and back."""
-        scales = _row_scales(weight)
-        shape = (-1, *[1] * (weight.ndim - 1))
-        whole = np.rint(weight / scales.reshape(shape)).clip(-TOP, TOP)
-        zeros = self.constant(np.zeros(len(scales)), "int8")
-        given = [self.constant(whole, "int8", f"{name}.weight"), self.constant(scales), zeros]
-        weights = self.emit("DequantizeLinear", *given, axis=0)
-        moved = self._moved(bias, name)
-        moved = np.zeros(len(scales)) if moved is None else moved
-        steps = scales.astype(np.float64) * self._scales[value]
-        counts = np.rint(moved / steps).clip(-(2**30), 2**30)
-        given = [self.constant(counts, "int32", f"{name}.bias"), self.constant(steps)]
-        return [weights, self.emit("DequantizeLinear", *given, axis=0)]
-
-    def _moved(self, bias: Array | None, name: str) -> Array | None:
-        """The bias with its correction."""
-        shift = self.shifts.get(name)
-        if shift is None or bias is None:
-            return bias if shift is None else shift
-        return np.asarray(bias + shift)
-
-    def convolution(
-        self, images: str, weight: Array, bias: Array | None, name: str, **fields: Any
-    ) -> str:
-        """Filters of whole numbers over a map of bytes."""
-        if not self.takes(weight):
-            return super().convolution(images, weight, self._moved(bias, name), name, **fields)
-        arrays = self._arrays(images, weight, bias, name)
-        self.raw[name] = self.emit("Conv", images, *arrays, **fields)
-        return self.raw[name]
-
-    def dense(self, features: str, weight: Array, bias: Array | None, name: str) -> str:
-        """Weights of whole numbers times bytes."""
-        if not self.takes(weight):
-            return super().dense(features, weight, self._moved(bias, name), name)
-        arrays = self._arrays(features, weight, bias, name)
-        self.raw[name] = self.emit("Gemm", features, *arrays, transB=1)
-        return self.raw[name]
-
-    def rows(self, table: Array, numbers: str, name: str) -> str:
-        """Rows of a table of whole numbers, each row with its scale; short rows: each column."""
-        long = table.shape[1] >= LONG_ROW
-        scales = _row_scales(table, 127)[:, None] if long else _row_scales(table.T, 127)[None]
-        whole = self.constant(np.rint(table / scales), "int8", f"{name}.weight")
-        found = self.number(self.emit("Gather", whole, numbers))
-        steps = self.constant(scales)
-        return self.multiply(found, self.emit("Gather", steps, numbers) if long else steps)
-
-
-def _row_scales(weight: Array, top: int = TOP) -> Array:
-    """The step of each row's whole numbers, float32; 1 for a row of zeros."""
-    most = np.abs(weight.reshape(len(weight), -1)).max(axis=1)
-    return np.where(most > 0, most / top, 1.0).astype(np.float32)
-
-
-def _byte_scale(found: Range) -> tuple[float, int]:
-    """The step of a byte, and the byte that is 0."""
-    low, high = min(found[0], 0.0), max(found[1], 0.0)
-    scale = float(np.float32((high - low) / 255 or 1.0))
-    return scale, int(np.clip(np.rint(-low / scale), 0, 255))
 
 
 def int8_bytes(run: Run, dataset: Dataset) -> bytes:
@@ -216,13 +106,20 @@ def _in_bytes(network: Network, parameters: Mapping[str, Array], g: Quantised) -
         for node in network.nodes
         if node.layer.kind in WEIGHTED and g.takes(parameters[f"{node.name}.weight"])
     }
-    found = set(whole)
+    found = {_with_relu(network, name) for name in whole}
     for node in reversed(network.nodes):
         passes = node.layer.kind in PASSING and node.name in found
         if node.name in whole or passes:
             found |= set(node.inputs)
     dropouts = {node.name for node in network.nodes if node.layer.kind == "Dropout"}
     return found - {network.nodes[-1].name} - dropouts
+
+
+def _with_relu(network: Network, name: str) -> str:
+    """The node, or the ReLU that alone reads it: kernels of whole numbers do both in one."""
+    readers = [node for node in network.nodes if name in node.inputs]
+    alone = len(readers) == 1 and readers[0].layer.kind == "Activation"
+    return readers[0].name if alone and function_of(readers[0]) == "relu" else name
 
 
 def _between(g: Quantised) -> Any:
@@ -293,7 +190,7 @@ def _range(values: Array) -> Range:
     low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
     best, least = (low, high), np.inf
     for share in SHARES[::-1]:
-        scale, zero = _byte_scale((low * share, high * share))
+        scale, zero = byte_scale((low * share, high * share))
         back = (np.clip(np.rint(values / scale) + zero, 0, 255) - zero) * scale
         loss = float(((back - values) ** 2).mean())
         if loss < least:

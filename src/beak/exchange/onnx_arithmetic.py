@@ -52,7 +52,9 @@ def _each_channel(
 ) -> Value | None:
     """A number for each channel times its map; None where it is something else."""
     sizes = net.shapes[whole.node]
-    if whole.shape != shape or small.shape == shape or len(sizes) < 2 or whole.padded:
+    if whole.shape != shape or len(sizes) < 2 or whole.padded or small.padded:
+        return None
+    if count(net.shapes[small.node]) != sizes[0]:
         return None
     if np.ptp(np.sort(whole.places, axis=None) - np.arange(count(sizes))) or (
         whole.places.size != count(sizes)
@@ -80,13 +82,19 @@ def _add(net: Building, op: Operator, args: Sequence[Given]) -> Given:
     return joined(net, value_of(args[0]), value_of(args[1]), Add())
 
 
+def _sum(net: Building, op: Operator, args: Sequence[Given]) -> Given:
+    total = args[0]
+    for one in args[1:]:
+        total = _add(net, op, [total, one])
+    return total
+
+
 def _sub(net: Building, op: Operator, args: Sequence[Given]) -> Given:
     if _constant(args[1]):
         return net.affine(value_of(args[0]), 1, -array_of(args[1], "number"))
-    minus = net.affine(value_of(args[1]), -1, 0)
     if _constant(args[0]):
         return net.affine(value_of(args[1]), -1, array_of(args[0], "number"))
-    return joined(net, value_of(args[0]), minus, Add())
+    return joined(net, value_of(args[0]), net.affine(value_of(args[1]), -1, 0), Add())
 
 
 def _mul(net: Building, op: Operator, args: Sequence[Given]) -> Given:
@@ -283,6 +291,7 @@ def _rounded(net: Building, op: Operator, args: Sequence[Given]) -> Given:
 
 ARITHMETIC: dict[str, Callable[[Building, Operator, Sequence[Given]], Given]] = {
     "Add": _add,
+    "Sum": _sum,
     "Sub": _sub,
     "Mul": _mul,
     "Div": _div,
@@ -290,6 +299,12 @@ ARITHMETIC: dict[str, Callable[[Building, Operator, Sequence[Given]], Given]] = 
     "Neg": lambda net, op, args: net.affine(value_of(args[0]), -1, 0),
     "Relu": _function("relu"),
     "Sigmoid": _function("sigmoid"),
+    "Abs": lambda net, op, args: joined(
+        net,
+        net.function(value_of(args[0]), "relu"),
+        net.function(net.affine(value_of(args[0]), -1, 0), "relu"),
+        Add(),
+    ),
     "Tanh": _function("tanh"),
     "HardSwish": _function("hard_swish"),
     "LeakyRelu": lambda net, op, args: _leaky(

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from beak.errors import RunError
-from beak.exchange.check import onnx_session
+from beak.exchange.check import onnx_refusals, onnx_session
 from beak.exchange.onnx_building import UNMOVABLE, Building
 from beak.exchange.onnx_file import OnnxFile, Operator, runnable
 from beak.exchange.onnx_graph import Array
@@ -102,7 +102,7 @@ def answers_of(
 
 def _runner(model: bytes, name: str, output: str) -> Callable[[Array], Array]:
     """ONNX Runtime, or where it refuses the model, the definition of ONNX's operators, slowly."""
-    odd = _refusals()
+    odd = onnx_refusals()
     sessions: list[Any] = []
 
     def run(inputs: Array) -> Array:
@@ -125,11 +125,3 @@ def _by_definition(model: bytes, name: str, output: str, inputs: Array) -> Array
             f"neither ONNX Runtime nor the package onnx runs the file: {one_line(error, 200)}; "
             "is it whole?"
         ) from None
-
-
-def _refusals() -> tuple[type[Exception], ...]:
-    """What ONNX Runtime raises."""
-    state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented",
-             "RuntimeException", "EPFail")  # fmt: skip
-    return tuple(getattr(state, name) for name in names if hasattr(state, name))

@@ -15,6 +15,11 @@ OPSET = 17
 """Read by ONNX Runtime since 1.12, OpenVINO since 2022.2, onnxruntime-web since 1.12."""
 IR_VERSION = 8
 
+STEPS = {"quantizelinear": "q", "dequantizelinear": "d"}
+"""Small steps, of which there are many, as those of the preparation: names that say more would be
+half of a small file.
+"""
+
 
 def onnx_library() -> Any:
     """The package onnx. Raises MissingExtraError where it is not installed."""
@@ -39,19 +44,20 @@ class Graph:
         self._known: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._scope = ""
         self._used: set[str] = set()
+        self._counts: dict[str, int] = {}
 
     def scope(self, name: str) -> None:
         """What the names of the values that follow begin with: a layer's name."""
         self._scope = name
 
     def _fresh(self, kind: str) -> str:
-        if self._scope == "prepare":  # hundreds of small steps: their names would be half the file
-            kind = "p"
-        name = base = f"{self._scope}/{kind}" if self._scope not in ("", "prepare") else kind
-        number = 1
+        name = base = f"{self._scope}/{kind}" if self._scope else kind
+        if self._scope == "prepare" or kind in STEPS:
+            name = base = STEPS.get(kind, "p")
+        between = "" if len(base) == 1 else "_"
         while name in self._used:
-            number += 1
-            name = f"{base}_{number}"
+            self._counts[base] = self._counts.get(base, 1) + 1
+            name = f"{base}{between}{self._counts[base]}"
         self._used.add(name)
         return name
 
@@ -158,7 +164,7 @@ class Graph:
         """The finished, checked model. ``outputs``: name -> (value, shape)."""
         helper, last = self.onnx.helper, []
         for name, (value, shape) in outputs.items():
-            self.nodes.append(helper.make_node("Identity", [value], [name], name))
+            self.nodes.append(helper.make_node("Identity", [value], [name]))
             last.append(
                 helper.make_tensor_value_info(name, self.onnx.TensorProto.FLOAT, list(shape))
             )

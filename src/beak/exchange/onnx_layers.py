@@ -20,11 +20,13 @@ LEAK = 0.01
 def _conv(g: Graph, node: Node, values: list[str], own: Arrays) -> str:
     layer: Any = node.layer
     found = layer.geometry(node.input_shapes[0])
-    return g.convolution(
-        values[0], own["weight"], own.get("bias"), node.name,
-        kernel_shape=found.kernel, strides=found.stride, pads=_pads(found),
-        dilations=found.dilation, group=layer.groups,
-    )  # fmt: skip
+    fields = {"strides": found.stride, "pads": _pads(found), "dilations": found.dilation}
+    # what ONNX assumes is left out: of small networks it would be a hundredth of the file
+    usual = {"strides": 1, "pads": 0, "dilations": 1}
+    said = {name: value for name, value in fields.items() if {*value} != {usual[name]}}
+    if layer.groups != 1:
+        said["group"] = layer.groups
+    return g.convolution(values[0], own["weight"], own.get("bias"), node.name, **said)
 
 
 def _pads(found: Any) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +16,7 @@ from beak.exchange.onnx_layers import emit_network
 from beak.exchange.onnx_pictures import prepare_pictures
 from beak.exchange.onnx_sounds import prepare_sounds
 from beak.exchange.onnx_texts import prepare_texts
+from beak.network.network import Network
 from beak.runs.model import Model
 
 OUTPUT = "probabilities"
@@ -77,10 +79,24 @@ def metadata_of(model: Model, **more: str) -> dict[str, str]:
         "beak": str(model.info.get("beak", "")),
         "before": OUTSIDE[model.spec.kind],
         "preparation": model.spec.describe(),
-        "input": json.dumps(model.spec.to_json(), ensure_ascii=False),
-        "network": json.dumps(model.network.to_json()),
+        "input": _text(model.spec.to_json()),
+        "network": _text(_short(model.network)),
     }
     return found | more
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _short(network: Network) -> dict[str, Any]:
+    """The network as plain data without what its reader assumes anyway."""
+    data = network.to_json()
+    for node, said in zip(network.nodes, data["nodes"], strict=True):
+        for field in dataclasses.fields(node.layer):
+            if field.name in said and said[field.name] == field.default:
+                del said[field.name]
+    return data
 
 
 def onnx_bytes(model: Model) -> bytes:

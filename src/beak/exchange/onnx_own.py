@@ -10,7 +10,7 @@ import numpy as np
 from beak.data.kinds import read_spec
 from beak.data.spec import InputSpec
 from beak.errors import BeakError, RunError
-from beak.exchange.check import onnx_session
+from beak.exchange.check import onnx_refusals, onnx_session
 from beak.exchange.examples import made_pair
 from beak.exchange.importing import Imported, Original
 from beak.exchange.onnx_file import DAMAGED, OnnxFile
@@ -97,10 +97,14 @@ def _original(file: OnnxFile, network: Network, spec: InputSpec) -> Original:
         return [pair.exported for pair in pairs], np.stack([pair.prepared for pair in pairs])
 
     def answers(inputs: Any) -> Array:
-        if not made:
-            made.append(onnx_session(file.model.SerializeToString(), 1))
         name = input_name(spec)
-        found = [made[0].run([OUTPUT], {name: one[None]})[0] for one in inputs]
+        try:
+            if not made:
+                made.append(onnx_session(file.model.SerializeToString(), 1))
+            found = [made[0].run([OUTPUT], {name: one[None]})[0] for one in inputs]
+        except onnx_refusals() as error:
+            said = one_line(error, 200)
+            raise RunError(f"{file.name}: ONNX Runtime does not take it: {said}") from None
         return np.concatenate(found)
 
     return Original("ONNX Runtime", answers, draw, shares=True)

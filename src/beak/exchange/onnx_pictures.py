@@ -184,16 +184,16 @@ def _rounded(g: Graph, weights: str) -> str:
     """The running sums of each row, as shares of its whole sum, in 4096ths, rounded half up.
 
     Long division in base 2: a doubled rest and its difference are exact where a quotient is not.
+    What is left at the end tells the quotient: a whole number small enough to be found by division.
     """
-    rest = g.emit("CumSum", weights, g.constant(1, "int64"))
+    rest = begin = g.emit("CumSum", weights, g.constant(1, "int64"))
     whole = g.emit("ReduceSum", weights, g.whole([1]), keepdims=1)
-    digits = ""
-    for bit in range(BITS, -1, -1):
+    for _ in range(BITS + 1):  # and the bit that rounds
         double = g.add(rest, rest)
         less = g.subtract(double, whole)
         enough = g.emit("GreaterOrEqual", less, g.constant(0.0))
-        # the last digit, of a half, rounds up
-        worth = g.multiply(g.number(enough), float(2 ** (bit - 1)) if bit else 1.0)
-        digits = g.add(digits, worth) if digits else worth
         rest = g.emit("Where", enough, less, double)
-    return digits
+    taken = g.subtract(g.multiply(begin, float(2 ** (BITS + 1))), rest)
+    halves = g.emit("Div", taken, g.emit("Max", whole, g.constant(1.0)))
+    # halves is whole but for a thousandth: with one more its half rounds half up
+    return g.emit("Floor", g.multiply(g.add(halves, 1.25), 0.5))

@@ -6,7 +6,7 @@ import numpy as np
 
 from beak.data.sound_spec import FULL, LOUDNESS, QUIET, SoundSpec
 from beak.exchange.onnx_graph import Graph
-from beak.ops.spectrogram.reference import FLOOR, mel_map, window_of
+from beak.ops.spectrogram.reference import FLOOR, band_corners
 from beak.ops.spectrogram.settings import MelSettings
 
 
@@ -19,27 +19,58 @@ def log_mel(g: Graph, samples: str, settings: MelSettings) -> str:
     squares = g.multiply(waves, waves)
     cosines = g.parts(squares, 1, 0, settings.bins)
     power = g.add(cosines, g.parts(squares, 1, settings.bins, 2 * settings.bins))
-    gathered = g.emit("MatMul", g.constant(mel_map(settings)), power)
+    gathered = g.emit("MatMul", _bands(g, settings), power)
     return g.emit("Transpose", g.emit("Log", g.add(gathered, FLOOR)), perm=[0, 2, 1])
 
 
 def _filters(g: Graph, settings: MelSettings) -> str:
-    """Windowed cosines, then sines, (2 bins, 1, fft), looked up in one turn of them.
+    """Windowed cosines and sines (2 bins, 1, fft), made of nothing but their sizes.
 
     Runtimes compute them once, when they load the file, which is much smaller so.
     """
-    size, bins = settings.size, settings.bins
-    turns = 2 * np.pi * np.arange(size) / size
-    waves = g.constant(np.concatenate([np.cos(turns), -np.sin(turns)]))
-    angle = g.multiply(
-        g.constant(np.arange(bins, dtype=np.float32)[:, None]),
-        g.constant(np.arange(size, dtype=np.float32)[None]),
-    )
-    whole = g.emit("Floor", g.multiply(g.add(angle, 0.5), 1 / size))
-    place = g.subtract(angle, g.multiply(whole, float(size)))
-    both = g.integer(g.emit("Concat", place, g.add(place, float(size)), axis=0))
-    filters = g.multiply(g.emit("Gather", waves, both, axis=0), g.constant(window_of(settings)))
-    return g.unsqueeze(filters, 1)
+    size = settings.size
+    turns = g.multiply(g.unsqueeze(_upto(g, settings.bins), 1), g.unsqueeze(_upto(g, size), 0))
+    # whole turns taken off first: the sine of a large number is not to be had in float32
+    whole = g.emit("Floor", g.multiply(g.add(turns, 0.5), 1 / size))
+    angle = g.multiply(g.subtract(turns, g.multiply(whole, float(size))), 2 * np.pi / size)
+    both = g.emit("Concat", g.emit("Cos", angle), g.emit("Sin", angle), axis=0)
+    return g.unsqueeze(g.multiply(both, _window(g, settings)), 1)
+
+
+def _window(g: Graph, settings: MelSettings) -> str:
+    """The Hann window in the middle of a frame (fft,)."""
+    turn = g.multiply(_upto(g, settings.window), 2 * np.pi / settings.window)
+    hann = g.add(g.multiply(g.emit("Cos", turn), -0.5), 0.5)
+    around = settings.size - settings.window
+    return g.emit("Pad", hann, g.whole([around // 2, around - around // 2])) if around else hann
+
+
+def _upto(g: Graph, end: int) -> str:
+    """0.0, 1.0, … (end,)."""
+    return g.number(g.emit("Range", *(g.constant(n, "int64") for n in (0, end, 1))))
+
+
+def _bands(g: Graph, settings: MelSettings) -> str:
+    """The map from power to mel bands (bands, bins).
+
+    Between two corners one band rises and the one before falls, by what is left: kept are, for
+    each frequency, the rising band's number and how far up it lies; for each band its height.
+    """
+    corners = band_corners(settings)
+    frequencies = np.linspace(0.0, settings.rate / 2, settings.bins)
+    inside = (frequencies > corners[0]) & (frequencies < corners[-1])
+    rising = np.searchsorted(corners, frequencies, side="right") - 1
+    below, above = (corners[(rising + i).clip(0, len(corners) - 1)] for i in (0, 1))
+    up = np.where(inside, (frequencies - below) / np.where(inside, above - below, 1.0), 0.0)
+    rising = np.where(inside, rising, settings.bands + 2)  # in no band
+    number = "uint8" if settings.bands < 250 else "int32"
+    place = g.unsqueeze(g.number(g.constant(rising, number)), 0)
+    share, band = g.constant(up), g.unsqueeze(_upto(g, settings.bands), 1)
+    risen = g.multiply(g.number(g.emit("Equal", band, place)), share)
+    falling = g.number(g.emit("Equal", g.add(band, 1.0), place))
+    fallen = g.multiply(falling, g.subtract(g.constant(1.0), share))
+    heights = 2.0 / (corners[2:] - corners[:-2])
+    return g.multiply(g.add(risen, fallen), g.constant(heights[:, None]))
 
 
 def prepare_sounds(g: Graph, spec: SoundSpec) -> str:

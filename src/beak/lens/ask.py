@@ -134,7 +134,8 @@ def _patches(subject: Subject, examples: Examples, options: Mapping[str, Any]) -
 
 def _alike(subject: Subject, examples: Examples, options: Mapping[str, Any]) -> Explanation:
     layers = [options["layer"]] if options.get("layer") else None
-    labels = examples.labels if len(subject.network.output) == 1 else None
+    counted = options.get("missed", True) and len(subject.network.output) == 1
+    labels = examples.labels if counted else None
     more = {name: options[name] for name in ("listen",) if name in options}
     return alike(subject, examples.fetch, len(examples), labels, layers, **more)
 
@@ -194,7 +195,7 @@ WHAT: dict[str, What] = {
     "alike": What(
         "dead units, filters alike, accuracy without each filter",
         "examples",
-        ("layer", *FROM, "listen"),
+        ("layer", "missed", *FROM, "listen"),
         _alike,
     ),
 }

@@ -6,13 +6,13 @@ loaded at first use (``BEAK_ISA`` overrides).
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
-import importlib.metadata
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -222,18 +222,21 @@ def _library_path(name: str) -> Path:
     places = [Path(__file__).parent / "lib"]
     if os.environ.get("BEAK_KERNELS"):
         places.insert(0, Path(os.environ["BEAK_KERNELS"]))
-    try:
-        installed = importlib.metadata.distribution("beak").locate_file("beak/ops/lib")
-        places.append(Path(str(installed)))
-    except importlib.metadata.PackageNotFoundError:
-        pass
-    for place in places:
+    for place in (*places, *_installed()):
         if (place / f"{name}{ending}").exists():
             return place / f"{name}{ending}"
     raise BeakError(
         f"the compiled kernels ({name}{ending}) are missing from {places[0]}; "
         "build them with: pip install ."
     )
+
+
+def _installed() -> Iterator[Path]:
+    """Where pip put the kernels of an editable install; asked only where they lie nowhere else."""
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    with contextlib.suppress(PackageNotFoundError):
+        yield Path(str(distribution("beak").locate_file("beak/ops/lib")))
 
 
 @functools.cache

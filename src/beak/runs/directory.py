@@ -32,6 +32,8 @@ RECIPE = "recipe.toml"
 HISTORY = "history.jsonl"
 MACHINE = "machine.json"
 REPORT = "report.html"
+EPOCHS = "epochs"
+"""A folder with the weights of some epochs, each a file like model.safetensors."""
 FILES = (MODEL, CHECKPOINT, RECIPE, HISTORY, MACHINE, REPORT)
 CHECKPOINT_FORMAT = "1"
 
@@ -71,6 +73,7 @@ class RunDirectory:
             raise RunError(f"{run} is not empty ({one_line(there[0])}); give another --out")
         with locked(run.path):
             run._remove(*FILES)
+            run._remove(*(str(kept.relative_to(run.path)) for kept in run._kept()))
             run.tidy()
         return run
 
@@ -174,9 +177,13 @@ class RunDirectory:
         *,
         threads: int | None = None,
         instructions: str | None = None,
+        engine: str | None = None,
+        device: str | None = None,
     ) -> None:
         """Write machine.json; by default what ``describe_machine`` finds."""
-        found = machine or describe_machine(threads=threads, instructions=instructions)
+        found = machine or describe_machine(
+            threads=threads, instructions=instructions, engine=engine, device=device
+        )
         write_whole(self.machine_path, (json.dumps(plain(found), indent=2).encode(), b"\n"))
 
     def read_machine(self) -> dict[str, Any]:
@@ -185,6 +192,22 @@ class RunDirectory:
             return {}
         found = parse_json(read_text(self.machine_path), one_line(self.machine_path, 300))
         return found if isinstance(found, dict) else {}
+
+    def epochs(self) -> dict[int, Path]:
+        """The weights that were kept of epochs on the way, by epoch."""
+        named = {p: re.fullmatch(r"epoch-(\d{1,6})\.safetensors", p.name) for p in self._kept()}
+        found = {int(match[1]): path for path, match in named.items() if match}
+        return dict(sorted(found.items()))
+
+    def epoch_path(self, epoch: int) -> Path:
+        """Where the weights after an epoch are kept; 0 is before the first."""
+        return self.path / EPOCHS / f"epoch-{epoch}.safetensors"
+
+    def _kept(self) -> list[Path]:
+        try:
+            return list((self.path / EPOCHS).glob("epoch-*.safetensors"))
+        except OSError:
+            return []
 
     def save_checkpoint(self, arrays: Mapping[str, Array], info: Mapping[str, Any]) -> None:
         """Write where training stands: arrays by name, and ``info`` (JSON; floats stay exact).

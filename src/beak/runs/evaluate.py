@@ -11,6 +11,7 @@ import numpy as np
 
 from beak.data.kinds import kind_of
 from beak.data.spec import InputSpec
+from beak.engine.group import Group, own_share
 from beak.engine.interface import Engine
 from beak.errors import DataError
 from beak.runs.apart import TOP, Averaged, Stratum, averaged_of, strata_of
@@ -122,12 +123,14 @@ def evaluate(
     worst: int = 24,
     listen: Callable[[int, int], None] | None = None,
     averaged: bool = False,
+    group: Group | None = None,
 ) -> Evaluation:
     """Answer every example of a part and count.
 
     ``engine``: or whatever holds one as ``.engine`` (a Predictor). ``worst``: how many mistakes to
     keep. ``listen``: called with (done, examples) after each batch. ``averaged``: also by the mean
-    over all equal views of each example, where it has several.
+    over all equal views of each example, where it has several. ``group``: processes that each
+    answer a share; all get the whole result, as one alone would.
     Raises DataError when the part is empty or a label's number is beyond the network's answers.
     """
     truth = np.asarray(part.labels, np.int64)
@@ -135,18 +138,21 @@ def evaluate(
         raise DataError("there are no examples to evaluate; give a source that has some")
     if truth.min() < 0 or truth.max() >= len(labels):
         raise DataError(f"label number {truth.max()} is beyond the network's {len(labels)} answers")
-    answers, sureness = np.empty(len(truth), np.int64), np.empty(len(truth))
-    losses, ranks = np.empty(len(truth)), np.empty(len(truth), np.int64)
+    answers, sureness, losses, ranks = table = np.zeros((4, len(truth)))
     runner = getattr(engine, "engine", engine)
-    for begin, logits in _logits(runner, part, spec, batch):
+    own = own_share(np.arange(len(truth)), group)
+    for begin, logits in _logits(runner, part, spec, batch, own):
         rows, end = np.arange(len(logits)), begin + len(logits)
         likely = log_softmax(logits)
-        answers[begin:end] = strongest(logits)
-        sureness[begin:end] = np.exp(likely[rows, answers[begin:end]])
+        answers[begin:end] = said = strongest(logits)
+        sureness[begin:end] = np.exp(likely[rows, said])
         losses[begin:end] = -likely[rows, truth[begin:end]]
         ranks[begin:end] = rank_of_truth(likely, truth[begin:end])
         if listen is not None:
             listen(end, len(truth))
+    if group is not None:
+        group.add_up(table)  # each number is 0 in all processes but one: nothing is rounded
+    answers = answers.astype(np.int64)
     found = _counted(truth, answers, sureness, losses, part.names, tuple(labels), worst)
     kind = kind_of(spec.kind)
     strata = kind.strata(part) if worst or averaged else None
@@ -159,9 +165,13 @@ def evaluate(
     )
 
 
-def _logits(engine: Engine, part: Part, spec: InputSpec, batch: int) -> Iterator[tuple[int, Array]]:
-    for begin in range(0, len(part.labels), batch):
-        yield begin, engine.logits(spec.prepare(np.asarray(part.inputs[begin : begin + batch])))
+def _logits(
+    engine: Engine, part: Part, spec: InputSpec, batch: int, own: Array
+) -> Iterator[tuple[int, Array]]:
+    """The logits of a stretch of the examples, with the number of each batch's first."""
+    for begin in range(0, len(own), batch):
+        first, count = int(own[begin]), len(own[begin : begin + batch])
+        yield first, engine.logits(spec.prepare(np.asarray(part.inputs[first : first + count])))
 
 
 def _counted(

@@ -72,17 +72,25 @@ def suggestions(
     wanted = list(range(1, len(game.moves) + 1)) if numbers is None else numbers
     found = []
     for number in wanted:
-        if not 1 <= number <= len(game.moves) + 1:
-            raise UsageError(f"{name}: no move {number}; the game has {len(game.moves)} moves")
+        checked_number(game, number, name)
     answers = predictor.predict_many([(game, number) for number in wanted], BATCH)
     for number, (_, answer) in zip(wanted, answers, strict=True):
         if isinstance(answer, BeakError):
             raise answer
-        found.append(_beside(game, number, answer.probabilities, top))
+        found.append(beside(game, number, answer.probabilities, top))
     return found
 
 
-def _beside(game: Game, number: int, probabilities: dict[str, float], top: int) -> Suggestion:
+def checked_number(game: Game, move: int | None, name: str) -> int:
+    """The number of a move, None: of the one after the last. UsageError where there is none."""
+    number = len(game.moves) + 1 if move is None else move
+    if not 1 <= number <= len(game.moves) + 1:
+        raise UsageError(f"{name}: no move {number}; the game has {len(game.moves)} moves")
+    return number
+
+
+def beside(game: Game, number: int, probabilities: dict[str, float], top: int) -> Suggestion:
+    """The move of that number beside what the network expects there."""
     move, rank = "", None
     if number <= len(game.moves):
         move = MOVES_AND_PASS[played(game, number)]

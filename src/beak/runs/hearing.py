@@ -11,10 +11,13 @@ import numpy as np
 from beak.data.sound_spec import SoundSpec
 from beak.data.sounds import at_rate, recording_of
 from beak.errors import BeakError
+from beak.runs.model import Model
 from beak.runs.predictor import Prediction, Predictor
 
 Array = np.ndarray[Any, Any]
 
+LONG = 2.0
+"""A recording so many times as long as an input gets a time line."""
 STEPS = 2
 """Windows that begin within one window's length, along a file."""
 HARDLY = 0.05
@@ -43,14 +46,14 @@ class Heard:
         }  # fmt: skip
 
 
-def spec_of(predictor: Predictor) -> SoundSpec:
+def spec_of(model: Model) -> SoundSpec:
     """How the network hears."""
-    return cast(SoundSpec, predictor.model.spec)
+    return cast(SoundSpec, model.spec)
 
 
-def samples_of(predictor: Predictor, raw: Any) -> Array:
+def samples_of(model: Model, raw: Any) -> Array:
     """A recording at the network's rate, float32 (n,). Raises DataError."""
-    spec = spec_of(predictor)
+    spec = spec_of(model)
     found = recording_of(raw, spec.rate)
     return at_rate(found.samples, found.rate, spec.rate)
 
@@ -62,26 +65,47 @@ def timeline(predictor: Predictor, samples: Array) -> list[Heard]:
     one label are one stretch, as sure as its surest window. Windows in whose middle hardly anything
     sounds are left out, but for networks that have a label for silence.
     """
-    spec = spec_of(predictor)
-    length, step = spec.samples, max(1, spec.samples // STEPS)
-    count = max(1, -(-(len(samples) - length) // step) + 1)
-    edge = (length - step) // 2
-    kept = list(range(count))
-    if SILENCE not in predictor.model.labels:
-        loud = [_loudness(samples[i * step + edge : (i + 1) * step + edge]) for i in range(count)]
-        kept = [i for i in kept if loud[i] >= HARDLY * max(loud)]
-    windows = (samples[i * step : i * step + length] for i in kept)
-    heard: list[Heard] = []
-    for i, answer in zip(kept, _answers(predictor, windows), strict=True):
-        begin = (i * step + edge) / spec.rate if i else 0.0
-        end = ((i + 1) * step + edge) / spec.rate if i < count - 1 else len(samples) / spec.rate
-        here = Heard(begin, end, answer.label, answer.probabilities[answer.label])
-        if heard and heard[-1].label == here.label and heard[-1].end == begin:
-            sure = max(heard[-1].probability, here.probability)
-            heard[-1] = replace(heard[-1], end=end, probability=sure)
-        else:
-            heard.append(here)
-    return heard
+    windows = Windows(samples, spec_of(predictor.model), SILENCE in predictor.model.labels)
+    return windows.heard(_answers(predictor, windows))
+
+
+class Windows:
+    """A recording cut up for a time line; see `timeline`."""
+
+    def __init__(self, samples: Array, spec: SoundSpec, silence: bool) -> None:
+        """``silence``: the network has a label for it, so that quiet windows are answered too."""
+        self.samples, self.spec = samples, spec
+        self.step = max(1, spec.samples // STEPS)
+        self.count = max(1, -(-(len(samples) - spec.samples) // self.step) + 1)
+        self.edge = (spec.samples - self.step) // 2
+        self.kept = list(range(self.count))
+        """The numbers of the windows that are answered."""
+        if not silence:
+            loud = [_loudness(self._middle(i)) for i in range(self.count)]
+            self.kept = [i for i in self.kept if loud[i] >= HARDLY * max(loud)]
+
+    def _middle(self, number: int) -> Array:
+        begin = number * self.step + self.edge
+        return self.samples[begin : begin + self.step]
+
+    def __iter__(self) -> Iterator[Array]:
+        for i in self.kept:
+            yield self.samples[i * self.step : i * self.step + self.spec.samples]
+
+    def heard(self, answers: Iterable[Prediction]) -> list[Heard]:
+        """The stretches of time, from an answer for each window."""
+        heard: list[Heard] = []
+        for i, answer in zip(self.kept, answers, strict=True):
+            last = i == self.count - 1
+            begin = (i * self.step + self.edge) / self.spec.rate if i else 0.0
+            end = len(self.samples) if last else (i + 1) * self.step + self.edge
+            here = Heard(begin, end / self.spec.rate, answer.label, answer.sure)
+            if heard and heard[-1].label == here.label and heard[-1].end == begin:
+                sure = max(heard[-1].probability, here.probability)
+                heard[-1] = replace(heard[-1], end=here.end, probability=sure)
+            else:
+                heard.append(here)
+        return heard
 
 
 def _loudness(samples: Array) -> float:
@@ -103,7 +127,7 @@ class Listener:
 
     def __init__(self, predictor: Predictor, step: float = STEP_SECONDS) -> None:
         self.predictor = predictor
-        self.spec = spec_of(predictor)
+        self.spec = spec_of(predictor.model)
         self.step = max(1, round(step * self.spec.rate))
         self._kept = np.zeros(0, np.float32)
         self._heard = 0
@@ -119,7 +143,6 @@ class Listener:
             window = self._kept[end - self.spec.samples : end]
             answer = self.predictor.predict(window)
             begin, stop = (self._next - self.spec.samples) / self.spec.rate, self._next
-            probability = answer.probabilities[answer.label]
-            yield Heard(begin, stop / self.spec.rate, answer.label, probability)
+            yield Heard(begin, stop / self.spec.rate, answer.label, answer.sure)
             self._next += self.step
         self._kept = self._kept[-self.spec.samples :]  # what the next windows can still need

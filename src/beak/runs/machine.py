@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import platform
 from pathlib import Path
@@ -13,18 +12,26 @@ import numpy as np
 
 def beak_version() -> str:
     """The installed version of beak; "source" where it runs from its sources uninstalled."""
+    # imported here: it brings the parsers of mail along, and who only predicts needs none
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
-        return importlib.metadata.version("beak")
-    except importlib.metadata.PackageNotFoundError:
+        return version("beak")
+    except PackageNotFoundError:
         return "source"
 
 
 def describe_machine(
-    *, threads: int | None = None, instructions: str | None = None
+    *,
+    threads: int | None = None,
+    instructions: str | None = None,
+    engine: str | None = None,
+    device: str | None = None,
 ) -> dict[str, Any]:
     """CPU, cores, memory, system and versions; never host or user names, nor paths.
 
-    ``instructions``: the instruction set whose kernels ran; ``threads``: how many the run used.
+    ``instructions``: the instruction set whose kernels ran; ``threads``: how many the run used;
+    ``engine`` and ``device``: what computed.
     """
     found: dict[str, Any] = {
         "cpu": _cpu_model(),
@@ -32,6 +39,8 @@ def describe_machine(
         "cores": os.cpu_count() or 1,
         "instruction_set": instructions,
         "threads": threads,
+        "engine": engine,
+        "device": device,
         "memory_bytes": _memory_bytes(),
         "system": _system(),
         "python": platform.python_version(),

@@ -12,6 +12,7 @@ import numpy as np
 from beak.data.kinds import kind_of
 from beak.engine.interface import Engine
 from beak.engine.make import make_engine
+from beak.engine.native import NativeEngine
 from beak.errors import BeakError, DataError, RunError
 from beak.runs.evaluate import log_softmax
 from beak.runs.files import Array
@@ -29,6 +30,11 @@ class Prediction:
     """By label, the best first (a tie: the first class first)."""
     notes: tuple[str, ...] = ()
     """What was done to the input that a user may not expect, a line each."""
+
+    @property
+    def sure(self) -> float:
+        """The label's own probability."""
+        return self.probabilities[self.label]
 
     def to_json(self, top: int | None = None) -> dict[str, Any]:
         """As ``beak predict --json`` prints it; ``top``: only so many of the probabilities."""
@@ -48,15 +54,34 @@ class Predictor:
         threads: int | None = None,
         engine: str = "auto",
         exact: bool = False,
+        device: str = "cpu",
     ) -> None:
-        """``engine``: its kind; it and ``exact`` as for ``make_engine``. RunError: memory short."""
+        """``engine``: its kind; it and the rest as for ``make_engine``. RunError: memory short."""
         self.model = model
         try:
             self.engine = make_engine(
-                model.network, model.parameters, threads=threads, kind=engine, exact=exact
+                model.network,
+                model.parameters,
+                threads=threads,
+                kind=engine,
+                device=device,
+                exact=exact,
             )
         except MemoryError:
             raise RunError(f"{model.name} does not fit into memory; use a bigger machine") from None
+
+    @property
+    def at_once(self) -> int:
+        """How many rows the engine likes to have at a time."""
+        return int(getattr(self.engine, "at_once", 64))
+
+    def make_ready(self, sizes: Iterable[int]) -> None:
+        """Prepare for batches of these sizes, and answer once: the first one waits no longer."""
+        kind = np.int32 if self.model.spec.kind == "texts" else np.float32
+        self.engine.logits(np.zeros((1, *self.model.network.input), kind))
+        if isinstance(self.engine, NativeEngine):
+            for size in sizes:
+                self.engine.plan("forward", size)
 
     def predict(self, raw: Any) -> Prediction:
         """The answer for one input. Raises DataError when the input cannot be read as one."""
@@ -71,13 +96,13 @@ class Predictor:
         """Each input with its answer, in order; with its error where it has none."""
         waiting: list[tuple[Any, Any]] = []
         for raw in inputs:
-            waiting.append((raw, self._load(raw)))
+            waiting.append((raw, self.load(raw)))
             if len(waiting) == batch:
                 yield from self._answer(waiting)
                 waiting = []
         yield from self._answer(waiting)
 
-    def _load(self, raw: Any) -> tuple[Array, tuple[str, ...]] | BeakError:
+    def load(self, raw: Any) -> tuple[Array, tuple[str, ...]] | BeakError:
         """The stored row and notes, or what is wrong with this input."""
         try:
             spec = self.model.spec
@@ -95,23 +120,27 @@ class Predictor:
         """Answers for loaded inputs, in order, with errors in their places."""
         loaded = [found[0] for _, found in waiting if not isinstance(found, BeakError)]
         if loaded:
-            logits = self.engine.logits(self.model.spec.prepare(np.stack(loaded)))
-            rows = iter(np.exp(log_softmax(logits)))
+            rows = iter(self.shares(np.stack(loaded)))
         for raw, found in waiting:
             if isinstance(found, BeakError):
                 yield raw, found
             else:
-                yield raw, self._named(raw, next(rows), found[1])
+                yield raw, self.named(name_of(raw), next(rows), found[1])
 
-    def _named(self, raw: Any, shares: Array, notes: tuple[str, ...]) -> Prediction | BeakError:
+    def shares(self, stored: Array) -> Array:
+        """Stored rows (N, …) -> what each label has of each, float32 (N, labels)."""
+        return np.exp(log_softmax(self.engine.logits(self.model.spec.prepare(stored))))
+
+    def named(self, name: str, shares: Array, notes: tuple[str, ...]) -> Prediction | BeakError:
+        """One row of ``shares`` as the answer for the input of that name."""
         if not np.isfinite(shares).all():
             return RunError(
-                f"{self.model.name} answers NaN for {name_of(raw)}: its weights have diverged or "
+                f"{self.model.name} answers NaN for {name}: its weights have diverged or "
                 "are damaged; train again with a smaller learning rate"
             )
         order = np.argsort(-shares, kind="stable")
         probabilities = {self.model.labels[k]: float(shares[k]) for k in order}
-        return Prediction(name_of(raw), self.model.labels[order[0]], probabilities, notes)
+        return Prediction(name, self.model.labels[order[0]], probabilities, notes)
 
 
 def name_of(raw: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Run:
-    """A run directory or weights file, opened and checked."""
+    """A run directory or weights file, opened and checked; any number of threads may ask it."""
 
     def __init__(
         self,
@@ -35,6 +36,7 @@ class Run:
         threads: int | None = None,
         engine: str = "auto",
         exact: bool = False,
+        device: str = "cpu",
     ) -> None:
         """Open a trained network. UsageError: no such path; RunError: no network there.
 
@@ -45,13 +47,16 @@ class Run:
         self.threads = threads
         self.engine = engine
         self.exact = exact
+        self.device = device
         self._directory = RunDirectory((self.model.path or Path(path)).parent)
+        self._making = threading.Lock()
 
     @classmethod
     def of(cls, model: Model, threads: int | None = None) -> Run:
         """A model that is no run's yet, such as one made elsewhere; ``model.path``: its file."""
         run = cls.__new__(cls)
         run.model, run.threads, run.engine, run.exact = model, threads, "auto", False
+        run.device = "cpu"
         run._directory = RunDirectory(model.path or Path(os.devnull))  # holds no files of a run
         return run
 
@@ -93,12 +98,22 @@ class Run:
         whole = self.path == self._directory.path and self._directory.recipe_path.exists()
         return self._directory.read_recipe() if whole else ""
 
-    @cached_property
+    @property
+    def epochs(self) -> dict[int, Path]:
+        """Weights that were kept of epochs on the way, by epoch; empty where none were."""
+        return self._directory.epochs() if self.path == self._directory.path else {}
+
+    @property
     def predictor(self) -> Predictor:
-        """What answers; made at first use."""
+        """What answers; made at first use, once, whichever thread comes first."""
+        with self._making:
+            return self._predictor
+
+    @cached_property
+    def _predictor(self) -> Predictor:
         from beak.runs.predictor import Predictor
 
-        return Predictor(self.model, self.threads, self.engine, self.exact)
+        return Predictor(self.model, self.threads, self.engine, self.exact, self.device)
 
     def predict(self, raw: Any) -> Any:
         """The Prediction for one input; a list of them for a list, tuple or stack of arrays.

@@ -72,6 +72,16 @@ def parse_json(text: str | bytes, what: str, *, finite: bool = True) -> Any:
     Raises RunError, in one line that begins with ``what``.
     """
     try:
+        return strict_json(text, finite=finite)
+    except ValueError as error:
+        raise RunError(
+            f"{what} is not the JSON it should be ({one_line(error)}); {AGAIN}"
+        ) from None
+
+
+def strict_json(text: str | bytes, *, finite: bool = True) -> Any:
+    """As `parse_json`; raises ValueError with what is wrong."""
+    try:
         value = json.loads(
             text,
             object_pairs_hook=_no_key_twice,
@@ -79,13 +89,9 @@ def parse_json(text: str | bytes, what: str, *, finite: bool = True) -> Any:
             parse_float=_finite if finite else float,
         )
     except RecursionError:
-        raise RunError(f"{what} nests too deep; {AGAIN}") from None
-    except ValueError as error:
-        raise RunError(
-            f"{what} is not the JSON it should be ({one_line(error)}); {AGAIN}"
-        ) from None
+        raise ValueError("it nests too deep") from None
     if _depth_over(value, DEPTH_LIMIT):
-        raise RunError(f"{what} nests deeper than {DEPTH_LIMIT} levels; {AGAIN}")
+        raise ValueError(f"it nests deeper than {DEPTH_LIMIT} levels")
     return value
 
 

@@ -77,7 +77,13 @@ def train_baseline(ready: Prepared, session: Session) -> Baseline | str:
         schedule=ScheduleRecipe("one-cycle"), augmentation=Augmentation(),
         early_stopping=EarlyStopping(),
     )  # fmt: skip
-    runner = make_engine(linear, seed=recipe.seed, threads=session.threads, kind=session.engine)
+    runner = make_engine(
+        linear,
+        seed=recipe.seed,
+        threads=session.threads,
+        kind=session.engine,
+        device=session.device,
+    )
     for _ in Fit(runner, dataset, simple, stopping=session.stopping, run=session.run):
         pass
     found = evaluate(runner, test, dataset.spec, dataset.labels, worst=0)

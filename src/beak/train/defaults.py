@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,25 +73,16 @@ def average_for(steps: int) -> float:
 
 
 @dataclass(frozen=True)
-class Lasting:
-    """How long a training of some kind of input lasts: what its defaults follow from."""
+class Usual:
+    """What is usual for one kind of input; the rest of its recipe follows from it."""
 
     epochs: int
     sample: int = 0
-
-
-def lasting_for(dataset: Dataset) -> Lasting:
-    """Epochs, and how many examples each draws, from the number of examples.
-
-    Positions of Go come by the million, and neighbours hardly differ: an epoch draws some of them.
-    """
-    examples = len(dataset.parts["train"].labels)
-    if dataset.spec.kind == "go":
-        if examples > GO_SAMPLE:
-            return Lasting(GO_EPOCHS, GO_SAMPLE)
-        return Lasting(max(2, min(epochs_for(examples, True), GO_EPOCHS)))
-    usual = epochs_for(examples, dataset.spec.shape[0] >= 3)
-    return Lasting(sound_epochs(examples) if dataset.spec.kind == "sounds" else usual)
+    """How many examples an epoch draws; 0: all."""
+    least_batch: int = 1
+    rate_batch: int = 1
+    """The rate is at least that of such a batch."""
+    smoothing: float = 0.1
 
 
 def recipe_for(
@@ -103,31 +94,50 @@ def recipe_for(
     the number of steps; with ``optimiser.kind`` given, rate and decay fit that rule.
     """
     given = dict(overrides or {})
-    if dataset.spec.kind == "texts":
-        return with_values(
-            Recipe(augmentation=dataset.augmentation), {**_texts(dataset, network), **given}
-        )
+    values = RECIPES.get(dataset.spec.kind, _pictures)(dataset, network, given)
+    return with_values(Recipe(augmentation=dataset.augmentation), {**values, **given})
+
+
+def _pictures(dataset: Dataset, network: Network, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Pictures and plain numbers."""
     examples = len(dataset.parts["train"].labels)
     photographs = dataset.spec.shape[0] >= 3
-    sounds, go = (dataset.spec.kind == kind for kind in ("sounds", "go"))
-    usual = lasting_for(dataset)
-    least = FEWEST_OF_SOUNDS if sounds and examples >= 64 else 1
-    batch = int(given.get("batch", max(batch_for(examples), least)))
+    usual = Usual(epochs_for(examples, photographs), smoothing=0.1 if photographs else 0.05)
+    return _values(usual, examples, network, given)
+
+
+def _sounds(dataset: Dataset, network: Network, given: Mapping[str, Any]) -> dict[str, Any]:
+    examples = len(dataset.parts["train"].labels)
+    least = FEWEST_OF_SOUNDS if examples >= 64 else 1
+    usual = Usual(sound_epochs(examples), least_batch=least, rate_batch=64)
+    return _values(usual, examples, network, given)
+
+
+def _go(dataset: Dataset, network: Network, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Positions of Go come by the million, and neighbours hardly differ: an epoch draws some."""
+    examples = len(dataset.parts["train"].labels)
+    few = max(2, min(epochs_for(examples, photographs=True), GO_EPOCHS))
+    many = examples > GO_SAMPLE
+    usual = Usual(GO_EPOCHS if many else few, GO_SAMPLE if many else 0, smoothing=0.0)
+    return _values(usual, examples, network, given)
+
+
+def _values(
+    usual: Usual, examples: int, network: Network, given: Mapping[str, Any]
+) -> dict[str, Any]:
+    batch = int(given.get("batch", max(batch_for(examples), usual.least_batch)))
     epochs = int(given.get("epochs", usual.epochs))
     sample = int(given.get("sample", usual.sample))
     steps = epochs * max(1, math.ceil(min(sample or examples, examples) / batch))
-    values = {
+    kind = str(given.get("optimiser.kind", "adamw"))
+    return {
         "epochs": epochs,
         "batch": batch,
         "sample": sample,
         "average": average_for(steps),
-        "loss.label_smoothing": 0.0 if go else 0.1 if photographs or sounds else 0.05,
-        **_optimiser_for(
-            str(given.get("optimiser.kind", "adamw")), max(batch, 64) if sounds else batch, network
-        ),
+        "loss.label_smoothing": usual.smoothing,
+        **_optimiser_for(kind, max(batch, usual.rate_batch), network),
     }
-    recipe = Recipe(augmentation=dataset.augmentation)
-    return with_values(recipe, {**values, **given})
 
 
 def _optimiser_for(kind: str, batch: int, network: Network) -> dict[str, Any]:
@@ -155,7 +165,7 @@ def text_epochs(examples: int) -> int:
     return min(max(round(10 * math.pow(9000 / max(examples, 1), 0.3)), 2), 20)
 
 
-def _texts(dataset: Dataset, network: Network) -> dict[str, Any]:
+def _texts(dataset: Dataset, network: Network, given: Mapping[str, Any]) -> dict[str, Any]:
     """Kim 2014's batch; Adam, whose rate only falls.
 
     Of two classes, votes that start as log-count ratios are good at once and soon know their texts
@@ -165,12 +175,21 @@ def _texts(dataset: Dataset, network: Network) -> dict[str, Any]:
     epochs = text_epochs(len(dataset.parts["train"]))
     if len(dataset.labels) == 2 and "grams.weight" in network.parameters:
         epochs = max(2, epochs // 2)
+    sgd = given.get("optimiser.kind") == "sgd"
     return {
         "epochs": epochs,
         "batch": 50,
         "optimiser.kind": "adamw",
-        "optimiser.learning_rate": 0.001,
+        "optimiser.learning_rate": 0.01 if sgd else 0.001,
         "optimiser.weight_decay": 0.0,
         "schedule.kind": "cosine",
         "schedule.warmup": 0.0,
     }
+
+
+RECIPES: Mapping[str, Callable[[Dataset, Network, Mapping[str, Any]], dict[str, Any]]] = {
+    "sounds": _sounds,
+    "texts": _texts,
+    "go": _go,
+}
+"""Kind of input -> the values of its recipe; other kinds are trained as pictures are."""

@@ -154,6 +154,7 @@ def find_lr(
     data_dir: str | Path | None = None,
     threads: int | None = None,
     engine: str = "auto",
+    device: str = "auto",
 ) -> LearningRates:
     """The LR range test for what ``train`` would train; nothing is written."""
     directory = None if data_dir is None else str(data_dir)
@@ -165,6 +166,7 @@ def find_lr(
         seed=ready.recipe.seed,
         threads=threads,
         kind=engine,
+        device=device,
         exact=ready.recipe.exact,
     )
     return range_test(runner, ready.dataset, ready.recipe)

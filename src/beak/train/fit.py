@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from shlex import quote
 from typing import Any, cast
 
@@ -21,6 +22,7 @@ import numpy as np
 from beak.data.batches import Batch, batches
 from beak.data.dataset import Dataset, Part
 from beak.data.streams import shuffled
+from beak.engine.group import Group, own_share
 from beak.engine.interface import Engine, Randomness
 from beak.errors import BeakError, DataError
 from beak.runs.directory import RunDirectory
@@ -30,6 +32,7 @@ from beak.train.progress import DivergedError, Progress, restore_progress, save_
 from beak.train.recipe import Recipe
 from beak.train.records import EpochRecord, StepRecord
 from beak.train.schedule import learning_rate
+from beak.train.together import for_all
 
 Array = np.ndarray[Any, Any]
 
@@ -68,9 +71,14 @@ class Fit:
     """For preparing batches; changes no result."""
     stopping: Callable[[], bool] = lambda: False
     """Asked after each step: True writes a checkpoint and raises StoppedError."""
+    kept: Callable[[int, dict[str, Array]], None] = lambda epoch, weights: None
+    """Given the weights before the first epoch, as 0, and after each."""
     run: RunDirectory | None = None
     """What the user would resume, where it is not ``directory`` itself."""
     clock: Callable[[], float] = time.monotonic
+    group: Group | None = None
+    """Processes that share every batch, each with an engine of the group; the first has the
+    directory."""
 
     def __post_init__(self) -> None:
         part, batch = self.dataset.parts["train"], self.recipe.batch
@@ -82,6 +90,8 @@ class Fit:
         self.trained: Trained | None = None
         self.notes: list[str] = []
         self._progress = Progress()
+        if self.group is not None:
+            self.group.asked = self.stopping
         wanted = self.recipe.drawn(len(part.labels))
         left = leftover(wanted, batch, self.engine.network)
         self._examples = wanted - left
@@ -95,15 +105,29 @@ class Fit:
     def restore(self) -> None:
         """Go on from the directory's checkpoint, if it has one; adds to ``notes``."""
         self._start()
-        if self.directory is None:
+        if self.group is None:
+            self._restore()
             return
+        engine, group = self.engine, self.group
+        self._progress, parameters, state = for_all(
+            group, lambda: (self._restore(), engine.parameters(), engine.training_state())
+        )
+        if group.rank > 0:
+            engine.set_parameters(parameters)
+            engine.set_training_state(state)
+
+    def _restore(self) -> Progress:
+        """The checkpoint's progress; the engine is brought there."""
+        if self.directory is None:
+            return self._progress
         if not self.directory.checkpoint_path.exists():
             self.directory.cut_history(0)
-            return
+            return self._progress
         self._progress, notes = restore_progress(
             self.directory, self.engine, self.dataset, self.recipe
         )
         self.notes += notes
+        return self._progress
 
     def _start(self) -> None:
         loss = self.recipe.engine_loss(class_weights(self.dataset, self.recipe))
@@ -115,6 +139,8 @@ class Fit:
         if not getattr(self, "_started", False):
             self._start()
         now, recipe = self._progress, self.recipe
+        if (now.epoch, now.step) == (1, 0):
+            self.kept(0, self.engine.parameters())
         while now.epoch <= recipe.epochs and not now.ended:
             yield from self._epoch()
             record = self._close_epoch()
@@ -123,7 +149,7 @@ class Fit:
             now.next_epoch()
             self._save()
             yield record
-            if self.stopping():
+            if self._stop():
                 raise StoppedError(self._stopped_text())
         self.trained = self._end()
 
@@ -138,6 +164,7 @@ class Fit:
         prepared = batches(
             self.dataset.parts["train"], self.dataset.spec, recipe.augmentation, seed=recipe.seed,
             epoch=now.epoch, batch_size=recipe.batch, threads=self.threads, order=rest,
+            share=partial(own_share, group=self.group),
         )  # fmt: skip
         with closing(cast("Generator[Batch]", prepared)):  # ends its thread with the loop
             for batch in prepared:
@@ -155,11 +182,15 @@ class Fit:
     def _after_step(self) -> None:
         now = self._progress
         now.seconds = self._before + self.clock() - self._begun
-        if self.stopping():
+        if self._stop():
             self._save()
             raise StoppedError(self._stopped_text())
         if self.clock() - self._saved >= self.checkpoint_seconds:
             self._save()
+
+    def _stop(self) -> bool:
+        """Whether to stop now: of several processes all, after the same step."""
+        return self.group.stopped if self.group is not None else self.stopping()
 
     def rate(self) -> float:
         """The learning rate of the next step."""
@@ -171,6 +202,7 @@ class Fit:
         now = self._progress
         weights = self.engine.parameters(average=self.recipe.average > 0)
         loss, accuracy = self._validate(weights)
+        self.kept(now.epoch, weights)
         patience = self.recipe.early_stopping.patience
         if patience and loss is not None:
             if loss < now.best_loss:
@@ -190,7 +222,9 @@ class Fit:
         if self.judge is None or part is None or len(part.labels) == 0:
             return None, None
         self.judge.set_parameters(weights)
-        found = evaluate(self.judge, part, self.dataset.spec, self.dataset.labels, worst=0)
+        found = evaluate(
+            self.judge, part, self.dataset.spec, self.dataset.labels, worst=0, group=self.group
+        )
         if not math.isfinite(found.loss):
             raise self._diverged(f"the validation loss is {found.loss}")
         return found.loss, found.accuracy

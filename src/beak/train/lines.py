@@ -48,6 +48,10 @@ def _start(event: dict[str, Any]) -> str:
     return f"network {event['network']}{why}: {event['parameters']:,} parameters -> {event['run']}"
 
 
+def _engine(event: dict[str, Any]) -> str:
+    return f"engine {event['kind']} on {event['device']}: {event['why']}"
+
+
 def _test(test: dict[str, Any] | None) -> str:
     if not test:
         return "no test part"
@@ -67,6 +71,7 @@ def _done(event: dict[str, Any]) -> str:
 _LINES = {
     "data": _data,
     "start": _start,
+    "engine": _engine,
     "epoch": _epoch,
     "note": lambda event: f"note: {event['text']}",
     "warning": lambda event: f"warning: {event['text']}",

@@ -121,7 +121,9 @@ def circumstances(engine: Engine, recipe: Recipe) -> dict[str, Any]:
 
 
 def instructions_of(engine: Engine) -> str:
-    """The instruction set that the engine's kernels use; "numpy" for the reference."""
+    """The instruction set that the engine's kernels use; torch and its device; or "numpy"."""
+    if engine.name == "torch":
+        return str(getattr(engine, "described", "torch"))
     if engine.name != "native":
         return "numpy"
     from beak.ops.kernel import instruction_set

@@ -140,6 +140,9 @@ class Recipe:
     average: float = setting(0.0, "decay of the averaged weights (EMA); 0: off", low=0, below=1)
     folds: int | str = setting(0, "parts of a cross-validation, or what to deal by; 0: off", low=0)
     exact: bool = setting(False, "direct sums: no Winograd, no folded norms; slower")
+    keep_epochs: int = setting(
+        8, "epochs whose weights are kept to look at, early ones closest; 0: none", low=0
+    )
     compare: str = setting("", "another network to train beside")
     baseline: bool = setting(True, "train a linear classifier beside")
     data: DataRecipe = field(default_factory=DataRecipe)

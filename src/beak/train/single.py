@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from beak.engine.group import Group
 from beak.engine.make import make_engine
 from beak.ops.kernel import default_threads
 from beak.runs.directory import RunDirectory
@@ -14,6 +15,7 @@ from beak.runs.evaluate import Evaluation, evaluate
 from beak.runs.machine import beak_version
 from beak.runs.model import Model, load_model, save_model
 from beak.train.fit import Fit
+from beak.train.kept import Keeper
 from beak.train.prepare import Prepared
 from beak.train.progress import instructions_of
 from beak.train.records import EpochRecord
@@ -33,9 +35,12 @@ class Session:
     stopping: Callable[[], bool] = lambda: False
     threads: int | None = None
     engine: str = "auto"
-    """The engine's kind; only "auto" and "native" are for users."""
+    """The engine's kind, and on what it computes: as for ``make_engine``."""
+    device: str = "cpu"
     run: RunDirectory | None = None
     """What the user would resume: the whole run, also while a part of it trains."""
+    group: Group | None = None
+    """Processes that share every batch; all but the first are told nothing and write nothing."""
     marks: Mapping[str, Any] = field(default_factory=dict)
     """Added to every event: which fold or comparison it is about."""
 
@@ -74,15 +79,28 @@ def train_one(
     threads = session.threads or default_threads()
     start = start_of(ready.network, dataset, recipe)
     how: dict[str, Any] = {
-        "threads": session.threads, "kind": session.engine, "exact": recipe.exact,
+        "threads": session.threads, "kind": session.engine, "device": session.device,
+        "exact": recipe.exact,
     }  # fmt: skip
-    runner = make_engine(ready.network, start.parameters, seed=recipe.seed, **how)
+    runner = make_engine(
+        ready.network, start.parameters, seed=recipe.seed, group=session.group, **how
+    )
     judge = make_engine(ready.network, runner.parameters(), beside=runner, **how)
-    if not resume:
+    first = session.group is None or session.group.rank == 0
+    if not resume and first:
         directory.save_recipe(recipe.to_toml())
-    if not resume or not directory.machine_path.exists():
-        directory.save_machine(threads=threads, instructions=instructions_of(runner))
-    fitting = Fit(runner, dataset, recipe, directory, judge, threads, session.stopping, session.run)
+    if first and (not resume or not directory.machine_path.exists()):
+        directory.save_machine(
+            threads=threads, instructions=instructions_of(runner), engine=runner.name,
+            device=session.device,
+        )  # fmt: skip
+    fitting = Fit(
+        runner, dataset, recipe, directory if first else None, judge, threads, session.stopping,
+        group=session.group,
+    )  # fmt: skip
+    fitting.run = session.run
+    if first and session.run is not None and session.run.path == directory.path:
+        fitting.kept = Keeper.made(directory, recipe, ready.network, dataset, ready.name)
     fitting.restore()
     for note in [*start.notes, *fitting.notes]:
         session.tell("note", text=note)
@@ -101,10 +119,12 @@ def train_one(
         "epochs": trained.epoch,
         "beak": beak_version(),
     }
+    model = Model(ready.network, dataset.spec, dataset.labels, trained.parameters, info)
+    if not first:
+        return Outcome(model, None)
     if part is not None and len(part) > 0:
         evaluation = evaluate(judge, part, dataset.spec, dataset.labels, averaged=True)
         info["test"] = tested(evaluation)
-    model = Model(ready.network, dataset.spec, dataset.labels, trained.parameters, info)
     save_model(directory.model_path, model)
     return Outcome(replace(model, path=directory.model_path), evaluation)
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from beak.errors import RunError
+from beak.engine.choice import Choice, choose_engine
+from beak.engine.group import Group
+from beak.errors import MissingExtraError, RunError, UsageError
 from beak.network.network import Network
 from beak.runs.directory import RunDirectory
 from beak.runs.model import save_model
@@ -23,6 +26,15 @@ from beak.train.lines import print_events
 from beak.train.prepare import Prepared, gather, given_network, prepare
 from beak.train.recipe import Recipe, read_values
 from beak.train.single import Listener, Outcome, Session, train_one
+from beak.train.together import (
+    begun_before,
+    check_together,
+    for_all,
+    is_first,
+    join,
+    remember,
+    threads_each,
+)
 
 
 def train(
@@ -47,14 +59,18 @@ def train(
     overwrite: bool = False,
     progress: Callable[..., None] | None = None,
     engine: str = "auto",
+    device: str = "auto",
 ) -> Run:
     """Train a network on pictures or texts; everything not said follows from them.
 
     ``source``: a built-in name, a folder, a file, a Dataset or arrays ``(X, y)``; None: the
     recipe's. ``set``: dotted recipe keys, as ``{"optimiser.learning_rate": 0.01}``. ``out``: the
     run directory, by default the next free one under ``runs/``. ``listen`` gets every event as a
-    dict; None: nobody. Raises the kinds of `beak.errors`, each a line that says what to do.
+    dict; None: nobody. ``engine``: "native", "torch" or "auto", on ``device`` "cpu", "cuda", "mps"
+    or "auto": torch on a GPU, else native. Raises the kinds of `beak.errors`, each a line that
+    says what to do.
     """
+    choice = choose_engine(engine, device)
     direct = {
         "epochs": epochs,
         "batch": batch,
@@ -66,18 +82,28 @@ def train(
         "data.kind": kind,
         "data.directory": None if data_dir is None else str(data_dir),
     }
+    group, choice = join(choice)
+    begun = begun_before(out)
+    if begun is not None:
+        return _resume(RunDirectory.open(begun), source, listen, threads, progress, choice, group)
     values = gather(recipe, set, direct)
-    if out is not None and not overwrite and Path(out).exists():
+    if out is not None and not overwrite and is_first() and Path(out).exists():
         RunDirectory.create(out)  # says before all the work that a run lies there
     ready = prepare(source, values, network, strict=strict, threads=threads, progress=progress)
     comparison(ready)  # likewise says before all the work that there is no such network
     if ready.recipe.folds:
         ready.dataset.folds(ready.recipe.folds)  # or that there are too few examples
+    if group is not None:
+        check_together(ready.recipe)
+    directory = for_all(group, lambda: _new_directory(out, ready.dataset.name, overwrite))
+    remember(directory.path)
+    return _run(ready, directory, listen, threads, choice, group, resume=False)
+
+
+def _new_directory(out: str | Path | None, name: str, overwrite: bool) -> RunDirectory:
     if out is None:
-        directory = RunDirectory.create_numbered("runs", ready.dataset.name)
-    else:
-        directory = RunDirectory.create(out, overwrite)
-    return _run(ready, directory, listen, threads, engine, resume=False)
+        return RunDirectory.create_numbered("runs", name)
+    return RunDirectory.create(out, overwrite)
 
 
 def resume(
@@ -88,15 +114,30 @@ def resume(
     threads: int | None = None,
     progress: Callable[..., None] | None = None,
     engine: str = "auto",
+    device: str = "auto",
 ) -> Run:
     """Go on with a training that was stopped, to the same bytes as if it had not been.
 
     ``source`` is needed only where the run was trained on arrays or a Dataset in memory.
-    A finished run is told so and given back.
+    A finished run is told so and given back. ``engine`` and ``device``: the run's own, where they
+    are here, unless others are asked for.
     """
     directory = RunDirectory.open(run)
+    group, choice = join(_choice_of(directory, engine, device))
+    return _resume(directory, source, listen, threads, progress, choice, group)
+
+
+def _resume(
+    directory: RunDirectory,
+    source: Any,
+    listen: Listener | None,
+    threads: int | None,
+    progress: Callable[..., None] | None,
+    choice: Choice,
+    group: Group | None,
+) -> Run:
     if directory.finished:
-        told: Listener = listen or (lambda event: None)
+        told: Listener = listen if listen is not None and is_first() else (lambda event: None)
         told({"event": "note", "text": f"{directory} is finished; there is nothing to go on with"})
         return Run(directory.path, threads)
     values = read_values(directory.read_recipe(), str(directory.recipe_path))
@@ -105,7 +146,19 @@ def resume(
             f"{directory} was trained on arrays in memory; give them again: resume(…, source=…)"
         )
     ready = prepare(source, values, threads=threads, progress=progress)
-    return _run(ready, directory, listen, threads, engine, resume=True)
+    return _run(ready, directory, listen, threads, choice, group, resume=True)
+
+
+def _choice_of(directory: RunDirectory, engine: str, device: str) -> Choice:
+    """The engine that a run goes on with: what was asked for, else what it was begun with."""
+    before = directory.read_machine()
+    kind, place = str(before.get("engine")), str(before.get("device"))
+    if (engine, device) == ("auto", "auto") and kind != "None":
+        try:
+            return replace(choose_engine(kind, place), why="as the run was begun")
+        except (UsageError, MissingExtraError):  # not here: goes on with what there is, and says so
+            return choose_engine()
+    return choose_engine(engine, device)
 
 
 def _named(network: str | Path | Network | None) -> str | None:
@@ -125,15 +178,27 @@ def _run(
     directory: RunDirectory,
     listen: Listener | None,
     threads: int | None,
-    engine: str,
+    choice: Choice,
+    group: Group | None,
     *,
     resume: bool,
 ) -> Run:
-    with directory.locked(), wish_to_stop() as stopping:
-        directory.tidy()
-        session = Session(listen or (lambda event: None), stopping, threads, engine, directory)
-        _announce(ready, directory, session)
-        _train_all(ready, directory, session, resume=resume)
+    first = group is None or group.rank == 0
+    told: Listener = listen if listen is not None and first else (lambda event: None)
+    with directory.locked() if first else nullcontext(), wish_to_stop() as stopping:
+        session = Session(
+            told, stopping, threads_each(threads), choice.kind, choice.device, directory, group
+        )
+        if first:
+            directory.tidy()
+            _announce(ready, directory, session)
+            size = {} if group is None else {"processes": group.size}
+            session.tell("engine", kind=choice.kind, device=choice.device, why=choice.why, **size)
+            _train_all(ready, directory, session, resume=resume)
+        else:
+            train_one(ready, directory, session, resume=resume)
+    if group is not None:
+        group.told(None)  # the others wait until the run is written
     return Run(directory.path, threads)
 
 

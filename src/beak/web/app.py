@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 
 from beak.errors import BeakError, UsageError, did_you_mean
 from beak.web.session import Session
-from beak.web.telling import maps_bytes, network_json
+from beak.web.telling import maps_bytes, network_json, others
 
 PAGE = Path(__file__).parent / "page"
 TYPES = {
@@ -23,8 +23,12 @@ TYPES = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+ANY_BODY = {
+    "requestBody": {
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+    }
+}
 MOST_STEPS = 200
-MOST_UNITS = 64
 
 Word = Annotated[str | None, Query(max_length=200)]
 Numbers = Annotated[str | None, Query(max_length=400)]
@@ -68,86 +72,114 @@ def _page(app: FastAPI) -> None:
 
 
 def _inputs(app: FastAPI, session: Session) -> None:
-    async def maps(open_one: Callable[[], str]) -> Response:
+    async def maps(run: str | None, open_one: Callable[[Session], str]) -> Response:
         def work() -> bytes:
-            with session.lock:
-                return maps_bytes(session, session.seen(open_one()))
+            asked = session.of(run)
+            with asked.lock:
+                return maps_bytes(asked, asked.seen(open_one(asked)))
 
         return Response(await run_in_threadpool(work), media_type="application/octet-stream")
 
-    @app.post("/api/look")
+    @app.post("/api/look", openapi_extra=ANY_BODY)
     async def look(
-        request: Request, move: Annotated[int | None, Query(ge=0, le=10_000)] = None
+        request: Request,
+        move: Annotated[int | None, Query(ge=0, le=10_000)] = None,
+        run: Word = None,
     ) -> Response:
         """All maps of the input in the body: a file's bytes, or a text."""
         body = await request.body()
-        return await maps(lambda: session.open(body, move))
+        return await maps(run, lambda asked: asked.open(body, move))
 
     @app.get("/api/look")
-    async def look_again(input: Word = None) -> Response:
-        """All maps of an input that came before, of example-N, or of "nothing"."""
-        return await maps(lambda: _known(session, input))
+    async def look_again(
+        input: Word = None, run: Word = None, beside: Word = None, hold: bool = False
+    ) -> Response:
+        """All maps of an input that came before, of example-N, or of "nothing".
+
+        ``beside``: of a run that is set beside ``run``. ``hold``: the input is kept for longer.
+        """
+        mark = input or "example-0"
+
+        def known(asked: Session) -> str:
+            if hold:
+                asked.hold(mark)
+            return mark
+
+        def ready() -> None:
+            asked = session.of(run)
+            if mark.startswith("example-"):
+                asked.examples()  # may take long: drawing goes on meanwhile
+            if beside is not None:
+                asked.pass_on(mark, session.of(beside))
+
+        await run_in_threadpool(ready)
+        return await maps(run if beside is None else beside, known)
 
     @app.get("/api/examples")
-    async def examples() -> Any:
+    async def examples(run: Word = None) -> Any:
         """Names and labels of some of the examples that the run was tested on."""
 
         def work() -> dict[str, Any]:
-            with session.lock:
-                found = session.examples()
-                numbers = range(len(found))
-                labels = [session.subject.label(int(label)) for label in found.labels]
-                return {"names": found.names(numbers), "labels": labels}
+            asked = session.of(run)
+            found = asked.examples()
+            rows = range(len(found))
+            labels = [asked.subject.label(int(label)) for label in found.labels]
+            return {"names": found.names(rows), "labels": labels}
 
         return await run_in_threadpool(work)
 
 
-def _known(session: Session, mark: str | None) -> str:
-    if mark == "nothing":
-        return session.nothing()
-    return session.seen(mark or "example-0").name
-
-
 def _network(app: FastAPI, session: Session) -> None:
-    async def told(what: str, mark: str | None, options: dict[str, Any]) -> Any:
+    async def told(what: str, run: str | None, mark: str | None, options: dict[str, Any]) -> Any:
         def work() -> dict[str, Any]:
-            with session.lock:
-                return session.explain(what, options, mark).to_json(packed=True)
+            return session.of(run).explain(what, options, mark).to_json(packed=True)
 
         return JSONResponse(await run_in_threadpool(work))
 
     @app.get("/api/network")
-    def network() -> Any:
-        """The network: layers, shapes, counts, labels."""
-        return network_json(session)
+    async def network(run: Word = None) -> Any:
+        """The network: layers, shapes, counts, labels; the runs that can be set beside it."""
+
+        def work() -> dict[str, Any]:
+            return {**network_json(session.of(run)), "run": run or "", "others": others(session)}
+
+        return await run_in_threadpool(work)
 
     @app.get("/api/cell")
-    async def cell(layer: Word = None, cell: Numbers = None, input: Word = None) -> Any:
+    async def cell(
+        layer: Word = None, cell: Numbers = None, input: Word = None, run: Word = None
+    ) -> Any:
         """What makes one number of a layer."""
-        return await told("arithmetic", input, {"layer": layer, "cell": numbers("cell", cell)})
+        return await told("arithmetic", run, input, {"layer": layer, "cell": numbers("cell", cell)})
 
     @app.get("/api/moved")
-    async def moved(input: Word = None, method: Word = None, answer: Word = None) -> Any:
+    async def moved(
+        input: Word = None, method: Word = None, answer: Word = None, run: Word = None
+    ) -> Any:
         """What moved an answer."""
-        return await told("moved", input, {"method": method, "answer": answer})
+        return await told("moved", run, input, {"method": method, "answer": answer})
 
     @app.get("/api/forgives")
     async def forgives(
-        input: Word = None, shift: Annotated[int | None, Query(ge=1, le=50)] = None
+        input: Word = None,
+        shift: Annotated[int | None, Query(ge=1, le=50)] = None,
+        run: Word = None,
     ) -> Any:
         """How far each layer moves when the input shifts."""
-        return await told("forgives", input, {"shift": shift})
+        return await told("forgives", run, input, {"shift": shift})
 
     @app.get("/api/filters")
-    async def filters(layer: Word = None) -> Any:
+    async def filters(layer: Word = None, run: Word = None) -> Any:
         """A layer's weights."""
-        return await told("filters", None, {"layer": layer})
+        return await told("filters", run, None, {"layer": layer})
 
     @app.get("/api/twin")
-    async def twin(layer: Word = None, rows: Numbers = None, columns: Numbers = None) -> Any:
+    async def twin(
+        layer: Word = None, rows: Numbers = None, columns: Numbers = None, run: Word = None
+    ) -> Any:
         """A convolution as a matrix."""
         across = {"rows": pair("rows", rows), "columns": pair("columns", columns)}
-        return await told("twin", None, {"layer": layer, **across})
+        return await told("twin", run, None, {"layer": layer, **across})
 
     @app.get("/api/looks-for")
     async def looks_for(
@@ -156,21 +188,27 @@ def _network(app: FastAPI, session: Session) -> None:
         steps: Annotated[int, Query(ge=1, le=MOST_STEPS)] = 60,
         l1: Annotated[float, Query(ge=0, le=100, allow_inf_nan=False)] = 0.0,
         smooth: Annotated[float, Query(ge=0, le=1, allow_inf_nan=False)] = 0.0,
+        run: Word = None,
     ) -> Any:
         """What filters, units or answers look for."""
         chosen = numbers("units", units)
-        if chosen is not None and len(chosen) > MOST_UNITS:
-            raise UsageError(f"units: {len(chosen)} came; at most {MOST_UNITS} are made at once")
         options = {"units": chosen, "steps": steps, "l1": l1, "smooth": smooth}
-        return await told("looks-for", None, {"layer": layer, **options})
+        return await told("looks-for", run, None, {"layer": layer, **options})
 
     @app.get("/api/patches")
-    async def patches(layer: Word = None, k: Annotated[int, Query(ge=1, le=25)] = 9) -> Any:
+    async def patches(
+        layer: Word = None, k: Annotated[int, Query(ge=1, le=25)] = 9, run: Word = None
+    ) -> Any:
         """For each filter, where in the examples it answers most."""
         if not layer:
             names = [node.name for node in session.run.network.nodes]
             raise UsageError(f"patches: of which layer{did_you_mean('', names[:20])}")
-        return await told("patches", None, {"layer": layer, "k": k})
+        return await told("patches", run, None, {"layer": layer, "k": k})
+
+    @app.get("/api/alike")
+    async def alike(layer: Word = None, run: Word = None) -> Any:
+        """Dead units, filters alike; of one layer also how much each would be missed."""
+        return await told("alike", run, None, {"layer": layer})
 
 
 def numbers(name: str, text: str | None) -> tuple[int, ...] | None:

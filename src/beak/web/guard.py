@@ -74,7 +74,8 @@ class Guard:
         try:
             headers = _headers(scope)
             self._check(scope, headers)
-            body = await _body(headers, receive)
+            told = headers.get("content-length", ["0"])[0]
+            body = await whole_body(told, receive, MOST_BYTES, MOST_SECONDS)
             await self.app(scope, _replay(body, receive), sending)
         except RefusedError as refused:
             if not begun:
@@ -128,27 +129,30 @@ def _headers(scope: Scope) -> dict[str, list[str]]:
     return found
 
 
-async def _body(headers: dict[str, list[str]], receive: Receive) -> bytes:
-    """The whole body, or RefusedError where it is too large or too slow."""
-    told = headers.get("content-length", ["0"])[0]
-    if told.isdecimal() and (len(told) > 12 or int(told) > MOST_BYTES):
-        raise RefusedError(413, f"too large; at most {MOST_BYTES >> 20} MB are taken")
+async def whole_body(told: str, receive: Receive, most: int, seconds: float) -> bytes:
+    """The whole body, or RefusedError where it is too large or too slow.
+
+    ``told``: what content-length says, "0" where it is not there; ``most``: bytes.
+    """
+    large = RefusedError(413, f"too large; at most {most / (1 << 20):.4g} MB are taken")
+    if told.isdecimal() and (len(told) > 12 or int(told) > most):
+        raise large
     parts: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(MOST_SECONDS):
+        async with asyncio.timeout(seconds):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise RefusedError(400, "the upload broke off")
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
-                if size > MOST_BYTES:
-                    raise RefusedError(413, f"too large; at most {MOST_BYTES >> 20} MB are taken")
+                if size > most:
+                    raise large
                 if not message.get("more_body"):
                     return b"".join(parts)
     except TimeoutError:
-        raise RefusedError(408, f"the upload took more than {MOST_SECONDS:g} seconds") from None
+        raise RefusedError(408, f"the upload took more than {seconds:g} seconds") from None
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import ipaddress
+import logging
 import secrets
 import socket
 from collections.abc import Callable
@@ -29,6 +31,7 @@ class Served:
         """Answer until Ctrl-C. ``ready`` is called once the server listens."""
         import uvicorn
 
+        logging.getLogger("uvicorn.error").addFilter(_no_broken_off)
         config = uvicorn.Config(
             self.app,
             log_level="warning",
@@ -49,6 +52,12 @@ class Served:
             self.listening.close()
 
 
+def _no_broken_off(record: logging.LogRecord) -> bool:
+    """Whether a line of the log is worth telling: not that an answer broke off at the end."""
+    broken = record.exc_info is not None and record.exc_info[0] is asyncio.CancelledError
+    return not broken and "timeout graceful shutdown exceeded" not in record.getMessage()
+
+
 def serve(session: Session, host: str = LOCAL, port: int = 0) -> Served:
     """Make the server ready. ``port`` 0 is a free one; hosts beyond this machine get a token.
 
@@ -57,7 +66,7 @@ def serve(session: Session, host: str = LOCAL, port: int = 0) -> Served:
     from beak.web.app import make_app
     from beak.web.guard import Guard
 
-    listening = _listen(host, port)
+    listening = listen(host, port)
     port = int(listening.getsockname()[1])
     here = is_local(host)
     token = None if here else secrets.token_urlsafe(18)
@@ -92,7 +101,8 @@ def _own_name() -> str:
         return socket.gethostname()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there; ``port`` 0 is a free one. UsageError where that cannot be."""
     try:
         found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
         family, _, _, _, address = found[0]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from beak.data.go_spec import GoSpec
 from beak.network.network import Network
 from beak.network.summary import summarise
 from beak.runs.run import Run
@@ -48,9 +49,20 @@ def network_json(session: Session) -> dict[str, Any]:
         "dense_parameters": summary.dense_parameters,
         "test": run.info.get("test"),
         "examples": bool(session.source),
+        "planes": list(run.spec.plane_names) if isinstance(run.spec, GoSpec) else [],
         "background": getattr(run.spec, "background", 0),
         "sound": {name: getattr(run.spec, name, None) for name in ("rate", "seconds")},
     }
+
+
+def others(session: Session) -> dict[str, str]:
+    """The runs that can be set beside each other, by what they are asked for with.
+
+    "" is the one that was opened; empty where it is alone.
+    """
+    if not session.others:
+        return {}
+    return {"": session.run.model.name, **{name: name for name in session.others}}
 
 
 def blocks(network: Network) -> list[dict[str, Any]]:

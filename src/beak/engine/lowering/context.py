@@ -103,8 +103,8 @@ class Context:
 class Touched:
     """The rows of a table that have a gradient: int32 ``rows``, of which int64 ``count`` count."""
 
-    rows: Tensor
-    count: Tensor
+    rows: Tensor | Array
+    count: Tensor | Array
 
 
 @dataclass

@@ -92,7 +92,7 @@ def lower_flatten(c: Context, node: Node, inputs: list[Tensor], fused: Fused) ->
 def lower_position_bias(c: Context, node: Node, inputs: list[Tensor], fused: Fused) -> Lowered:
     """One bias for each place."""
     x, back = straight(c, inputs[0])
-    flat = x.places == 1
+    flat = len(node.output) == 1  # maps of one place have one bias, a row one for each number
     shape = {
         "images": x.images,
         "places": x.channels if flat else x.places,

@@ -66,7 +66,8 @@ void find(const WarpArgs* a, const float* m, float row, int64_t first, int64_t c
     }
 }
 
-void read(const uint8_t* plane, const Neighbours* n, int64_t count,
+// Floats, not bytes: of those a vector of neighbours can be gathered.
+void read(const float* __restrict plane, const Neighbours* __restrict n, int64_t count,
           float* __restrict values) {
     for (int64_t i = 0; i < count; i++) {
         const float upper = n->weight[0][i] * plane[n->at[0][i]] + n->weight[1][i] * plane[n->at[1][i]];
@@ -76,9 +77,10 @@ void read(const uint8_t* plane, const Neighbours* n, int64_t count,
 }
 
 template <int64_t c>
-void warp_one(const WarpArgs* a, int64_t example) {
+void warp_one(const WarpArgs* a, int64_t example, float* __restrict picture) {
     const int64_t plane = a->height * a->width;
-    const uint8_t* picture = a->pictures + a->rows[example] * c * plane;
+    const uint8_t* __restrict bytes = a->pictures + a->rows[example] * c * plane;
+    for (int64_t i = 0; i < c * plane; i++) picture[i] = bytes[i];
     const float* colours = a->colours + example * c * (c + 1);
     float* out = a->out + example * c * plane;
     Neighbours n;
@@ -86,8 +88,10 @@ void warp_one(const WarpArgs* a, int64_t example) {
     for (int64_t row = 0; row < a->height; row++) {
         for (int64_t first = 0; first < a->width; first += BLOCK) {
             const int64_t count = least(BLOCK, a->width - first);
-            find(a, a->places + example * 6, static_cast<float>(row), first, count, &n);
-            for (int64_t i = 0; i < c; i++) read(picture + i * plane, &n, count, values[i]);
+            // Whole vectors: what lies beyond the width is found and read inside, and not written.
+            const int64_t whole = (count + 15) / 16 * 16;
+            find(a, a->places + example * 6, static_cast<float>(row), first, whole, &n);
+            for (int64_t i = 0; i < c; i++) read(picture + i * plane, &n, whole, values[i]);
             for (int64_t i = 0; i < c; i++) {
                 float mix[c + 1];
                 UNROLL for (int64_t j = 0; j <= c; j++) mix[j] = colours[i * (c + 1) + j];
@@ -110,12 +114,17 @@ void warp_one(const WarpArgs* a, int64_t example) {
 
 }    // namespace
 
+BEAK_EXPORT int64_t warp_scratch(const WarpArgs* a) {
+    return a->channels * a->height * a->width * static_cast<int64_t>(sizeof(float));
+}
+
 BEAK_KERNEL(warp_bytes, WarpArgs) {
     const Share share(args->batch, part, parts);
+    float* picture = reinterpret_cast<float*>(scratch);
     for (int64_t example = share.begin; example < share.end; example++) switch (args->channels) {
-        case 1: warp_one<1>(args, example); break;
-        case 2: warp_one<2>(args, example); break;
-        case 3: warp_one<3>(args, example); break;
-        default: warp_one<4>(args, example);
+        case 1: warp_one<1>(args, example, picture); break;
+        case 2: warp_one<2>(args, example, picture); break;
+        case 3: warp_one<3>(args, example, picture); break;
+        default: warp_one<4>(args, example, picture);
         }
 }

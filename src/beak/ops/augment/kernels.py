@@ -20,6 +20,7 @@ ROWS = (
             "int:batch int:channels int:height int:width int:background",
         ),
         takes=lambda channels: channels <= 4,
+        scratch="warp_scratch",
     ),
 )
 EXAMPLES_A_PART = 16

@@ -70,7 +70,7 @@ def window_of(settings: MelSettings) -> Array:
 
 def mel_map(settings: MelSettings) -> Array:
     """The fixed dense map from power to mel bands: (bands, bins), triangles of equal area."""
-    corners = _corners(settings)
+    corners = band_corners(settings)
     bins = np.linspace(0.0, settings.rate / 2, settings.bins)
     left, middle, right = (corners[i : i + settings.bands, None] for i in range(3))
     rising, falling = (bins - left) / (middle - left), (right - bins) / (right - middle)
@@ -84,10 +84,14 @@ def band_centres(settings: MelSettings) -> Array:
     >>> band_centres(MelSettings(8000, 256, 80, 3)).round().tolist()
     [586.0, 1194.0, 2186.0]
     """
-    return _corners(settings)[1:-1]
+    return band_corners(settings)[1:-1]
 
 
-def _corners(settings: MelSettings) -> Array:
+def band_corners(settings: MelSettings) -> Array:
+    """The frequencies in Hz where bands begin, are most open and end, (bands + 2,).
+
+    Band i begins at the i-th, is most open at the next one and ends at the one after.
+    """
     low, high = (_to_mel(f, settings.scale) for f in (settings.fmin, settings.highest))
     return _to_hertz(np.linspace(low, high, settings.bands + 2), settings.scale)
 

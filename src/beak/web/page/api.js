@@ -1,11 +1,20 @@
 // What the server tells: JSON, explanations with their arrays, an input's maps in bytes.
 
 const cache = new Map();
+let ask = (path, options) => fetch(path, options);
+
+// Where there is no server: what answers in its place, as fetch does.
+export function through(other) {
+  ask = other;
+}
+let run; // which of the runs that can be set beside each other; none: the one that was opened
+
+export const choose = (name) => { run = name || undefined; };
 
 async function asked(path, options) {
   let answer;
   try {
-    answer = await fetch(path, options);
+    answer = await ask(path, options);
   } catch {
     throw new Error("beak does not answer; is it still running?");
   }
@@ -19,14 +28,14 @@ const query = (given) => {
   for (const [name, value] of Object.entries(given)) {
     if (value !== undefined && value !== null) words.set(name, value);
   }
-  return words.toString();
+  return words.size ? `?${words}` : "";
 };
 
-export const network = async () => (await asked("api/network")).json();
-export const examples = async () => (await asked("api/examples")).json();
+export const network = async (name = run) => (await asked(`api/network${query({ run: name || undefined })}`)).json();
+export const examples = async () => (await asked(`api/examples${query({ run })}`)).json();
 
 export async function explain(what, given) {
-  const path = `api/${what}?${query(given)}`;
+  const path = `api/${what}${query({ ...given, run })}`;
   if (!cache.has(path)) {
     const waiting = asked(path).then((answer) => answer.json()).then(unpacked);
     cache.set(path, waiting);
@@ -37,12 +46,12 @@ export async function explain(what, given) {
 }
 
 export async function lookAt(body, move) {
-  const path = move === undefined ? "api/look" : `api/look?move=${move}`;
-  return maps(await (await asked(path, { method: "POST", body })).arrayBuffer());
+  return maps(await (await asked(`api/look${query({ move, run })}`, { method: "POST", body })).arrayBuffer());
 }
 
-export async function lookAgain(input) {
-  return maps(await (await asked(`api/look?${query({ input })}`)).arrayBuffer());
+// An input that came before; `beside`: as another run sees it; `hold`: keep it for longer.
+export async function lookAgain(input, { beside, hold } = {}) {
+  return maps(await (await asked(`api/look${query({ input, beside, hold, run })}`)).arrayBuffer());
 }
 
 function maps(buffer) {

@@ -1,6 +1,7 @@
 // A Go board: set stones, or open a record and step through it.
 
 import { announce, h, number, percent } from "./dom.js";
+import { takeFiles } from "./files.js";
 import { world } from "./world.js";
 
 const SIZE = 19, STEP = 14, SIDE = SIZE * STEP;
@@ -85,6 +86,7 @@ export function boardEditor(give) {
   });
   const by = (step) => { if (!move.disabled) { move.value = String(Number(move.value) + step); give(record, Number(move.value)); } };
   draw();
+  takeFiles(open);
   return {
     element: h("div", { class: "editor" }, canvas, h("div", { class: "row" },
       h("button", { type: "button", onclick: () => { stones.fill(0); black = true; last = next = null; send(); } }, "clear"),

@@ -2,11 +2,14 @@
 
 import { explain } from "./api.js";
 import { h, fill, number, sizes } from "./dom.js";
-import { geometry, packed, placeOf } from "./geometry.js";
+import { packed, placeOf } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
 import { go, link } from "./state.js";
 import { channels, sentence } from "./terms.js";
-import { colourOf, isColour, shapeOf, valuesOf, world } from "./world.js";
+import { colourOf, isColour, lying, shapeOf, valuesOf, world } from "./world.js";
+
+// Both maps and the products stand in one row from 1180 pixels on.
+const ROOM = () => (innerWidth < 1500 ? 170 : 230);
 
 export async function showCell(section, { layer: name, cell }) {
   const layer = world.layers.get(name);
@@ -17,7 +20,7 @@ export async function showCell(section, { layer: name, cell }) {
   const index = cell.split(",").map(Number);
   const from = told.facts.sources.map((source, i) => before(told, source.name, i));
   fill(section, heading(name, index, told),
-    h("div", { class: "flow" }, from, arrow("the window"), middle(told), arrow("the sum"), here(name, index, told)),
+    h("div", { class: from.length > 1 ? "flow" : "flow cell" }, from, arrow("the window"), middle(told), arrow("the sum"), here(name, index, told)),
     h("p", { class: "sum" }, sentence(told)),
     engines(told.facts));
 }
@@ -54,7 +57,7 @@ function before(told, name, which) {
     if (inside.values[i] && source.values[i] === which) rows.push(i);
   }
   if (!rows.length) return null;
-  const g = geometry(shape);
+  const g = lying(shape);
   const placed = (i) => placeOf(g, Array.from(index.values.slice(i * axes, (i + 1) * axes)));
   const sums = new Map();
   for (const i of rows) {
@@ -63,7 +66,7 @@ function before(told, name, which) {
   }
   const map = [...sums].reduce((a, b) => (Math.abs(b[1]) > Math.abs(a[1]) ? b : a))[0];
   const rgb = isColour(name);
-  const { zoom } = packed(1, g.h, g.w, 230, 260, 24);
+  const { zoom } = packed(1, g.h, g.w, ROOM(), 260, 24);
   const mosaic = new Mosaic(shape, { zoom, name, only: map, label: `${name}, map ${map}`,
     choose: ({ index: chosen }) => go(name === "input" ? { layer: name } : { layer: name, cell: chosen.join(",") }) });
   const values = valuesOf(name);
@@ -82,9 +85,9 @@ function middle(told) {
 
 function here(name, index, told) {
   const shape = shapeOf(name);
-  const g = geometry(shape);
+  const g = lying(shape);
   const { map, y, x } = placeOf(g, index);
-  const { zoom } = packed(1, g.h, g.w, 190, 230, 24);
+  const { zoom } = packed(1, g.h, g.w, ROOM(), 230, 24);
   const mosaic = new Mosaic(shape, { zoom, name, only: map, label: `${name}, map ${map}`,
     choose: ({ index: chosen }) => go({ layer: name, cell: chosen.join(",") }) });
   const values = valuesOf(name);

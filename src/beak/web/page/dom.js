@@ -35,6 +35,9 @@ export const whole = (value) => Math.round(value).toLocaleString("en");
 export const percent = (share) => (share < 0.0005 ? "0 %" : `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`);
 export const sizes = (shape) => shape.join(" × ");
 
+// A layer's name that may break behind its dots and underscores.
+export const breaking = (name) => name.split(/(?<=[._])/).flatMap((part) => [part, h("wbr")]);
+
 // Trouble in one line at the top; null takes it away.
 export function trouble(line) {
   const place = at("trouble");

@@ -29,8 +29,12 @@ export function give(body, move) {
   work();
 }
 
-// Examples to choose from, once the first input is there: opening a large set takes a while.
-export const offerExamples = () => offer(document.getElementById("examples"));
+// Examples to choose from; the first is looked at where nothing else came meanwhile: opening a
+// large set takes a while, in which one can draw.
+export async function offerExamples(look) {
+  await offer(document.getElementById("examples"));
+  if (look && world.maps?.input === "nothing" && !busy && document.getElementById("example")) await again("example-0");
+}
 
 export function again(input) {
   waiting = () => lookAgain(input);
@@ -63,11 +67,14 @@ function tell(about) {
 
 async function offer(place) {
   let found;
+  fill(place, h("p", { class: "hint" }, "reading the examples it was tested on …"));
   try {
     found = await examples();
   } catch {
-    return; // the data is elsewhere: one's own input is enough
+    fill(place); // the data is elsewhere: one's own input is enough
+    return;
   }
+  fill(place);
   if (!found.names.length) return;
   const select = h("select", { id: "example", onchange: () => again(`example-${select.value}`) },
     found.names.slice(0, 200).map((name, i) => h("option", { value: String(i) }, `${name}: ${found.labels[i]}`)));

@@ -1,11 +1,11 @@
 // One layer: its maps large, its filters, its strongest patches, what it looks for, its twin.
 
 import { h, fill, sizes, whole } from "./dom.js";
-import { packed, geometry } from "./geometry.js";
+import { packed } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
 import { go } from "./state.js";
 import { TABS } from "./tabs.js";
-import { colourOf, isColour, said, shapeOf, valuesOf, world } from "./world.js";
+import { colourOf, isColour, lying, said, shapeOf, valuesOf, world } from "./world.js";
 
 let current = null;
 
@@ -41,7 +41,7 @@ function tabs(name, layer, tab) {
 
 function maps(body, name, only) {
   const shape = shapeOf(name);
-  const g = geometry(shape);
+  const g = lying(shape);
   const rgb = isColour(name);
   const tiles = rgb || only !== null ? 1 : g.maps;
   const room = body.clientWidth || 900;
@@ -64,7 +64,8 @@ function maps(body, name, only) {
 
 function chooser(name, count, only) {
   const options = [h("option", { value: "" }, `all ${count} maps`)];
-  for (let i = 0; i < count; i++) options.push(h("option", { value: String(i) }, `map ${i}`));
+  const planes = name === "input" ? world.network.planes ?? [] : [];
+  for (let i = 0; i < count; i++) options.push(h("option", { value: String(i) }, planes[i] ? `${i}: ${planes[i]}` : `map ${i}`));
   const select = h("select", { "aria-label": "Which map", onchange: () => go({ layer: name, map: select.value || undefined }) }, options);
   select.value = only === null ? "" : String(only);
   return h("p", {}, select);

@@ -2,11 +2,12 @@
 
 import { paper } from "./colour.js";
 import { announce, h, number } from "./dom.js";
-import { flatOf, geometry, indexAt } from "./geometry.js";
+import { flatOf, indexAt, steps } from "./geometry.js";
+import { lying, world } from "./world.js";
 
 export class Mosaic {
   constructor(shape, { columns, maps, zoom, colour, label, choose, name, only }) {
-    this.g = geometry(shape);
+    this.g = lying(shape);
     this.first = only ?? 0;
     this.maps = colour === "rgb" ? 1 : Math.min(maps ?? this.g.maps, this.g.maps);
     if (only !== undefined) this.maps = 1;
@@ -32,14 +33,15 @@ export class Mosaic {
     const words = this.words;
     this.values = values;
     const plane = high * wide;
+    const [corner, right, down] = steps(this.g);
     if (this.maps > 1) this.blank();
     for (let m = 0; m < this.maps; m++) {
       const left = (m % this.columns) * (wide + 1);
       const top = Math.floor(m / this.columns) * (high + 1);
-      let from = (m + this.first) * plane;
+      const begin = (m + this.first) * plane + corner;
       for (let y = 0; y < high; y++) {
         let to = (top + y) * this.width + left;
-        for (let x = 0; x < wide; x++, from++, to++) {
+        for (let x = 0, from = begin + y * down; x < wide; x++, from += right, to++) {
           if (from >= values.length) continue;
           words[to] = this.rgb
             ? mixed(colour(values[from], 0), colour(values[from + plane], 1), colour(values[from + 2 * plane], 2))
@@ -77,10 +79,21 @@ export class Mosaic {
     return index && { index, map: map + this.first, y, x };
   }
 
-  say({ index }, box) {
+  // What pointing at a number (or at none) does: another may take its place.
+  pointed(found, box) {
+    if (!found) return announce("");
     if (!this.values) return;
+    const { index } = found;
     const value = this.values[flatOf(this.g.shape, index)];
-    announce(`${this.name}[${index.join(", ")}] = ${number(value)}`, box.x, box.y);
+    const plane = this.name === "input" ? world.network.planes?.[index[0]] : "";
+    announce(`${this.name}[${index.join(", ")}] = ${number(value)}${plane ? ` (${plane})` : ""}`, box.x, box.y);
+  }
+
+  // A frame around one number, in place of the last one; null takes it away.
+  point(found) {
+    this.frame?.remove();
+    this.frame = found && this.mark(found.map, found.y, found.x, found.y + 1, found.x + 1, "cursor");
+    return this.frame;
   }
 
   // A frame around numbers y0..y1, x0..x1 of a map.
@@ -104,16 +117,15 @@ export class Mosaic {
     canvas.classList.add("live");
     canvas.addEventListener("pointermove", (event) => {
       const found = this.pick(event);
-      if (found) this.say(found, { x: event.clientX, y: event.clientY });
-      else announce("");
+      this.pointed(found, { x: event.clientX, y: event.clientY });
     });
-    canvas.addEventListener("pointerleave", () => announce(""));
+    canvas.addEventListener("pointerleave", () => this.pointed(null));
     canvas.addEventListener("click", (event) => {
       const found = this.pick(event);
       if (found) choose(found);
     });
     canvas.addEventListener("keydown", (event) => this.key(event, choose));
-    canvas.addEventListener("blur", () => { this.frame?.remove(); announce(""); });
+    canvas.addEventListener("blur", () => { this.point(null); this.pointed(null); });
   }
 
   key(event, choose) {
@@ -128,11 +140,8 @@ export class Mosaic {
       const py = Math.floor((this.cursor.map - this.first) / this.columns) * (this.g.h + 1) + this.cursor.y;
       this.cursor = this.cell(px + step[0], py + step[1])
         || this.cell(px + 2 * step[0], py + 2 * step[1]) || this.cursor;
-      this.frame?.remove();
-      const { map, y, x } = this.cursor;
-      this.frame = this.mark(map, y, x, y + 1, x + 1, "cursor");
-      const box = this.frame.getBoundingClientRect();
-      this.say(this.cursor, { x: box.right, y: box.bottom });
+      const box = this.point(this.cursor).getBoundingClientRect();
+      this.pointed(this.cursor, { x: box.right, y: box.bottom });
     }
   }
 }

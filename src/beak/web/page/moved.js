@@ -3,11 +3,11 @@
 import { explain } from "./api.js";
 import { css, ink, largestOf, signed } from "./colour.js";
 import { h, fill, number, percent } from "./dom.js";
-import { geometry, packed } from "./geometry.js";
+import { packed } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
 import { go } from "./state.js";
 import { wanted } from "./tabs.js";
-import { colourOf, isColour, valuesOf, world } from "./world.js";
+import { colourOf, isColour, lying, valuesOf, world } from "./world.js";
 
 const METHODS = { integrated: "parts that add up", gradient: "gradient", cam: "where it looked (Grad-CAM)", occlusion: "what it misses when covered" };
 
@@ -42,11 +42,12 @@ function heat({ arrays }) {
   const places = world.maps.places;
   if (world.network.kind === "texts" && places.length) return words(places, values);
   const picture = world.network.input;
-  const g = geometry(shape);
+  const plane = shape.length === 2 ? [1, ...shape] : shape;
+  const g = lying(plane);
   const { zoom } = packed(1, g.h, g.w, 320, 320, 20);
-  const mosaic = new Mosaic(shape.length === 2 ? [1, ...shape] : shape, { zoom, name: "moved", label: "for: orange, against: blue", choose: () => {} });
+  const mosaic = new Mosaic(plane, { zoom, name: "moved", label: "for: orange, against: blue", choose: () => {} });
   mosaic.draw(values, signed(largestOf(values)));
-  const beside = picture.length === 3 && picture[1] === shape[0] && world.network.kind === "pictures" ? input(zoom) : null;
+  const beside = picture.length === 3 && picture[1] === shape[0] && ["pictures", "sounds"].includes(world.network.kind) ? input(zoom) : null;
   return [beside, h("figure", {}, mosaic.element, h("figcaption", {}, `orange speaks for it, blue against; the strongest is ${number(largestOf(values))}`))];
 }
 

@@ -1,13 +1,15 @@
 // The whole network as a picture: the input, each layer's maps, the answers.
 
 import { answersList } from "./answers.js";
-import { h, fill, sizes, whole } from "./dom.js";
-import { geometry, packed } from "./geometry.js";
+import { arranged } from "./branches.js";
+import { breaking, h, fill, sizes, whole } from "./dom.js";
+import { packed } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
 import { go } from "./state.js";
-import { colourOf, isColour, said, shapeOf, valuesOf, world } from "./world.js";
+import { colourOf, isColour, lying, said, shapeOf, valuesOf, world } from "./world.js";
 
-const BOX = { width: 128, height: 400 };
+// Room for a layer's maps: more of it where the page is shown on a large screen.
+const box = () => (innerWidth >= 1700 ? { width: 166, height: 600 } : { width: 128, height: 400 });
 const MOST_MAPS = 64;
 const open = new Set();
 let drawn = [];
@@ -17,11 +19,14 @@ export function build(section) {
   drawn = [];
   const strip = h("div", { class: "strip", tabindex: "0", role: "group", "aria-label": "Layers, from the input to the answer" });
   strip.append(column("input", "input", inputLine(), [world.network.input]));
+  let alone = [];
+  const rest = () => { strip.append(...inOrder(alone)); alone = []; };
   for (const block of world.network.blocks) {
-    if (block.layers.length === 1) strip.append(layerColumn(block.layers[0]));
-    else if (open.has(block.name)) strip.append(unfolded(block, section));
-    else strip.append(folded(block, section));
+    if (block.layers.length === 1) { alone.push(block.layers[0]); continue; }
+    rest();
+    strip.append(open.has(block.name) ? unfolded(block, section) : folded(block, section));
   }
+  rest();
   answers = answersList();
   strip.append(h("article", { class: "column answers" }, h("h2", {}, "answer"), answers.element));
   fill(section, strip);
@@ -31,19 +36,27 @@ export function build(section) {
 function inputLine() {
   const { kind, preparation, input } = world.network;
   const planes = kind === "sounds" && input.length === 3;
-  return preparation.split(";")[0] + (planes ? "; time runs down, pitch to the right" : "");
+  return preparation.split(";")[0] + (planes ? "; time to the right, pitch upward" : "");
 }
 
-function layerColumn(name) {
+// Layers one behind the other; branches one above the other, each with its share of the height.
+function inOrder(names) {
+  return arranged(names, world.layers).map((one) => (typeof one === "string" ? layerColumn(one)
+    : h("div", { class: "branches", role: "group", "aria-label": `${one.branches.length} branches` }, one.branches.map((branch) => (branch.length
+      ? h("div", { class: "strip inner" }, branch.map((name) => layerColumn(name, one.branches.filter((b) => b.length).length)))
+      : h("p", { class: "straight" }, "straight on"))))));
+}
+
+function layerColumn(name, beside = 1) {
   const layer = world.layers.get(name);
-  return column(name, name, said(layer), [layer.output], layer);
+  return column(name, name, said(layer), [layer.output], layer, beside);
 }
 
-function column(name, title, kind, [shape], layer) {
+function column(name, title, kind, [shape], layer, beside = 1) {
   const words = name === "input" && world.network.kind === "texts";
-  const mosaic = words ? wordList() : made(name, shape);
+  const mosaic = words ? wordList() : made(name, shape, beside);
   return h("article", { class: "column", "data-layer": name },
-    h("h2", {}, h("button", { type: "button", onclick: () => go({ layer: name }) }, title)),
+    h("h2", {}, h("button", { type: "button", onclick: () => go({ layer: name }) }, breaking(title))),
     h("p", { class: "kind" }, kind, from(layer)),
     h("p", { class: "shape" }, sizes(shape)),
     mosaic.element,
@@ -60,7 +73,7 @@ function from(layer) {
 }
 
 function counted(layer, mosaic) {
-  const g = mosaic.g ?? geometry(world.network.input);
+  const g = mosaic.g ?? lying(world.network.input);
   const some = mosaic.maps < g.maps && !mosaic.rgb ? `first ${mosaic.maps} of ${g.maps} maps` : null;
   if (!layer) return [some ? some : `${whole(g.shape.reduce((a, b) => a * b, 1))} numbers`];
   const [view] = layer.receptive_field.length ? [`sees ${layer.receptive_field.join("×")}`] : [""];
@@ -70,11 +83,12 @@ function counted(layer, mosaic) {
   ];
 }
 
-function made(name, shape) {
-  const g = geometry(shape);
+function made(name, shape, beside = 1) {
+  const g = lying(shape);
   const rgb = isColour(name);
   const tiles = rgb ? 1 : Math.min(g.maps, MOST_MAPS);
-  const { columns, zoom } = packed(tiles, g.h, g.w, BOX.width, BOX.height);
+  const { width, height } = box();
+  const { columns, zoom } = packed(tiles, g.h, g.w, width, Math.max(80, height / beside));
   const mosaic = new Mosaic(shape, {
     columns, zoom, maps: tiles, name, colour: rgb ? "rgb" : "", label: `${name}, ${sizes(shape)}`,
     choose: ({ index }) => go(name === "input" ? { layer: name } : { layer: name, cell: index.join(",") }),
@@ -106,7 +120,7 @@ function folded(block, section) {
 function unfolded(block, section) {
   return h("div", { class: "block" },
     h("button", { type: "button", class: "fold", onclick: () => unfold(block, section) }, `fold ${block.name}`),
-    h("div", { class: "strip inner" }, block.layers.map(layerColumn)));
+    h("div", { class: "strip inner" }, inOrder(block.layers)));
 }
 
 function unfold(block, section) {

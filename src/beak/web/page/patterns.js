@@ -3,13 +3,15 @@
 import { css, ink, largestOf, signed } from "./colour.js";
 import { h, number } from "./dom.js";
 import { Mosaic } from "./mosaic.js";
+import { lying } from "./world.js";
 
 // One pattern of any shape; `values` are its own numbers.
 export function pattern(shape, values, { size = 84, colour, label, rgb = false }) {
   const plain = shape.length === 3 ? shape : shape.length === 2 ? [1, ...shape] : shape.length ? [1, 1, shape[0]] : [1, 1, 1];
   const maps = rgb ? 1 : plain[0];
+  const g = lying(plain);
   const columns = Math.ceil(Math.sqrt(maps));
-  const zoom = Math.min(size / (columns * (plain[2] + 1)), size / (Math.ceil(maps / columns) * (plain[1] + 1)), 28);
+  const zoom = Math.min(size / (columns * (g.w + 1)), size / (Math.ceil(maps / columns) * (g.h + 1)), 28);
   const mosaic = new Mosaic(plain, { columns, zoom, label, name: label, colour: rgb ? "rgb" : "" });
   mosaic.draw(values, colour ?? signed(largestOf(values)));
   mosaic.canvas.title = values.length <= 36 ? Array.from(values, number).join(", ") : label;

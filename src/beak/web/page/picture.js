@@ -1,6 +1,7 @@
 // A picture: drawn, dropped, pasted, chosen, or from the webcam.
 
 import { h, trouble } from "./dom.js";
+import { takeFiles } from "./files.js";
 import { world } from "./world.js";
 
 const SIDE = 168;
@@ -97,9 +98,7 @@ export function pictureEditor(give) {
   }
   const cam = h("button", { type: "button", onclick: webcam }, "webcam");
 
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => { event.preventDefault(); const [one] = event.dataTransfer.files; if (one) take(one); });
-  addEventListener("paste", (event) => { const [one] = event.clipboardData.files; if (one) take(one); });
+  takeFiles(take);
   clear();
   return {
     element: h("div", { class: "editor" }, canvas, h("div", { class: "row" },

@@ -1,6 +1,7 @@
 // A sound: recorded, dropped or opened. What is recorded goes out as a 16-bit wav file.
 
 import { h, trouble } from "./dom.js";
+import { takeFiles } from "./files.js";
 import { world } from "./world.js";
 
 const MOST_SECONDS = 10;
@@ -45,8 +46,7 @@ export function soundEditor(give) {
     setTimeout(() => stopping?.(), 1000 * MOST_SECONDS);
   }
 
-  addEventListener("dragover", (event) => event.preventDefault());
-  addEventListener("drop", (event) => { event.preventDefault(); const [one] = event.dataTransfer.files; if (one) take(one); });
+  takeFiles(take);
   const seconds = world.network.sound.seconds;
   return { element: h("div", { class: "editor" }, h("div", { class: "row" }, button, h("label", { class: "button", for: "file" }, "open"), file), audio,
     h("p", { class: "hint" }, `Record${seconds ? ` about ${seconds.toFixed(1)} s` : ""}, or drop a sound.`)) };

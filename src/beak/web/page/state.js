@@ -1,6 +1,6 @@
 // Where the reader is, kept in the address: back, forward and links lead to the exact place.
 
-const FIELDS = ["layer", "tab", "map", "cell", "answer", "method", "walk", "input"];
+const FIELDS = ["layer", "tab", "map", "cell", "answer", "method", "walk", "view", "shift", "beside", "input", "run"];
 const listeners = [];
 
 export function place() {
@@ -13,10 +13,9 @@ function written(fields) {
   return "#" + words.map(([name, value]) => `${name}=${encodeURIComponent(value).replaceAll("%2C", ",")}`).join("&");
 }
 
-// Go to a place of its own (the input stays); {} is the whole network.
+// Go to a place of its own (input and run stay where no others are named); {} is the whole network.
 export function go(fields) {
-  const { input } = place();
-  const next = written({ ...fields, input });
+  const next = link(fields);
   if (next === location.hash) return;
   history.pushState(null, "", next);
   tell();
@@ -27,7 +26,7 @@ export function amend(fields) {
   history.replaceState(null, "", written({ ...place(), ...fields }));
 }
 
-export const link = (fields) => written({ ...fields, input: place().input });
+export const link = (fields) => written({ ...fields, input: fields.input ?? place().input, run: fields.run ?? place().run });
 export const listen = (listener) => listeners.push(listener);
 const tell = () => listeners.forEach((listener) => listener(place()));
 

@@ -5,9 +5,11 @@ import { largestOf, signed } from "./colour.js";
 import { fill, h, number, whole } from "./dom.js";
 import { figures, pattern } from "./patterns.js";
 import { drawTwin } from "./twin.js";
+import { unitsOf } from "./units.js";
 import { colourOf, isColour, world } from "./world.js";
 
 const PAGE = 64;
+const MOST_WORDS = 12;
 const CONVOLUTIONS = ["Conv1D", "Conv2D"];
 
 const part = ({ shape, values }, i) => {
@@ -49,24 +51,31 @@ async function patches(layer) {
   const rows = Math.min(patch.shape[0], 32);
   const colour = colourOf("input", patch.values);
   const size = each.reduce((a, b) => a * b, 1);
-  const words = world.network.kind === "texts";
+  const words = told.facts.words;
   const list = Array.from({ length: rows }, (_, i) => {
     const own = part(patch, i);
     const many = Array.from({ length: patch.shape[1] }, (_, k) => own.subarray(k * size, (k + 1) * size));
-    const shown = words ? many.map((w) => h("code", {}, Array.from(w).join(" "))) : many.map((values, k) => pattern(each, clean(values), {
+    const shown = words ? many.map((own) => wording(own, words)) : many.map((values, k) => pattern(each, clean(values), {
       colour, rgb: isColour("input"), size: 52, label: `${layer.name}[${i}], place ${k + 1}` }));
-    return { picture: h("div", { class: "patches" }, shown), caption: `${i}: up to ${number(value.values[i * patch.shape[1]])}` };
+    return { picture: h("div", { class: words ? "phrases" : "patches" }, shown), caption: `${i}: up to ${number(value.values[i * patch.shape[1]])}` };
   });
   return [h("p", {}, told.caption), figures(list), more(rows, patch.shape[0])];
+}
+
+// Word numbers as words: "…" beyond the text, "·" for what has no word of its own.
+function wording(numbers, words) {
+  const said = Array.from(numbers, (n) => (n <= 0 ? "…" : words[n] ?? "·"));
+  return h("span", { class: "phrase" }, said.join(" "));
 }
 
 const clean = (values) => values.map((v) => (Number.isNaN(v) ? 0 : v));
 
 export async function wanted(name, { units, l1 = 0, smooth = 0, size = 110 } = {}) {
-  const told = await explain("looks-for", { layer: name, units, l1: l1 || undefined, smooth: smooth || undefined });
-  const { input, score } = told.arrays;
+  const steps = world.network.multiply_adds > 3e8 ? 20 : undefined;
+  const told = await explain("looks-for", { layer: name, units, steps, l1: l1 || undefined, smooth: smooth || undefined });
+  const { input, score, word } = told.arrays;
   const list = Array.from({ length: input.shape[0] }, (_, i) => ({
-    picture: pattern(input.shape.slice(1), part(input, i), {
+    picture: word ? wording(part(word, i).slice(0, MOST_WORDS), told.facts.words) : pattern(input.shape.slice(1), part(input, i), {
       size, rgb: isColour("input"), colour: colourOf("input", part(input, i)), label: `what ${name} ${i} looks for` }),
     caption: `${told.facts.labels?.[i] ?? told.arrays.unit.values[i]}: ${number(score.values[2 * i])} → ${number(score.values[2 * i + 1])}`,
   }));
@@ -75,12 +84,14 @@ export async function wanted(name, { units, l1 = 0, smooth = 0, size = 110 } = {
 
 function looks(body, layer) {
   const count = layer.output[0];
-  const units = Array.from({ length: Math.min(count, 16) }, (_, i) => i).join(",");
+  // as many as take a few seconds, as few as one in a large network
+  const many = Math.max(1, Math.min(count, 16, Math.floor(6e10 / (180 * world.network.multiply_adds))));
+  const units = Array.from({ length: many }, (_, i) => i).join(",");
   const result = h("div");
   const show = (smooth, l1) => waiting(result, "climbing uphill …", () => wanted(layer.name, { units, smooth, l1 }));
   const choice = (title, smooth, l1) => h("button", { type: "button", onclick: () => show(smooth, l1) }, title);
   fill(body, h("p", { class: "choices" }, choice("plain", 0, 0), choice("calmer", 0.1, 0), choice("calm and sparse", 0.1, 0.5)),
-    result, count > 16 ? h("p", { class: "hint" }, `the first 16 of ${count}`) : null);
+    result, more(many, count));
   show(0, 0);
 }
 
@@ -97,7 +108,8 @@ const lazily = (line, work) => (body, layer) => waiting(body, line, () => work(l
 export const TABS = {
   filters: { title: "filters", fits: (l) => l.parameters > 0, show: lazily("reading the weights …", filters) },
   patches: { title: "strongest patches", fits: (l) => CONVOLUTIONS.includes(l.kind), show: lazily("going through the examples …", patches) },
-  looks: { title: "looks for", fits: (l) => [...CONVOLUTIONS, "Dense"].includes(l.kind) && world.network.kind !== "texts", show: looks },
+  looks: { title: "looks for", fits: (l) => [...CONVOLUTIONS, "Dense"].includes(l.kind), show: looks },
+  units: { title: "alike and dead", fits: (l) => [...CONVOLUTIONS, "Dense"].includes(l.kind) && world.network.examples, show: lazily("leaving out one unit after the other …", unitsOf) },
   twin: { title: "twin", fits: (l) => CONVOLUTIONS.includes(l.kind), show: lazily("laying out the matrix …", twin) },
 };
 

@@ -5,6 +5,7 @@ import { largestOf } from "./colour.js";
 import { h, number, whole } from "./dom.js";
 import { grid } from "./patterns.js";
 import { link } from "./state.js";
+import { world } from "./world.js";
 
 const MOST_WINDOWS = 6;
 const MOST_LINES = 24;
@@ -41,19 +42,25 @@ function windows(rows, window, size, facts) {
   const largest = { input: largestOf(rows.map((r) => r.input)), weight: largestOf(rows.map((r) => r.weight)), product: largestOf(rows.map((r) => r.product)) };
   const rest = order.slice(MOST_WINDOWS);
   const [high, wide] = [window[1], window[2] ?? 1];
-  const down = window.length > 2 ? [high, wide] : [1, high];
+  const turned = world.network.kind === "sounds" && window.length > 2;
+  const down = turned ? [wide, high] : window.length > 2 ? [high, wide] : [1, high];
   const part = (group, what) => grid(down[0], down[1], group.map((r) => r[what]), {
     largest: largest[what], label: what, open: what === "input" ? group.map(opens) : undefined,
     text: (v, i) => (what === "input" && !group[i].inside ? "·" : number(v)) });
   const pools = facts.how !== "sum" && facts.kind.includes("Pool");
   return [
-    shown.map((group) => h("div", { class: "window-row" },
+    shown.map((group) => (turned ? rising(group, high, wide) : group)).map((group) => h("div", { class: "window-row" },
       groups.length > 1 ? h("span", { class: "which" }, `map ${group[0].index[0]}`) : null,
       part(group, "input"), pools ? null : [h("span", { class: "sign" }, "×"), part(group, "weight"), h("span", { class: "sign" }, "="), part(group, "product")],
       pools ? null : h("span", { class: "total" }, `sum ${number(total(group))}`))),
     rest.length ? h("details", {}, h("summary", {}, `${rest.length} more maps add ${number(rest.reduce((sum, g) => sum + total(g), 0))}`),
       h("ul", { class: "terms" }, rest.map((g) => h("li", {}, `map ${g[0].index[0]}: ${number(total(g))}`)))) : null,
   ];
+}
+
+// The rows of a window as its map lies: time to the right, pitch upward.
+function rising(group, times, pitches) {
+  return Array.from(group, (_, i) => group[(i % times) * pitches + pitches - 1 - Math.floor(i / times)]);
 }
 
 function lines(rows, facts) {

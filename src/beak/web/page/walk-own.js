@@ -36,7 +36,7 @@ export async function learnedStep(place) {
     const count = Math.min(shape[0], 12);
     const shown = Array.from({ length: count }, (_, i) => ({ caption: String(i), picture: pattern(shape.slice(1), values.slice(i * size, (i + 1) * size), { colour: signed(most), size: 72, label: `filter ${i}` }) }));
     const later = world.network.layers.filter((one) => CONVOLUTIONS.includes(one.kind)).at(-1);
-    const units = Array.from({ length: Math.min(8, later.output[0]) }, (_, i) => i).join(",");
+    const units = Array.from({ length: Math.max(1, Math.min(8, later.output[0], Math.floor(6e10 / (180 * world.network.multiply_adds)))) }, (_, i) => i).join(",");
     const seek = world.network.kind === "texts" ? null : await wanted(later.name, { units, smooth: 0.1 });
     if (!place.isConnected) return;
     fill(place, h("h3", {}, `The first ${count} filters of ${layer.name}`), figures(shown), seek ? [h("h3", {}, `What ${later.name} looks for`), seek] : null);

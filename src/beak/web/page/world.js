@@ -1,6 +1,7 @@
 // What all parts of the page know: the network, its layers by name, the input's maps.
 
 import { grey, largestOf, signed } from "./colour.js";
+import { geometry } from "./geometry.js";
 
 export const world = { network: null, layers: new Map(), maps: null };
 
@@ -8,6 +9,10 @@ export function meet(network) {
   world.network = network;
   world.layers = new Map(network.layers.map((layer) => [layer.name, layer]));
 }
+
+// How numbers of a shape lie: spectrograms and what is made of them with time to the right.
+export const isTurned = (shape) => world.network.kind === "sounds" && shape.length === 3;
+export const lying = (shape) => geometry(shape, isTurned(shape));
 
 export const shapeOf = (name) => (name === "input" ? world.network.input : world.layers.get(name).output);
 
