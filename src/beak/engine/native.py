@@ -102,6 +102,7 @@ class NativeEngine:
         self._step = 0
         self._version = 0
         self._words = reads_words(network)
+        self._frozen: frozenset[str] = frozenset()
         self.set_parameters(parameters or initial_parameters(network, seed))
 
     # Parameters.
@@ -372,6 +373,7 @@ class NativeEngine:
                 loss=loss,
                 optimiser=self._optimiser,
                 exact=self.exact,
+                frozen=self._frozen if purpose == "learn" else frozenset(),
             )
             self._plans[key] = plan
             while len(self._plans) > PLANS:

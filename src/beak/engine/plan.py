@@ -19,10 +19,13 @@ from beak.ops.kernel import Table
 from beak.ops.loss import kernels as loss_kernels
 
 Array = np.ndarray[Any, Any]
-Purpose = Literal["forward", "written", "activations", "gradients", "loss", "train", "share"]
+Purpose = Literal[
+    "forward", "written", "activations", "gradients", "loss", "train", "share", "learn"
+]
 """What a plan is for; "written" is "forward" that keeps whatever outputs it writes; "share" is
-"train" without the update, which follows when several processes have added up."""
-TRAINING = ("loss", "train", "share")
+"train" without the update, which follows when several processes have added up; "learn" is "share"
+in two halves, between which the caller judges the logits."""
+TRAINING = ("loss", "train", "share", "learn")
 NO_WAY_BACK = ("forward", "written", "activations")
 
 
@@ -30,7 +33,8 @@ class Plan:
     """Lower a network; then ``bind`` it to an arena and ``run`` the table.
 
     ``node``: whose output is differentiated ("gradients"); None is the logits. ``at``: nodes by
-    whose outputs too. ``exact``: direct kernels on weights as they are.
+    whose outputs too. ``exact``: direct kernels on weights as they are. ``frozen``: parameters that
+    "learn" has no gradient for; a batch norm whose statistics are frozen answers as in prediction.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Plan:
         loss: Loss | None = None,
         optimiser: Optimiser | None = None,
         exact: bool = False,
+        frozen: frozenset[str] = frozenset(),
     ) -> None:
         self.network, self.buffers, self.images = network, buffers, images
         self.purpose = purpose
@@ -63,6 +68,7 @@ class Plan:
             direct=exact or purpose == "activations",
             goes_back=purpose not in NO_WAY_BACK,
             preparation=None if purpose in TRAINING else Tape(),
+            frozen=frozen,
         )
         self.lowered: dict[str, Lowered] = {}
         self.outputs: dict[str, Tensor] = {}
@@ -78,7 +84,12 @@ class Plan:
         self.output_gradient: Tensor | None = None
         self.input_gradient: Tensor | None = None
         self.node_gradients: dict[str, Tensor | None] = dict.fromkeys(at)
-        if purpose == "gradients":
+        self.turn = 0
+        """How many calls stand before the logits are judged ("learn")."""
+        if purpose == "learn":
+            self.output_gradient, self.turn = self.tape.like(self.logits), len(self.tape.entries)
+            self._backward(None, self.output_gradient, to_input=False)
+        elif purpose == "gradients":
             target = self.logits if node is None else self.outputs[node]
             self.output_gradient = self.tape.like(target)
             self._backward(node, self.output_gradient, to_input=True)
@@ -95,6 +106,7 @@ class Plan:
             self.tape.keep(tensor)
         self.bytes = self.tape.plan_memory()
         self.table: Table | None = None
+        self.halves: tuple[Table, ...] = ()
         self.preparation: Table | None = None
         self.prepared_for = -1
         self.generation = -1
@@ -114,7 +126,12 @@ class Plan:
         if self.generation == arena.generation:
             return
         self.generation = arena.generation
-        self.table = self.tape.build(arena.memory)
+        if self.purpose == "learn":
+            whole = self.tape.entries
+            halves = Tape(whole[: self.turn]), Tape(whole[self.turn :])
+            self.halves = tuple(half.build(arena.memory) for half in halves)
+        else:
+            self.table = self.tape.build(arena.memory)
         if self.context.preparation is not None and self.preparation is None:
             self.preparation = self.context.preparation.build(arena.memory)
 
@@ -218,7 +235,10 @@ class Plan:
             wanted[node.name] = (
                 node.name in self.node_gradients
                 or any(wanted[name] for name in node.inputs)
-                or any(p.trainable for p in node.parameters.values())
+                or any(
+                    p.trainable and name not in self.context.frozen
+                    for name, p in node.parameters.items()
+                )
             )
         arriving: dict[str, list[Tensor]] = {start or network.nodes[-1].name: [gradient]}
         for node in reversed(network.nodes):

@@ -14,7 +14,7 @@ from beak.engine.checks import (
     check_parameters,
 )
 from beak.engine.interface import Gradients, Loss, Optimiser, Randomness, StepResult
-from beak.engine.reference_layers import RULES, Call, function_of, words_of
+from beak.engine.reference_layers import RULES, Call, function_of, slope_of, words_of
 from beak.engine.reference_optimiser import ReferenceOptimiser
 from beak.errors import ShapeError, UsageError
 from beak.network.initial import initial_parameters
@@ -153,7 +153,9 @@ class ReferenceEngine:
                 call.kept = _kept(node, len(inputs), randomness)
             call.before = RULES[type(node.layer)].forward(call)
             function = function_of(node.layer)
-            call.output = call.before if function is None else activation(function, call.before)
+            call.output = call.before
+            if function is not None:
+                call.output = activation(function, call.before, slope_of(node.layer))
             values[node.name] = call.output
             tape[node.name] = call
         return tape
@@ -195,7 +197,8 @@ class ReferenceEngine:
                 by_node[node.name] = gradient
             function = function_of(call.layer)
             if function is not None and not (from_logits and node is last):
-                gradient = activation_backward(function, gradient, call.before)
+                known = gradient, call.before, slope_of(node.layer)
+                gradient = activation_backward(function, *known)
             back = RULES[type(call.layer)].backward(call, gradient)
             for name, part in zip(node.inputs, back.inputs, strict=True):
                 by_value[name] = by_value[name] + part if name in by_value else part
@@ -219,10 +222,11 @@ def _kept(node: Node, batch: int, randomness: Randomness) -> Array:
             f"randomness numbers {len(randomness.examples)} examples but {batch} came; "
             "give one number for each"
         )
+    each = node.output[:1] if node.layer.maps else node.output
     masks = [
         dropout_mask(
             node.layer.rate,
-            int(np.prod(node.output)),
+            int(np.prod(each)),
             seed=randomness.seed,
             name=node.name,
             epoch=randomness.epoch,
@@ -230,4 +234,5 @@ def _kept(node: Node, batch: int, randomness: Randomness) -> Array:
         )
         for example in randomness.examples
     ]
-    return np.array(masks, bool).reshape(batch, *node.output)
+    kept = np.array(masks, bool).reshape(batch, *each, *(1,) * (len(node.output) - len(each)))
+    return np.broadcast_to(kept, (batch, *node.output))

@@ -248,3 +248,9 @@ def function_of(layer: Any) -> str | None:
     """The activation that a node ends in: a layer's own, or what an Activation is."""
     found: str | None = getattr(layer, "activation", getattr(layer, "function", None))
     return found
+
+
+def slope_of(layer: Any) -> float | None:
+    """The slope of an activation that says one."""
+    found: float | None = getattr(layer, "slope", None)
+    return found

@@ -54,6 +54,8 @@ class TorchNetwork(nn.Module):
             done = tuple(name for name, reader in last.items() if reader == node.name)
             fresh = _works_in_place(node, network, readers)
             function = getattr(node.layer, "activation", getattr(node.layer, "function", None))
+            if getattr(node.layer, "slope", None) is not None:
+                function = None  # its part is the function, with that slope
             step = Step(node.name, node.inputs, part, pad_of(node), function, fresh, done)
             self.steps.append(step)
 

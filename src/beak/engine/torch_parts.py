@@ -57,17 +57,20 @@ class Same(nn.Module):
 
 
 class Dropout(nn.Module):
-    """In training, zeros at random, the rest grown to match."""
+    """In training, zeros at random, the rest grown to match; ``maps``: whole channels."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, maps: bool = False) -> None:
         super().__init__()
-        self.rate = rate
+        self.rate, self.maps = rate, maps
 
     def forward(self, x: Tensor, kept: Tensor | None = None) -> Tensor:
         """``kept``: what to keep, bool like x; None: drawn by torch while training."""
         if not self.training:
             return x
         if kept is None:
+            if self.maps and x.ndim > 2:
+                ones = torch.ones_like(x[:, :, *(slice(1),) * (x.ndim - 2)])
+                return x * functional.dropout(ones, self.rate)
             return functional.dropout(x, self.rate)
         return x * kept / (1 - self.rate)
 
@@ -249,7 +252,7 @@ def part_of(node: Node, sparse: bool = False) -> nn.Module:
         case layers.LayerNorm():
             return ChannelNorm(shape[0], layer.epsilon)
         case layers.Dropout():
-            return Dropout(layer.rate)
+            return Dropout(layer.rate, bool(layer.maps))
         case layers.Embedding():
             return WordVectors(layer, sparse)
         case layers.LogMel():
@@ -257,7 +260,7 @@ def part_of(node: Node, sparse: bool = False) -> nn.Module:
         case layers.PositionBias():
             return PositionBias(node.parameters[f"{node.name}.bias"].shape)
         case layers.Activation():
-            return Same()
+            return Same() if layer.slope is None else nn.LeakyReLU(layer.slope)
         case _:
             return Join(layer.kind)
 

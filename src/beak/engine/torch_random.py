@@ -36,12 +36,14 @@ def masks(
                 f"randomness numbers {len(randomness.examples)} examples but {examples} came; "
                 "give one number for each"
             )
-        count = math.prod(node.output)
+        each = node.output[:1] if node.layer.maps else node.output
+        count = math.prod(each)
         key = (randomness.seed & WORD, zlib.crc32(node.name.encode()))
         blocks = _counters(randomness, -(-count // 4), device)
         words = philox_words(key, blocks).flatten(1)[:, :count]
         limit = math.floor(node.layer.rate * 2**32)
-        found[node.name] = (words >= limit).reshape(examples, *node.output)
+        shape = (examples, *each, *(1,) * (len(node.output) - len(each)))
+        found[node.name] = (words >= limit).reshape(shape).expand(examples, *node.output)
     return found
 
 

@@ -203,6 +203,14 @@ static void log_mel(const float *in, float *out, const float *window, const floa
     }
 }
 """,
+    "leak": """
+static void leak(float *x, int count, float slope)
+{
+    int i;
+    for (i = 0; i < count; i++)
+        x[i] = x[i] > 0.0f ? x[i] : slope * x[i];
+}
+""",
 }
 """Name -> its text."""
 

@@ -77,6 +77,10 @@ class Walk:
         if function == "softmax":
             self.call("softmax", place, node.output[0], count(node.output[1:]))
             return
+        slope = getattr(node.layer, "slope", None)
+        if slope is not None:
+            self.call("leak", place, place.size, f"{float(slope)!r}f")
+            return
         self.c.needs(function)
         self.lines.append(f"apply_{function}({place.text}, {place.size});")
 

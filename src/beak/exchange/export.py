@@ -13,6 +13,7 @@ from beak.exchange.c_source import c_answers, c_source
 from beak.exchange.check import Answers, Comparison, compare, onnx_answers
 from beak.exchange.examples import dataset_of, examples
 from beak.exchange.int8 import MOST_LOST, Accuracy, int8_bytes, measured_accuracy
+from beak.exchange.keras_export import keras_answers, keras_bytes
 from beak.exchange.onnx_model import onnx_bytes
 from beak.runs.files import write_whole
 from beak.runs.model import Model
@@ -26,7 +27,7 @@ class Export:
 
     path: Path
     form: str
-    """"onnx", "c" or "pt2"."""
+    """"onnx", "c", "keras" or "pt2"."""
     size: int
     """Bytes."""
     compared: Comparison
@@ -70,6 +71,7 @@ def _pt2_answers(made: bytes, model: Model, threads: int | None) -> Answers:
 FORMS = {
     "onnx": Form((".onnx",), onnx_bytes, onnx_answers),
     "c": Form((".c",), c_source, c_answers),
+    "keras": Form((".keras",), keras_bytes, keras_answers),
     "pt2": Form((".pt2",), _pt2, _pt2_answers, prepared=True),
 }
 """Name, as ``--to`` takes it -> how it is made and asked."""
@@ -87,8 +89,8 @@ def export(
 ) -> Export:
     """Write a run as another program's file, compared with the run on 200 inputs and more.
 
-    ``to``: "onnx", "c" or "pt2"; None follows from the file's ending. ``data``: raw files to
-    compare on; without it what the run was trained on, where that is there, and inputs made up.
+    ``to``: "onnx", "c", "keras" or "pt2"; None follows from the file's ending. ``data``: raw files
+    to compare on; without it what the run was trained on, where that is there, and inputs made up.
     Raises UsageError for a wrong call, RunError where the answers differ: then nothing is written.
 
     ``int8``: weights and values in 8 bits, calibrated on the training part of ``data`` (what the

@@ -66,6 +66,12 @@ def _onnx(path: Path, shape: tuple[int, ...] | None) -> Imported:
     return read_onnx(path, shape)
 
 
+def _keras(path: Path, shape: tuple[int, ...] | None) -> Imported:
+    from beak.exchange.keras_import import read_keras_network
+
+    return read_keras_network(path, shape)
+
+
 def _pt2(path: Path, shape: tuple[int, ...] | None) -> Imported:
     if not has_torch():
         raise MissingExtraError("reading a file of PyTorch's", "torch")
@@ -74,7 +80,13 @@ def _pt2(path: Path, shape: tuple[int, ...] | None) -> Imported:
     return read_pt2(path, shape)
 
 
-READERS: dict[str, Reader] = {".onnx": _onnx, ".pt2": _pt2}
+READERS: dict[str, Reader] = {
+    ".onnx": _onnx,
+    ".keras": _keras,
+    ".h5": _keras,
+    ".json": _keras,
+    ".pt2": _pt2,
+}
 """Ending, in small letters, with the dot -> its reader, which imports its library when called."""
 
 

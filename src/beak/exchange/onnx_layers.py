@@ -156,6 +156,13 @@ FUNCTIONS: dict[str, Callable[[Graph, str], str]] = {
 """Activation -> its operators."""
 
 
+def _applied(g: Graph, node: Node, function: str, value: str) -> str:
+    slope = getattr(node.layer, "slope", None)
+    if slope is not None:
+        return g.emit("LeakyRelu", value, alpha=slope)
+    return FUNCTIONS[function](g, value)
+
+
 def function_of(node: Node) -> str | None:
     """The name of a node's activation."""
     layer: Any = node.layer
@@ -189,7 +196,7 @@ def emit_network(
         function = function_of(node)
         last = node is network.nodes[-1]
         if function is not None and not (last and function == "softmax"):
-            value = FUNCTIONS[function](g, between(node, value))
+            value = _applied(g, node, function, between(node, value))
         values[node.name] = after(node, value)
     g.scope("")
     return values

@@ -96,7 +96,8 @@ def _activation(at: At, index: Index, before: float) -> dict[str, Any] | None:
     if function is None:
         return None
     if function != "softmax":
-        value = float(activation(function, np.array([[before]]))[0, 0])
+        slope = getattr(at.layer, "slope", None)
+        value = float(activation(function, np.array([[before]]), slope)[0, 0])
         return {"function": function, "before": before, "value": value}
     make, channels = TERMS[at.layer.kind], range(at.node.output[0])
     row = np.array([make(at, (channel, *index[1:])).total for channel in channels])

@@ -145,26 +145,41 @@ class LayerNorm(Layer):
 
 @layer
 class Dropout(Layer):
-    """In training, each number becomes 0 with probability ``rate``, the others grow to match."""
+    """In training, each number becomes 0 with probability ``rate``, the others grow to match.
+
+    ``maps``: whole channels at once, as Tompson et al. 2015, arXiv 1411.4280.
+    """
 
     prefix: ClassVar[str] = "dropout"
 
     rate: float = 0.5
+    maps: bool | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._number("rate", 0, 1)
+        if self.maps is not None:
+            self._true_or_false("maps")
 
 
 @layer
 class Activation(Layer):
-    """A function of each number; softmax of each place's channels (axis 0)."""
+    """A function of each number; softmax of each place's channels (axis 0).
+
+    ``slope``: of leaky_relu, what numbers below 0 are multiplied with; None is 0.01.
+    """
 
     function: str
+    slope: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._function("function", optional=False)
+        if self.slope is None:
+            return
+        if self.function != "leaky_relu":
+            raise NetworkError(f"Activation: {self.function} has no slope; leaky_relu has one")
+        self._number("slope", 1e-6, 1)
 
 
 @layer

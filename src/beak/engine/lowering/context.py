@@ -52,6 +52,8 @@ class Context:
     preparation: Tape | None = None
     """Calls that depend on parameters alone and run only when these have changed; None in
     training, where they change with each step and such calls stand in the tape itself."""
+    frozen: frozenset[str] = frozenset()
+    """Names of parameters that stay as they are, running statistics too."""
     makers: dict[Tensor, tuple[Callable[[], Tensor], int]] = field(default_factory=dict)
     """How to make an output anew, and how many must be made for it: see ``cheap``."""
     remade: dict[Tensor, Tensor] = field(default_factory=dict)

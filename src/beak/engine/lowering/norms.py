@@ -127,7 +127,7 @@ class _Norm:
         weight, bias = (c.parameter(f"{node.name}.{field}") for field in ("weight", "bias"))
         parts = max(1, min(STATISTICS_PARTS, x.rows // 16))
         inverse = c.tape.floats(x.channels)
-        if not c.training:
+        if not c.training or running_statistics(node)[0] in c.frozen:
             c.tape.emit(
                 normalisation.BATCH_NORM_INVERSE,
                 1,

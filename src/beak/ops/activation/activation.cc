@@ -4,17 +4,17 @@
 namespace {
 
 enum Function { RELU, LEAKY_RELU, GELU, SILU, HARD_SWISH, TANH, SIGMOID };
-constexpr float SLOPE = 0.01f;    // of leaky_relu
-
 struct ForwardArgs {
     const float* x;
     float* y;
     int64_t count, function;
+    double slope;    // of leaky_relu
 };
 struct BackwardArgs {
     const float *x, *y, *dy;
     float* dx;
     int64_t count, function;
+    double slope;
 };
 
 template <class F>
@@ -54,9 +54,10 @@ inline vec gelu_slope(vec x) {
 BEAK_KERNEL(activation_forward, ForwardArgs) {
     const ForwardArgs& a = *args;
     const Share share = share_of_floats(a.count, part, parts);
+    const float slope = static_cast<float>(a.slope);
     switch (a.function) {
         case RELU: return map(a, share, [](vec x) { return select(x <= 0.0f, vec{}, x); });
-        case LEAKY_RELU: return map(a, share, [](vec x) { return select(x > 0.0f, x, SLOPE * x); });
+        case LEAKY_RELU: return map(a, share, [=](vec x) { return select(x > 0.0f, x, slope * x); });
         case GELU: return map(a, share, [](vec x) { return x * normal_probability(x); });
         case SILU: return map(a, share, [](vec x) { return x / (1.0f + exponential(-x)); });
         case HARD_SWISH: return map(a, share, hard_swish);
@@ -69,9 +70,10 @@ BEAK_KERNEL(activation_forward, ForwardArgs) {
 BEAK_KERNEL(activation_backward, BackwardArgs) {
     const BackwardArgs& a = *args;
     const Share share = share_of_floats(a.count, part, parts);
+    const float slope = static_cast<float>(a.slope);
     switch (a.function) {
         case RELU: return map_back(a.y, a, share, [](vec y, vec dy) { return select(y <= 0.0f, vec{}, dy); });
-        case LEAKY_RELU: return map_back(a.y, a, share, [](vec y, vec dy) { return select(y > 0.0f, dy, SLOPE * dy); });
+        case LEAKY_RELU: return map_back(a.y, a, share, [=](vec y, vec dy) { return select(y > 0.0f, dy, slope * dy); });
         case GELU: return map_back(a.x, a, share, [](vec x, vec dy) { return dy * gelu_slope(x); });
         case SILU: return map_back(a.x, a, share, [](vec x, vec dy) { return dy * silu_slope(x); });
         case HARD_SWISH: return map_back(a.x, a, share, [](vec x, vec dy) { return dy * hard_swish_slope(x); });

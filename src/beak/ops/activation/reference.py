@@ -22,20 +22,29 @@ LEAK = 0.01
 _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 
-def activation(function: str, inputs: Array) -> Array:
+def activation(function: str, inputs: Array, slope: float | None = None) -> Array:
     """Apply an activation by name: (B,C,...) -> (B,C,...); NetworkError for an unknown name.
+
+    ``slope``: of leaky_relu, where it is not 0.01.
 
     >>> activation("leaky_relu", np.array([[-2.0, 3.0]]))
     array([[-0.02,  3.  ]])
     """
     with np.errstate(invalid="ignore", over="ignore"):
-        return _rule(function)[0](np.asarray(inputs, np.float64))
+        return _rule(function)[0](np.asarray(inputs, np.float64), **_slope(slope))
 
 
-def activation_backward(function: str, gradient: Array, inputs: Array) -> Array:
+def activation_backward(
+    function: str, gradient: Array, inputs: Array, slope: float | None = None
+) -> Array:
     """The gradient of sum(activation(function, inputs) * gradient) by the inputs."""
     with np.errstate(invalid="ignore", over="ignore"):
-        return _rule(function)[1](np.asarray(gradient, np.float64), np.asarray(inputs, np.float64))
+        known = np.asarray(gradient, np.float64), np.asarray(inputs, np.float64)
+        return _rule(function)[1](*known, **_slope(slope))
+
+
+def _slope(slope: float | None) -> dict[str, float]:
+    return {} if slope is None else {"slope": slope}
 
 
 def relu(x: Array) -> Array:
@@ -48,14 +57,14 @@ def relu_backward(gradient: Array, x: Array) -> Array:
     return np.where(x <= 0, 0.0, gradient)
 
 
-def leaky_relu(x: Array) -> Array:
-    """What is positive stays, of the rest a hundredth: x or 0.01 x."""
-    return np.where(x > 0, x, LEAK * x)
+def leaky_relu(x: Array, slope: float = LEAK) -> Array:
+    """What is positive stays, of the rest a hundredth (or another share): x or slope x."""
+    return np.where(x > 0, x, slope * x)
 
 
-def leaky_relu_backward(gradient: Array, x: Array) -> Array:
-    """The gradient passes where x > 0, else a hundredth of it."""
-    return np.where(x > 0, gradient, LEAK * gradient)
+def leaky_relu_backward(gradient: Array, x: Array, slope: float = LEAK) -> Array:
+    """The gradient passes where x > 0, else that share of it."""
+    return np.where(x > 0, gradient, slope * gradient)
 
 
 def gelu(x: Array) -> Array:
@@ -140,7 +149,7 @@ def _normal_below(x: Array) -> Array:
     return result
 
 
-Rule = tuple[Callable[[Array], Array], Callable[[Array, Array], Array]]
+Rule = tuple[Callable[..., Array], Callable[..., Array]]
 ACTIVATIONS: dict[str, Rule] = {
     "relu": (relu, relu_backward),
     "leaky_relu": (leaky_relu, leaky_relu_backward),

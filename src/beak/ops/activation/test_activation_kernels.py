@@ -12,6 +12,7 @@ from beak.ops.activation.kernels import (
     ACTIVATION_BACKWARD,
     ACTIVATION_FORWARD,
     FUNCTIONS,
+    LEAK,
     SOFTMAX_BACKWARD,
     SOFTMAX_FORWARD,
 )
@@ -26,19 +27,17 @@ from beak.ops.test_support import run
 pytestmark = pytest.mark.usefixtures("every_instruction_set")
 
 
-def truth(function, x):
+def truth(function, x, slope=None):
     """Value and slope in float64."""
-    return activation(function, x), activation_backward(function, np.ones_like(x), x)
+    return activation(function, x, slope), activation_backward(function, np.ones_like(x), x, slope)
 
 
-def forward(x, function, **options):
-    function = FUNCTIONS.index(function)
-    return run(
-        ACTIVATION_FORWARD[0], {"y": x.shape}, x=x, count=x.size, function=function, **options
-    )["y"]
+def forward(x, function, slope=LEAK, **options):
+    options |= {"function": FUNCTIONS.index(function), "slope": slope}
+    return run(ACTIVATION_FORWARD[0], {"y": x.shape}, x=x, count=x.size, **options)["y"]
 
 
-def backward(x, y, dy, function, out=None, **options):
+def backward(x, y, dy, function, out=None, slope=LEAK, **options):
     before = function in ("gelu", "silu", "hard_swish")
     return run(
         ACTIVATION_BACKWARD[0],
@@ -48,8 +47,19 @@ def backward(x, y, dy, function, out=None, **options):
         dy=dy,
         count=x.size,
         function=FUNCTIONS.index(function),
+        slope=slope,
         **options,
     )["dx"]
+
+
+@given(slope=st.floats(1e-3, 0.9), seed=st.integers(0, 99))
+def test_a_leaky_relu_of_any_slope(slope, seed):
+    x = np.random.default_rng(seed).normal(size=37).astype(np.float32)
+    value, derivative = truth("leaky_relu", x.astype(np.float64), slope)
+    y = forward(x, "leaky_relu", slope)
+    np.testing.assert_allclose(y, value, rtol=1e-6)
+    dx = backward(x, y, np.ones_like(x), "leaky_relu", slope=slope)
+    np.testing.assert_allclose(dx, derivative, rtol=1e-6)
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -4,7 +4,7 @@
 namespace {
 
 // settings, double[8], change from step to step and lie outside the arguments.
-enum Setting { LEARNING_RATE, CORRECTION1, CORRECTION2, GRADIENT_SCALE, AVERAGE_DECAY, STEP };
+enum Setting { LEARNING_RATE, CORRECTION1, CORRECTION2, GRADIENT_SCALE, AVERAGE_DECAY, STEP, EPSILON_SCALE };
 
 struct SgdArgs {
     float* parameters;
@@ -88,7 +88,8 @@ inline void adam_step(const Args& a, int64_t begin, int64_t end) {
     const double learning_rate = a.settings[LEARNING_RATE];
     const float rate = static_cast<float>(learning_rate / a.settings[CORRECTION1]);
     const float root = static_cast<float>(1.0 / __builtin_sqrt(a.settings[CORRECTION2]));
-    const float scale = static_cast<float>(a.settings[GRADIENT_SCALE]), epsilon = static_cast<float>(a.epsilon);
+    const float scale = static_cast<float>(a.settings[GRADIENT_SCALE]);
+    const float epsilon = static_cast<float>(a.epsilon * a.settings[EPSILON_SCALE]);
     const float shrink = a.decoupled ? static_cast<float>(1.0 - learning_rate * a.decay) : 1.0f;
     const float decay = a.decoupled ? 0.0f : static_cast<float>(a.decay);
     const float beta2 = static_cast<float>(a.beta2);

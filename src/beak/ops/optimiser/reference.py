@@ -92,6 +92,55 @@ def adamw(
     return adam(decayed, gradient, first, second, step, learning_rate, beta1, beta2, epsilon, 0.0)
 
 
+def velocity(
+    parameter: Array,
+    gradient: Array,
+    moment: Array,
+    learning_rate: float,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+) -> tuple[Array, Array]:
+    """One step of gradient descent as Keras has it: the velocity holds the rate of its day.
+
+        v = momentum * v - learning_rate * g;   p += v
+        (Nesterov: p += momentum * v - learning_rate * g)
+
+    The same as ``sgd`` as long as the learning rate stays.
+
+    >>> velocity(np.array([1.0]), np.array([0.5]), np.array([-0.2]), 0.1, momentum=0.9)
+    (array([0.77]), array([-0.23]))
+    """
+    step = learning_rate * gradient
+    moment = momentum * moment - step
+    return parameter + (momentum * moment - step if nesterov else moment), moment
+
+
+def rmsprop(
+    parameter: Array,
+    gradient: Array,
+    square: Array,
+    moment: Array,
+    mean: Array,
+    learning_rate: float,
+    rho: float = 0.9,
+    momentum: float = 0.0,
+    epsilon: float = 1e-7,
+    centred: bool = False,
+) -> tuple[Array, Array, Array, Array]:
+    """One step of RMSprop: the new parameter, mean square, velocity and mean gradient.
+
+        s = rho * s + (1 - rho) * g^2;   m = rho * m + (1 - rho) * g
+        v = momentum * v + learning_rate * g / sqrt(s - m^2 + epsilon);   p -= v
+
+    m^2 only where ``centred``. Source: Hinton, lecture 6e, 2012; epsilon within the root as Keras.
+    """
+    square = rho * square + (1 - rho) * gradient**2
+    mean = rho * mean + (1 - rho) * gradient if centred else mean
+    spread = square - mean**2 if centred else square
+    moment = momentum * moment + learning_rate * gradient / np.sqrt(spread + epsilon)
+    return parameter - moment, square, moment, mean
+
+
 def max_norm(parameter: Array, limit: float) -> Array:
     """Rows (first axis) that are longer than ``limit`` shortened to it; the others as they are.
 

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from beak.ops.optimiser import kernels
+from beak.ops.optimiser import kernels, reference
 from beak.ops.test_support import run
 
 pytestmark = pytest.mark.usefixtures("every_instruction_set")
@@ -39,7 +39,7 @@ def torch_walk(make, start, gradients):
 def settings(rate, step=1, beta1=0.9, beta2=0.999, scale=1.0, average=0.0):
     """Of step `step`; the average's decay is `average`."""
     corrections = [1 - beta1**step, 1 - beta2**step]
-    return np.array([rate, *corrections, scale, average, step, np.nan, np.nan])
+    return np.array([rate, *corrections, scale, average, step, 1.0, np.nan])
 
 
 @given(
@@ -224,3 +224,70 @@ def test_the_scale_reaches_the_step():
     scaled = adam(adam_start(start), gradients[0], 1, scale=0.5, count=20)
     np.testing.assert_array_equal(half["parameters"], scaled["parameters"])
     np.testing.assert_array_equal(half["moment2"], scaled["moment2"])
+
+
+@given(
+    count=counts,
+    momentum=st.sampled_from([0.3, 0.9]),
+    nesterov=st.booleans(),
+    parts=parts,
+    seed=seeds,
+)
+def test_a_velocity_holds_the_rate_of_its_day(count, momentum, nesterov, parts, seed):
+    start, gradients = draw(seed, count)
+    now = {"parameters": start, "moment": np.zeros(count, np.float32)}
+    p, v = start.astype(float), np.zeros(count)
+    for rate, g in zip((0.1, 0.02, 0.0, 0.3), gradients, strict=True):
+        now = run(
+            kernels.VELOCITY[0], now, gradient=g, settings=settings(rate), count=count,
+            momentum=momentum, nesterov=int(nesterov), parts=parts, threads=2,
+        )  # fmt: skip
+        p, v = reference.velocity(p, g.astype(float), v, rate, momentum, nesterov)
+        np.testing.assert_allclose(now["parameters"], p, rtol=2e-6, atol=2e-6)
+
+
+@given(
+    count=counts,
+    momentum=st.sampled_from([0.0, 0.9]),
+    centred=st.booleans(),
+    parts=parts,
+    seed=seeds,
+)
+def test_rmsprop_walks_as_its_reference(count, momentum, centred, parts, seed):
+    start, gradients = draw(seed, count)
+    zeros = np.zeros(count, np.float32)
+    now = {"parameters": start, "moment2": zeros}
+    now |= ({"moment1": zeros} if momentum else {}) | ({"mean": zeros} if centred else {})
+    absent = {name: None for name in ("moment1", "mean") if name not in now}
+    p, s, v, m = start.astype(float), np.zeros(count), np.zeros(count), np.zeros(count)
+    for g in gradients:
+        now = run(
+            kernels.RMSPROP[0], now, gradient=g, settings=settings(0.01), count=count, rho=0.9,
+            momentum=momentum, epsilon=1e-3, parts=parts, threads=2, **absent,
+        )  # fmt: skip
+        p, s, v, m = reference.rmsprop(
+            p, g.astype(float), s, v, m, 0.01, 0.9, momentum, 1e-3, centred
+        )
+        np.testing.assert_allclose(now["parameters"], p, rtol=1e-5, atol=1e-5)
+
+
+def test_adams_epsilon_is_scaled_by_what_the_settings_say():
+    start = np.ones(3, np.float32)
+    g = np.full(3, 1e-6, np.float32)
+    plain = settings(0.01)
+    plain[6] = 100.0
+    options = {"gradient": g, "beta1": 0.9, "beta2": 0.999, "decay": 0.0, "decoupled": 0}
+    both = [
+        run(
+            kernels.ADAM[0],
+            adam_start(start),
+            settings=s,
+            epsilon=e,
+            average=None,
+            count=3,
+            **options,
+        )
+        for s, e in ((plain, 1e-8), (settings(0.01), 1e-6))
+    ]
+    np.testing.assert_array_equal(both[0]["parameters"], both[1]["parameters"])
+    assert both[0]["parameters"][0] != 1

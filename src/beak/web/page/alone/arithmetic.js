@@ -1,6 +1,6 @@
 // The arithmetic of a cell: which inputs times which weights make this number, term by term.
 
-import { FUNCTIONS } from "./functions.js";
+import { pairOf } from "./functions.js";
 import { functionOf } from "./net.js";
 import { flatAt, placeAt, products, scaleOf, TERMS, totalOf } from "./terms.js";
 import { general, grouped, plural } from "./words.js";
@@ -49,7 +49,7 @@ function arraysOf(terms, prefix = "") {
 function activation(net, values, node, index, before) {
   const name = functionOf(node);
   if (!name) return null;
-  if (name !== "softmax") return { function: name, before, value: FUNCTIONS[name][0](before) };
+  if (name !== "softmax") return { function: name, before, value: pairOf(name, node.fields.slope)[0](before) };
   const all = Array.from({ length: node.output[0] }, (_, channel) => totalOf(termsOf(net, values, node, [channel, ...index.slice(1)])));
   const largest = all.reduce((a, b) => Math.max(a, b)), powers = all.map((sum) => Math.exp(sum - largest)), together = powers.reduce((a, b) => a + b);
   return { function: name, before, value: powers[index[0]] / together, largest, all_before: all, powers, sum_of_powers: together };

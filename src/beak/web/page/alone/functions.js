@@ -25,6 +25,10 @@ export const FUNCTIONS = {
   sigmoid: [sigmoid, (x) => { const s = sigmoid(x); return s * (1 - s); }],
 };
 
+// The pair of a function; `leak` is the slope of a leaky ReLU that says its own.
+export const pairOf = (name, leak) => (name === "leaky_relu" && leak != null
+  ? [(x) => (x > 0 ? x : leak * x), (x) => (x > 0 ? 1 : leak)] : FUNCTIONS[name]);
+
 function softmax(x, channels) {
   const places = x.length / channels, out = new Float32Array(x.length);
   for (let p = 0; p < places; p++) {
@@ -36,18 +40,18 @@ function softmax(x, channels) {
   return out;
 }
 
-export function applied(name, x, channels) {
+export function applied(name, x, channels, leak) {
   if (name === "softmax") return softmax(x, channels);
-  const [of] = FUNCTIONS[name], out = new Float32Array(x.length);
+  const [of] = pairOf(name, leak), out = new Float32Array(x.length);
   for (let i = 0; i < x.length; i++) out[i] = of(x[i]);
   return out;
 }
 
 // The gradient by what came in, `x`, from the gradient by what came out.
-export function appliedBack(name, gradient, x, channels) {
+export function appliedBack(name, gradient, x, channels, leak) {
   const out = new Float64Array(x.length);
   if (name !== "softmax") {
-    const slope = FUNCTIONS[name][1];
+    const slope = pairOf(name, leak)[1];
     for (let i = 0; i < x.length; i++) out[i] = gradient[i] ? gradient[i] * slope(x[i]) : 0;
     return out;
   }

@@ -36,7 +36,7 @@ export class Net {
       const sums = LAYERS[node.kind][0](node, node.inputs.map((name) => values.get(name)));
       const name = functionOf(node);
       before.set(node.name, sums);
-      values.set(node.name, name ? applied(name, sums, node.output[0]) : sums);
+      values.set(node.name, name ? applied(name, sums, node.output[0], node.fields.slope) : sums);
     }
     return { values, before };
   }
@@ -67,7 +67,7 @@ export class Net {
       if (!leads.has(node.name)) continue;
       const name = functionOf(node);
       const plain = (start === null && this.classifies && node === this.last) || (sums && node.name === start);
-      if (name && !plain) slope = appliedBack(name, slope, before.get(node.name), node.output[0]);
+      if (name && !plain) slope = appliedBack(name, slope, before.get(node.name), node.output[0], node.fields.slope);
       const parts = LAYERS[node.kind][1](node, node.inputs.map((one) => values.get(one)), slope);
       node.inputs.forEach((one, k) => slopes.set(one, slopes.has(one) ? slopes.get(one).map((value, i) => value + parts[k][i]) : parts[k]));
     }
