@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 from beak.exchange.onnx_arithmetic import ARITHMETIC
-from beak.exchange.onnx_building import Building, clean
+from beak.exchange.onnx_building import Building
 from beak.exchange.onnx_file import Operator
+from beak.exchange.onnx_given import Given, array_of, value_of
 from beak.exchange.onnx_moves import pad
-from beak.exchange.onnx_operators import LAYERS, Given, array_of, pooled, value_of
+from beak.exchange.onnx_operators import LAYERS
+from beak.exchange.onnx_pooling import pooled
 from beak.exchange.onnx_views import Array, Bent, LackingError, Value
+from beak.exchange.onnx_windows import clean
 from beak.network.layers import Dropout
 
 OPSET = 18

@@ -15,7 +15,7 @@ from beak.errors import BeakError, RunError, did_you_mean
 from beak.exchange.importing import Imported, Original
 from beak.exchange.onnx_building import Building
 from beak.exchange.onnx_ends import ended
-from beak.exchange.onnx_operators import Given
+from beak.exchange.onnx_given import Given
 from beak.exchange.onnx_tidy import finished
 from beak.exchange.onnx_views import Array, LackingError, Value, whole
 from beak.exchange.torch_operators import NEAREST, OPERATORS, SPLITS, Call, split_parts
