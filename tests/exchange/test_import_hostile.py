@@ -17,6 +17,7 @@ import onnx
 from onnx import TensorProto
 
 from beak.errors import BeakError, RunError, UsageError
+from beak.exchange import onnx_file
 from beak.exchange.importing import compared, read_network
 from tests.exchange.onnx_elsewhere import Elsewhere, lenet, logistic, written
 
@@ -66,6 +67,18 @@ def test_a_shape_that_says_more_than_there_is_takes_no_memory(tmp_path):
     refused(saved(tmp_path, model), "bytes")
     tensor_of(model, "first.weight").dims[0] = -3
     refused(saved(tmp_path, model), "below 0")
+
+
+def test_all_numbers_together_are_bounded(tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_file, "LARGEST", 2000)
+    path = saved(tmp_path, b"")
+    g = Elsewhere((1, 6, 6))
+    x = g("Flatten", "input")
+    for _ in range(14):
+        x = g("Add", x, g.weight(1, 36))
+    file = onnx_file.OnnxFile(path, onnx.load_model_from_string(g.model(x)))
+    with pytest.raises(RunError, match="2,016 bytes; 2 GB are read"):
+        list(map(file.array, file.tensors.values()))
 
 
 def test_filled_and_spread_constants_are_bounded(tmp_path):

@@ -146,6 +146,8 @@ CASES = {
     "squeezed": lambda g, x: g("Squeeze", g("GlobalAveragePool", x), const(g, 2, 3, kind=np.int64)),
     "gelu from parts": lambda g, x: g("Mul", g("Mul", x, const(g, 0.5)), g("Add", const(g, 1), g(
         "Erf", g("Mul", x, const(g, 0.5**0.5))))),
+    "scaled dense": lambda g, x: g("Gemm", g("Flatten", x), g.weight(5, 144), g.weight(5),
+                                   alpha=0.5, beta=3.0, transB=1),
     "cast": lambda g, x: g("Cast", g("Cast", x, to=11), to=1),
     "norm last": lambda g, x: g("Transpose", g("BatchNormalization", g("Transpose", x, perm=[
         0, 2, 3, 1]), *(g.constant(g.random.uniform(0.5, 1, 6).astype(np.float32))
@@ -167,6 +169,15 @@ def size_of(g, x):
 
     session = onnx_session(g.model(x), 1)
     return session.run(None, {"input": np.zeros((1, 2, 6, 6), np.float32)})[0].size
+
+
+@pytest.mark.parametrize("opset", [11, 13])
+def test_before_opset_13_a_softmax_takes_in_all_axes_that_follow(tmp_path, opset):
+    g = Elsewhere((2, 6, 6))
+    x = g("Softmax", g.conv("input", 2, 4, 1), axis=1)
+    found = agrees(tmp_path, g, x, 144, opset=opset)
+    (softmax,) = (n for n in found.network.nodes if "softmax" in str(n.layer))
+    assert softmax.output == ((144,) if opset == 11 else (4, 6, 6))
 
 
 @pytest.mark.parametrize("approximate", ["none", "tanh"])

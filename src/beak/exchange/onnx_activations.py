@@ -59,9 +59,9 @@ def _clip(net: Building, op: Operator, args: Sequence[Given]) -> Given:
 
 
 def _extreme(net: Building, op: Operator, args: Sequence[Given]) -> Given:
-    first, second = (
-        (args[1], args[0]) if len(args) == 2 and isinstance(args[1], np.ndarray) else args[:2]
-    )
+    if len(args) != 2:
+        raise LackingError("a bound and a value were wanted, two inputs in all")
+    first, second = args if isinstance(args[0], np.ndarray) else (args[1], args[0])
     bound = array_of(first, "bound")
     if bound.size != 1:
         raise LackingError("one bound for all numbers is there, not several")
