@@ -210,7 +210,7 @@ class Session:
         key = f"{what} {sorted(given.items())}"
         with self._slow:
             if key not in self._told:
-                source = None
+                source: Any = None
                 if row.needs == "examples":
                     source = self._patches_from()
                 if what == "alike" and source is not None:
