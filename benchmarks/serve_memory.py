@@ -13,6 +13,7 @@ import asyncio
 import json
 import socket
 import struct
+import time
 import zlib
 from collections import Counter
 
@@ -22,6 +23,8 @@ from beak.web.drive import Driven, driven, request
 
 FIRST = 1_000
 CONNECTIONS = 32
+SETTLED = 12.0
+"""Seconds until unused memory has been given back; see service_worker.GIVEN_BACK."""
 PIECE = 2.0
 """Seconds between two looks."""
 
@@ -106,7 +109,8 @@ def bomb(width: int, height: int) -> bytes:
 
 
 def held(port: int) -> int:
-    """Resident bytes of the processes that the listening port belongs to, workers alone."""
+    """The worker's resident bytes, once what was in progress is over and given back."""
+    time.sleep(SETTLED)
     with socket.create_connection((LOCAL, port)) as asking:
         asking.sendall(f"GET /metrics HTTP/1.1\r\nhost: {LOCAL}:{port}\r\n\r\n".encode())
         told = b""
