@@ -26,6 +26,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import numpy as np
@@ -92,8 +93,7 @@ def served(run: Run) -> Iterator[Callable[[Any], np.ndarray]]:
             query = f"?top={len(run.labels)}" + (f"&move={move}" if move is not None else "")
             headers = {"Content-Type": "application/json"}
             asked = Request(f"{address}/predict{query}", json.dumps(said).encode(), headers)
-            with urlopen(asked, timeout=60) as answer:
-                told = json.load(answer)
+            told = _answer(asked)
             shares = told["expected" if move is not None else "probabilities"]
             return np.array([shares[label] for label in run.labels])
 
@@ -102,6 +102,19 @@ def served(run: Run) -> Iterator[Callable[[Any], np.ndarray]]:
         process.terminate()
         process.wait(30)
         process.stdout.close()
+
+
+def _answer(asked: Request) -> Any:
+    """The service's answer; where it has too much to do it says when to ask again."""
+    for _ in range(10):
+        try:
+            with urlopen(asked, timeout=60) as answer:
+                return json.load(answer)
+        except HTTPError as error:
+            if error.code != 503:
+                raise
+            time.sleep(float(error.headers.get("Retry-After") or 1))
+    raise RuntimeError("the service has too much to do on this machine")
 
 
 def pairs_of(run: Run, raws: Iterator[tuple[str, Any]]) -> Iterator[tuple[Pair, Any]]:
