@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 
 import pytest
 
@@ -140,7 +139,7 @@ def test_it_can_be_copied_saved_and_exported(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("g++"), reason="torch.compile needs g++")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_it_works_under_torch_compile():
     block, _ = twins(3, 8, padding=1)
     model = nn.Sequential(block, nn.Flatten(), nn.Linear(8 * 16, 2))
@@ -149,7 +148,7 @@ def test_it_works_under_torch_compile():
     plain.sum().backward()
     wanted = block.weight.grad.clone()
     model.zero_grad()
-    compiled = torch.compile(model, fullgraph=True)
+    compiled = torch.compile(model, fullgraph=True, backend="aot_eager")  # traced, not built
     found = compiled(x)
     torch.testing.assert_close(found, plain, rtol=1e-4, atol=1e-5)
     found.sum().backward()

@@ -163,7 +163,7 @@ def data_file(tmp_path_factory):
 
 def typed(data, out, *more):
     words = [sys.executable, "-m", "beak", "train", str(data), "--out", str(out)]
-    words += ["--no-baseline", "--epochs", "40", "--network", "lenet5", "--batch", "16"]
+    words += ["--no-baseline", "--epochs", "40", "--network", "dense", "--batch", "16"]
     return [*words, "--seed", "3", "--processes", "2", *more]
 
 
