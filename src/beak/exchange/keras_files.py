@@ -128,7 +128,7 @@ def _open(source: Any, where: str) -> Iterator[Any]:
 
 def _tree(file: Any, description: Description, where: str) -> dict[str, list[Array]]:
     """By layer, from the tree that Keras 3 writes: layers/<kind>_<number>/vars/<place>."""
-    root = next((file[key] for key in TREES if key in file), {})
+    root: Any = next((file[key] for key in TREES if key in file), {})
     found: dict[str, list[Array]] = {}
     steps = [s for s in description.steps if ":" not in s.name]
     if description.kind == "Sequential":

@@ -236,7 +236,7 @@ def _alike(streams: list[Stream]) -> list[Stream]:
     orders = [s.order for s in streams if s.is_row]
     firsts = {s.first for s in streams if not s.is_row}
     same = all(
-        (a is None) == (b is None) and (a is None or np.array_equal(a, b))
+        a is b or (a is not None and b is not None and np.array_equal(a, b))
         for a, b in pairwise(orders)
     )
     if not same or len(firsts) > 1:

@@ -200,7 +200,7 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
                 f"{self.name}: labels from {labels.min()} to {labels.max()} for {classes} classes; "
                 f"0 to {classes - 1} was wanted"
             )
-        return np.eye(classes, dtype=np.float32)[labels]
+        return np.asarray(np.eye(classes, dtype=np.float32)[labels])
 
 
 class BinaryCrossentropy(_Crossentropy):

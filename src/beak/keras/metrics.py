@@ -81,7 +81,7 @@ class Accuracy(Metric):
 
     def each(self, labels: Array, answers: Array) -> Array:
         """1 where equal."""
-        return labels == answers
+        return np.asarray(labels == answers)
 
 
 class BinaryAccuracy(Metric):

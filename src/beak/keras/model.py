@@ -292,6 +292,7 @@ class Sequential(Model):
         self._begin({}, {"name": name})
         self._training = Training()
         self._list: list[Layer] = []
+        self._placed: list[Layer] = []  # those that ``_end`` stands behind
         self._open: InputLayer | None = None
         for layer in layers or ():
             self.add(layer)
@@ -352,12 +353,11 @@ class Sequential(Model):
         if not self._list:
             return
         begin = start.tensor
-        if not hasattr(self, "_end") or not self.built or self._start_ is not begin:
-            at, done = begin, 0
+        done = len(self._placed)
+        goes_on = self._open is start and self.built and 0 < done < len(self._list)
+        if goes_on and self._placed == self._list[:done]:
+            at = self._end
         else:
-            at, done = self._end, self._done if self._done <= len(self._list) else 0
-            at = begin if done == 0 else at
-        if done >= len(self._list) or (done and self._kept != self._list[:done]):
             at, done = begin, 0
         for layer in self._list[done:]:
             stream = layer.build_for([at.stream])
@@ -365,7 +365,7 @@ class Sequential(Model):
             layer.nodes.append(node)
             at = KerasTensor(stream, node)
         self._open = start
-        self._done, self._kept = len(self._list), list(self._list)
+        self._placed = list(self._list)
         self._put_together(begin, at)
 
     @property

@@ -283,7 +283,7 @@ class NonNeg(Constraint):
 
     def __call__(self, w: Any) -> Array:
         """The weights as they may be."""
-        return np.maximum(w, 0)
+        return np.asarray(np.maximum(w, 0))
 
 
 class UnitNorm(Constraint):

@@ -70,7 +70,7 @@ def _rows_and_columns(
     )
     shape = fields.get("input_shape")
     first = shape is not None and len(shape) == 3 and shape[0] <= 4 < min(shape[1:])
-    if first and "data_format" not in fields and "dim_ordering" not in fields:
+    if shape and first and "data_format" not in fields and "dim_ordering" not in fields:
         config.note(
             f"input_shape={tuple(shape)} has its channels first, as Keras 1 on Theano had them, "
             "and so has every layer from here on; today it is "

@@ -303,7 +303,7 @@ class RandomContrast(_Random):
         times = 1 + _between(self.factor, random, len(inputs))
         mean = inputs.mean(axis=(1, 2), keepdims=True)
         out = (inputs - mean) * times[:, None, None, None] + mean
-        return np.clip(out, *self.value_range).astype(np.float32)
+        return np.asarray(np.clip(out, *self.value_range), np.float32)
 
 
 class RandomBrightness(_Random):
@@ -322,7 +322,7 @@ class RandomBrightness(_Random):
         """Lighter or darker."""
         low, high = self.value_range
         moved = _between(self.factor, random, len(inputs)) * (high - low)
-        return np.clip(inputs + moved[:, None, None, None], low, high).astype(np.float32)
+        return np.asarray(np.clip(inputs + moved[:, None, None, None], low, high), np.float32)
 
 
 def _between(factor: Any, random: np.random.Generator, count: int) -> Array:

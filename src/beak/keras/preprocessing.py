@@ -1,13 +1,11 @@
 """``keras.preprocessing``: what Keras 3 still has of it."""
 
 from beak.keras.config import missing
-from beak.keras.folders import image_dataset_from_directory
+from beak.keras.folders import image_dataset_from_directory, img_to_array, load_img
 
 
 class image:  # noqa: N801 - a module in Keras
     """Pictures."""
-
-    from beak.keras.folders import img_to_array, load_img
 
     img_to_array = staticmethod(img_to_array)
     load_img = staticmethod(load_img)

@@ -12,6 +12,7 @@ from beak.keras import config, losses, metrics, optimizers
 from beak.keras.callbacks import CallbackList, History
 from beak.keras.feeds import ArrayFeed, Batch, StreamFeed, array_of, feed, is_stream
 from beak.keras.losses import finish
+from beak.keras.metrics import Metric
 from beak.keras.progress import Progress
 from beak.keras.tensors import Array
 
@@ -32,7 +33,7 @@ class Compiled:
     weighted: list[Any]
     said: dict[str, Any]
     """As given, for files."""
-    counted: list[tuple[metrics.Metric, bool]] | None = None
+    counted: list[tuple[Metric, bool]] | None = None
     """Metrics once answers were seen, and whether each counts by weight."""
     total: float = 0.0
     count: int = 0
