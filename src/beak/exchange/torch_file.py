@@ -37,6 +37,8 @@ GRAPH = 64 << 20
 PLAIN = re.compile(r"[A-Za-z0-9_ +\-*/(),<>=]*")
 """What an expression about sizes is made of; nothing that could be called or reached into."""
 CALLS = re.compile(r"__|[A-Za-z_]\w*\s*\(")
+SYMBOL = re.compile(r"Symbol\('[A-Za-z]\w*'(?:, (?:positive|integer|nonnegative)=True)*\)")
+"""A size that is left open, as PyTorch writes it."""
 SIZES = re.compile(r"\b(?:Max|Min|Mod|FloorDiv|CleanDiv|PythonMod|Eq|Ne|Ge|Gt|Le|Lt)\s*\(")
 
 
@@ -112,9 +114,9 @@ def _harmless(value: Any) -> bool:
     texts = value if isinstance(value, list) else [value]
     return all(
         isinstance(text, str)
-        and PLAIN.fullmatch(text.replace("L['", "").replace("']", "").replace(".size()[", "")
+        and PLAIN.fullmatch(SYMBOL.sub("s", text).replace("L['", "").replace("']", "").replace(".size()[", "")
                             .replace("]", "")) is not None
-        and CALLS.search(SIZES.sub("(", text).replace(".size()", "")) is None
+        and CALLS.search(SIZES.sub("(", SYMBOL.sub("s", text)).replace(".size()", "")) is None
         for text in texts
     )  # fmt: skip
 

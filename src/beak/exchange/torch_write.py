@@ -97,14 +97,12 @@ def pt2_answers(made: bytes, model: Model, threads: int | None = None) -> Any:
     module = torch.export.load(io.BytesIO(made)).module()
     gain, offset = (v.reshape(-1, *(1,) * (len(model.network.input) - 1))
                     for v in preparation(model))  # fmt: skip
-    pictures = isinstance(model.spec, PictureSpec) and model.spec.kind == "pictures"
 
     def answers(prepared: Array) -> Array:
         if reads_words(model.network):
             given = torch.from_numpy(prepared.astype(np.int64))
         else:
             raw = (prepared - offset) / gain
-            raw = np.rint(raw) if pictures else raw
             given = torch.from_numpy(raw.astype(np.float32))
         with torch.inference_mode():
             return np.asarray(module(given).numpy())
