@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import statistics
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from beak.cli.group import run as beak
 from beak.data.sounds import wav
 from beak.runs.run import load
 from tests.web.browser import CHROMIUM, chromium
-from tests.web.test_page import TIMED
 
 pytest.importorskip("playwright.sync_api", reason="needs the extra dev")
 pytestmark = [
@@ -268,14 +266,3 @@ def test_a_network_that_is_too_large_is_refused_with_the_files_size(
 def test_an_input_without_a_file_is_a_wrong_call(runs, capsys):
     assert beak(["look", str(runs("digits")), "--input", "a.png"]) == 2
     assert "--html" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(("kind", "limit"), [("digits", 100), ("colour", 400)])
-def test_from_a_stroke_to_all_maps_without_a_server(opened, kind, limit, record_property):
-    page = opened(kind)
-    page.get_by_role("button", name="clear").click()
-    page.wait_for_timeout(500)
-    median = statistics.median(page.evaluate(TIMED))
-    record_property("milliseconds", median)
-    print(f"{kind}: {median:.0f} ms")
-    assert median < limit

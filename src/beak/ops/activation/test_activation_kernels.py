@@ -93,7 +93,8 @@ def test_any_count_in_any_parts_and_in_place_is_the_same_to_the_bit(
     y = run(
         ACTIVATION_FORWARD[0],
         {"y": "x" if in_place else x.shape},
-        x=x, count=count, function=FUNCTIONS.index(function), parts=parts, threads=threads,
+        x=x, count=count, function=FUNCTIONS.index(function), slope=0.01, parts=parts,
+        threads=threads,
     )["y"]  # fmt: skip
     np.testing.assert_array_equal(y, one)
     value, slope = truth(function, x.astype(np.float64))
