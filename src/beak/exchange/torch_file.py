@@ -111,14 +111,16 @@ def _look_at(entry: zipfile.ZipInfo, packed: zipfile.ZipFile, name: str) -> None
 
 def _harmless(value: Any) -> bool:
     """Whether an expression says no more than sums and bounds of sizes."""
-    texts = value if isinstance(value, list) else [value]
-    return all(
-        isinstance(text, str)
-        and PLAIN.fullmatch(SYMBOL.sub("s", text).replace("L['", "").replace("']", "").replace(".size()[", "")
-                            .replace("]", "")) is not None
-        and CALLS.search(SIZES.sub("(", SYMBOL.sub("s", text)).replace(".size()", "")) is None
-        for text in texts
-    )  # fmt: skip
+    return all(isinstance(text, str) and _plain(text) for text in _as_list(value))
+
+
+def _plain(text: str) -> bool:
+    short = re.sub(r"L\['\w+'\]\.size\(\)\[\d+\]", "s", SYMBOL.sub("s", text))
+    return PLAIN.fullmatch(short) is not None and CALLS.search(SIZES.sub("(", short)) is None
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _all_of(value: Any) -> Iterator[tuple[str, Any]]:
@@ -139,7 +141,7 @@ def _own(text: str, arrays: Any, content: bytes, name: str) -> Imported:
         told = json.loads(text)
         network, spec = Network.from_json(told["network"]), read_spec(told["input"])
         held = {key.removeprefix("network."): value for key, value in arrays.items()}
-        parameters = {key: held[key].float().numpy() for key in network.parameters}
+        parameters = {key: held[key].detach().float().numpy() for key in network.parameters}
         labels = tuple(map(str, told["labels"]))
     except (ValueError, KeyError, TypeError, BeakError) as error:
         raise RunError(f"{name}: what beak wrote into it is damaged ({one_line(error)})") from None
