@@ -156,7 +156,7 @@ def _answers(module: Any) -> Callable[[Array], Array]:
 
     def answers(inputs: Array) -> Array:
         with torch.inference_mode():
-            rows = [module(torch.from_numpy(row[None])).numpy() for row in inputs]
+            rows = [module(torch.from_numpy(row[None])).detach().numpy() for row in inputs]
         return np.concatenate(rows)
 
     return answers

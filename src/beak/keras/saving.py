@@ -71,7 +71,9 @@ def _placed(node: Node, model: Model) -> dict[str, Any]:
     entry = _entry(node.layer)
     tensors = [_history(tensor) for tensor in node.inputs] if node is not model._start_.node else []
     joins = node.layer.kind in ("Add", "Multiply", "Concatenate")
-    inbound: list[Any] = [{"args": [tensors] if joins else tensors, "kwargs": {}}] if tensors else []
+    inbound: list[Any] = (
+        [{"args": [tensors] if joins else tensors, "kwargs": {}}] if tensors else []
+    )
     return {**entry, "name": node.layer.name, "inbound_nodes": inbound}
 
 
