@@ -7,10 +7,21 @@ from collections.abc import Iterable
 
 
 class BeakError(Exception):
-    """Base of every error that beak raises on purpose; its text is one line for the user."""
+    r"""Base of every error that beak raises on purpose; its text is one line for the user.
+
+    What a stranger's file put into it cannot break the line or steer the terminal:
+
+    >>> str(DataError("no column 'a\x1b[2J\nb'"))
+    "no column 'a?[2J b'"
+    """
 
     exit_code = 1
     """What a command returns when this ends it: 1 the work failed, 2 the call was wrong."""
+
+    def __str__(self) -> str:
+        """The text, with spaces for new lines and question marks for what cannot be printed."""
+        text = super().__str__()
+        return "".join(c if c.isprintable() else " " if c == "\n" else "?" for c in text)
 
 
 class UsageError(BeakError):

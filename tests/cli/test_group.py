@@ -87,7 +87,7 @@ def test_train_can_be_called_whatever_was_imported_first():
     [
         (DataError("no pictures"), "beak train: no pictures", 1),
         (UsageError("no file 'x'"), "beak train: no file 'x'", 2),
-        (RunError("two\nlines \x1b[31m"), "beak train: two lines [31m", 1),
+        (RunError("two\nlines \x1b[31m"), "beak train: two lines ?[31m", 1),
         (MissingExtraError("the estimator", "sklearn"),
          'beak train: the estimator needs an extra: pip install "beak[sklearn]"', 1),
         (KeyboardInterrupt(), "beak train: stopped", 1),
