@@ -45,7 +45,8 @@ def test_guided_fuzzing_finds_no_way_through(name, tmp_path):
     corpus.mkdir()
     for number, seed in enumerate(READERS[name].seeds()):
         (corpus / f"seed{number}").write_bytes(seed)
-    options = [f"-max_total_time={SECONDS}", "-max_len=8192", f"-artifact_prefix={tmp_path}/"]
+    options = [f"-max_total_time={SECONDS}", "-max_len=8192", "-seed=1"]
+    options.append(f"-artifact_prefix={tmp_path}/")
     command = [sys.executable, str(ROOT / "tests/fuzz/readers.py"), name, *options, str(corpus)]
     place = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(
@@ -56,3 +57,20 @@ def test_guided_fuzzing_finds_no_way_through(name, tmp_path):
         env={**os.environ, "PYTHONPATH": place},
     )
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("csv of texts", b"t\0\0labe\0eel\n\"fba]\n"),
+        ("table", b"path,\x01\x00.\x00png,dogb.beatdog\n"),
+        ("vectors", b"2 88888888882\nfilm \0\0\0\0\0\0\0\0a \0\0\0\0\0\0\0\0"),
+        ("vectors", b"2 " + b"8" * 5000 + b"\nfilm \0\0\0\0\0\0\0\0"),
+        ("card", b"<!-- beak: measured -->\n| a | test | 50.00 % | 40.00. to 60.00 % | 9 |\n"
+                 b"<!-- beak: end -->"),
+        ("card", b"<!-- beak: measured -->\n| a | test | 50.00 % | 40.00 to 60.00 % | , |\n"
+                 b"<!-- beak: end -->"),
+    ],
+)  # fmt: skip
+def test_what_fuzzing_found_stays_mended(name, content, tmp_path):
+    check(name, content, place_of(name, tmp_path))

@@ -78,7 +78,9 @@ def _opened(path: Path) -> tuple[int, Entries]:
     if head.startswith((b"\x1f\x8b", b"PK")):
         raise DataError(f"{path}: packed; unpack it first")
     cells = head.split()
-    counted = len(cells) == 2 and all(cell.isdigit() for cell in cells)
+    counted = len(cells) == 2 and all(cell.isdigit() and len(cell) < 16 for cell in cells)
+    if counted:
+        _check_dimensions(path, int(cells[1]))
     if counted and _is_binary(rest, int(cells[1])):
         return int(cells[1]), _binary(path, len(head), int(cells[0]), int(cells[1]))
     if counted:
@@ -90,9 +92,13 @@ def _opened(path: Path) -> tuple[int, Entries]:
                 f"{path}: no word vectors: word2vec (text or binary), GloVe, fastText's .vec or "
                 ".safetensors are read"
             )
+    _check_dimensions(path, dimensions)
+    return dimensions, _lines(path, begin, dimensions)
+
+
+def _check_dimensions(path: Path, dimensions: int) -> None:
     if not 1 <= dimensions <= MOST_DIMENSIONS:
         raise DataError(f"{path}: vectors of {dimensions} numbers; 1 to {MOST_DIMENSIONS} are read")
-    return dimensions, _lines(path, begin, dimensions)
 
 
 def _is_binary(rest: bytes, dimensions: int) -> bool:

@@ -40,7 +40,9 @@ MOST_BYTES = 4 << 20
 MODEL_INDEX = re.compile(r"^model-index:\n(?:(?:  |- ).*\n)*", re.M)
 HEAD = "| data | part | accuracy | 95 % interval | examples |"
 RULE = "|---|---|---|---|---|"
-ROW = re.compile(r"^\| (.+) \| (.+) \| ([\d.]+) % \| ([\d.]+) to ([\d.]+) % \| ([\d,]+) \|$")
+ROW = re.compile(
+    r"^\| (.+) \| (.+) \| (\d+\.\d+) % \| (\d+\.\d+) to (\d+\.\d+) % \| (\d[\d,]{,20}) \|$"
+)
 
 
 @dataclass(frozen=True)
