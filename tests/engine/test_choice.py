@@ -17,7 +17,9 @@ def no_torch(monkeypatch):
 @pytest.fixture
 def a_gpu(monkeypatch):
     """As if torch saw a GPU of NVIDIA."""
-    device = pytest.importorskip("beak.engine.torch_device")
+    pytest.importorskip("torch")
+    from beak.engine import torch_device as device
+
     monkeypatch.setattr(choice, "_gpu_files", lambda: True)
     monkeypatch.setattr(device.torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(device.torch.cuda, "device_count", lambda: 2)

@@ -426,3 +426,20 @@ def test_an_optimizer_that_is_not_there_is_named():
         Optimizers.get("Nadam")
     with pytest.raises(NetworkError, match="loss of your own"):
         keras.losses.get(lambda a, b: 0)
+
+
+def test_a_class_of_ones_own_that_lacks_its_method_is_told_which():
+    class Falling(keras.optimizers.schedules.LearningRateSchedule):
+        pass
+
+    class Mine(keras.losses.Loss):
+        def call(self, y_true, y_pred):
+            return y_pred - y_true
+
+    x, y = np.zeros((4, 3), np.float32), np.zeros((4, 1), np.float32)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(Falling()), "mse")
+    with pytest.raises(UsageError, match=r"Falling is a class of your own: .*__call__\(step\)"):
+        model.fit(x, y, verbose=0)
+    with pytest.raises(NetworkError, match="a loss of your own"):
+        model.compile("sgd", Mine())

@@ -113,6 +113,11 @@ def refuse(what: str, nearest: str = "") -> NetworkError:
     return NetworkError(f"{what} is not in beak" + (f"; nearest: {nearest}" if nearest else ""))
 
 
+def lacks(thing: object, method: str) -> UsageError:
+    """The error where a class of one's own leaves out what its base asks for."""
+    return UsageError(f"{type(thing).__name__} is a class of your own: it has to define {method}")
+
+
 def missing(module: str, known: Sequence[str], nearest: dict[str, str]) -> Callable[[str], Any]:
     """A module's ``__getattr__`` that refuses by name what Keras has there and beak has not."""
 

@@ -81,7 +81,11 @@ class Loss(Named):
 
     def compare(self, labels: Array, answers: Array) -> tuple[Array, Array]:
         """Losses (B, …) of targets and answers, and the gradient of their sum by the answers."""
-        raise NotImplementedError
+        raise config.lacks(
+            self,
+            "compare(targets, answers), which gives the losses and the gradient of their sum: "
+            "nothing is differentiated by itself here",
+        )
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> np.float32:
         """The mean loss of answers."""
@@ -114,7 +118,10 @@ class _Crossentropy(Loss):
 
     def from_their_logits(self, targets: Array, logits: Array) -> tuple[Array, Array]:
         """Losses and the gradient of their sum."""
-        raise NotImplementedError
+        raise config.lacks(
+            self,
+            "from_their_logits(targets, logits), which gives losses and the gradient of their sum",
+        )
 
 
 class CategoricalCrossentropy(_Crossentropy):

@@ -25,7 +25,10 @@ class Metric(Named):
 
     def each(self, labels: Array, answers: Array) -> Array:
         """A number for each example (or for each place of each)."""
-        raise NotImplementedError
+        raise config.lacks(
+            self,
+            "each(labels, answers), a number for each example, or update_state and result",
+        )
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch in."""

@@ -76,7 +76,7 @@ class Initializer(Named):
 
     def values(self, shape: tuple[int, ...], random: np.random.Generator) -> Array:
         """The numbers."""
-        raise NotImplementedError
+        raise config.lacks(self, "values(shape, random), which gives the numbers")
 
     def _random(self) -> np.random.Generator:
         seed = getattr(self, "seed", None)
@@ -263,7 +263,7 @@ class Constraint(Named):
 
     def __call__(self, w: Any) -> Array:
         """The weights as they may be."""
-        raise NotImplementedError
+        raise config.lacks(self, "__call__(w), which gives the weights as they may be")
 
 
 class MaxNorm(Constraint):

@@ -18,7 +18,7 @@ class LearningRateSchedule(Named):
 
     def __call__(self, step: int) -> float:
         """The rate of this step, the first being 0."""
-        raise NotImplementedError
+        raise config.lacks(self, "__call__(step), which gives the rate")
 
 
 class Rate:

@@ -20,7 +20,7 @@ class Preparing(Layer):
 
     def apply(self, inputs: Array, training: bool) -> Array:
         """Arrays as they go on."""
-        raise NotImplementedError
+        raise config.lacks(self, "apply(inputs, training), which gives the arrays")
 
     def on_arrays(self, inputs: Any, training: bool = False, **options: Any) -> Any:
         """The layer alone, on numbers; one picture alone too."""
@@ -167,7 +167,7 @@ class _Random(Preparing):
 
     def change(self, inputs: Array, random: np.random.Generator) -> Array:
         """Examples, each changed at random."""
-        raise NotImplementedError
+        raise config.lacks(self, "change(inputs, random), which gives the examples")
 
     def _draws(self) -> np.random.Generator:
         if self.fields.get("seed") is None:
@@ -211,7 +211,7 @@ class _Moving(_Random):
 
     def matrices(self, count: int, size: tuple[int, ...], random: np.random.Generator) -> Array:
         """From (x, y, 1) of the output to (x, y) of the input: (count, 2, 3)."""
-        raise NotImplementedError
+        raise config.lacks(self, "matrices(count, size, random), which gives (count, 2, 3)")
 
 
 class RandomRotation(_Moving):
