@@ -443,3 +443,23 @@ def test_a_class_of_ones_own_that_lacks_its_method_is_told_which():
         model.fit(x, y, verbose=0)
     with pytest.raises(NetworkError, match="a loss of your own"):
         model.compile("sgd", Mine())
+
+
+@pytest.mark.parametrize("weights", [[1, 0], [[1], [0]]])
+def test_a_loss_alone_weighs_each_example_once(weights):
+    loss = keras.losses.MeanSquaredError()
+    assert loss([[1.0], [2.0]], [[0.0], [0.0]], sample_weight=weights) == 0.5
+    with pytest.raises(ShapeError, match="3 sample weights for 2 examples"):
+        loss([[1.0], [2.0]], [[0.0], [0.0]], sample_weight=[1, 2, 3])
+
+
+def test_metrics_alone_count_each_answer_once():
+    accuracy = keras.metrics.BinaryAccuracy()
+    accuracy.update_state([1, 1, 1], [0.9] * 3)
+    assert accuracy([1], [0.1]) == 0.75
+    weighted = keras.metrics.BinaryAccuracy()
+    assert weighted([1, 1, 0, 0], [0.98, 1, 0, 0.6], sample_weight=[1, 0, 0, 1]) == 0.5
+    assert keras.metrics.Accuracy()([[1], [2]], [1, 2]) == 1
+    assert keras.metrics.BinaryAccuracy()([[1], [0]], [0.7, 0.2]) == 1
+    with pytest.raises(ShapeError, match="labels of"):
+        keras.metrics.Accuracy()([1, 2, 3], [1, 2])

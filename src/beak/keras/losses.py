@@ -91,7 +91,10 @@ class Loss(Named):
         """The mean loss of answers."""
         values = self.judge(np.asarray(y_true), np.asarray(y_pred, np.float32), None).values
         if sample_weight is not None:
-            values = values * np.asarray(sample_weight)
+            weights = np.asarray(sample_weight, np.float32)
+            if weights.size != len(values):
+                raise ShapeError(f"{weights.size} sample weights for {len(values)} examples")
+            values = values * weights.reshape(-1, *(1,) * (values.ndim - 1))
         return np.float32(values.mean())
 
 

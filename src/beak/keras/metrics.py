@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from beak.errors import UsageError, did_you_mean
+from beak.errors import ShapeError, UsageError, did_you_mean
 from beak.keras import config
 from beak.keras import losses as losses_
 from beak.keras.named import Named
@@ -76,6 +76,17 @@ class Mean(Metric):
         self._count += float(weights.sum())
 
 
+def _beside(labels: Array, answers: Array) -> Array:
+    """Labels in the shape of the answers, a last axis of 1 added or taken off; ShapeError."""
+    if labels.ndim == answers.ndim - 1:
+        labels = labels[..., None]
+    elif labels.ndim == answers.ndim + 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    if labels.shape != answers.shape:
+        raise ShapeError(f"labels of {labels.shape} for answers of {answers.shape}")
+    return labels
+
+
 class Accuracy(Metric):
     """How many answers equal their labels."""
 
@@ -84,7 +95,7 @@ class Accuracy(Metric):
 
     def each(self, labels: Array, answers: Array) -> Array:
         """1 where equal."""
-        return np.asarray(labels == answers)
+        return np.asarray(_beside(labels, answers) == answers)
 
 
 class BinaryAccuracy(Metric):
@@ -97,11 +108,8 @@ class BinaryAccuracy(Metric):
         self.threshold = threshold
 
     def each(self, labels: Array, answers: Array) -> Array:
-        """The share of an example's answers that are right."""
-        if labels.ndim == answers.ndim - 1:
-            labels = labels[..., None]
-        right = (answers > self.threshold).astype(np.float32) == labels
-        return np.asarray(right.mean(axis=-1))
+        """1 for each answer that is right."""
+        return np.asarray((answers > self.threshold) == (_beside(labels, answers) == 1))
 
 
 class CategoricalAccuracy(Metric):
