@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from beak.exchange.check import compare, onnx_answers
 from beak.exchange.examples import LEAST, examples
 from beak.exchange.export import export
 from beak.exchange.onnx_model import PREPARE, input_name, onnx_bytes
+from beak.runs.files import write_whole
 
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -151,3 +153,16 @@ def test_the_runs_own_data_are_compared_on(tmp_path, monkeypatch):
     (tmp_path / "digits" / "recipe.toml").write_text(gone)
     made = export("digits", tmp_path / "out.onnx")
     assert any("made inputs alone" in note for note in made.notes)
+
+
+def test_a_pipe_is_not_replaced_by_a_file(tmp_path):
+    pipe = tmp_path / "pipe.onnx"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="is no file that could be replaced"):
+        exporting._check_target(pipe)
+    with pytest.raises(RunError, match="a device or a pipe"):
+        write_whole(pipe, [b"x"])
+    assert pipe.is_fifo()
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(UsageError, match=r"a\.png is no folder"):
+        exporting._check_target(tmp_path / "a.png" / "x.onnx")

@@ -65,14 +65,12 @@ def serve(
     exact: bool,
     as_json: bool,
 ) -> int:
-    r"""Serve trained networks over HTTP: raw files in, labels and probabilities out.
+    """Serve trained networks over HTTP: raw files in, labels and probabilities out.
 
     RUN is a run directory or its model.safetensors, or NAME=RUN to call it otherwise. A run that is
     trained again is taken without a pause. The page at / tries it; /openapi.json describes it.
 
-    \b
-    curl -F file=@cat.jpg http://127.0.0.1:8000/predict
-    curl --data-binary @cat.jpg http://127.0.0.1:8000/v1/NAME/predict
+    Such as: curl -F file=@cat.jpg http://127.0.0.1:8000/predict
 
     Only this machine reaches it; with --host others do, by the token.
     """

@@ -157,8 +157,13 @@ def form_of(target: Path, to: str | None) -> str:
 def _check_target(target: Path) -> None:
     if target.is_dir():
         raise UsageError(f"{one_line(target)} is a folder; give a file in it")
+    if target.exists() and not target.is_file():
+        raise UsageError(f"{one_line(target)} is no file that could be replaced; give another")
+    if target.parent.exists() and not target.parent.is_dir():
+        raise UsageError(f"{one_line(target.parent)} is no folder; give a file in one")
     if not target.parent.is_dir():
-        raise UsageError(f"{one_line(target)}: the folder is not there; make it: mkdir -p")
+        folder = one_line(target.parent)
+        raise UsageError(f"{one_line(target)}: the folder is not there; make it: mkdir -p {folder}")
 
 
 def agreeing(compared: Comparison, run: Run) -> Comparison:

@@ -39,6 +39,8 @@ def write_whole(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     Raises RunError when the disk is full, the directory is gone or may not be written; the old
     file is then untouched.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise RunError(f"{path}: a device or a pipe, which is not replaced; give another path")
     beside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.part")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

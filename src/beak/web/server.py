@@ -117,7 +117,7 @@ def listen(host: str, port: int) -> socket.socket:
         made.close()
         if error.errno == errno.EADDRINUSE:
             raise UsageError(
-                f"--port {port}: something else listens there; leave --port out for a free one"
+                f"--port {port}: something listens there; --port 0 takes a free one"
             ) from None
         raise UsageError(f"--host {host} --port {port}: {error.strerror or error}") from None
     return made
