@@ -69,4 +69,4 @@ def test_a_port_that_is_taken_is_named(runs, capsys):
         taken.listen()
         port = taken.getsockname()[1]
         assert beak(["look", str(runs("text")), "--port", str(port), "--no-browser"]) == 2
-    assert f"--port {port}: something else listens there" in capsys.readouterr().err
+    assert f"--port {port}: something listens there; --port 0" in capsys.readouterr().err
