@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -128,6 +129,24 @@ def test_an_error_of_the_first_is_everybodys():
         return for_all(group, lambda: 7)
 
     assert in_a_group(3, meet) == [7, 7, 7]
+
+
+def test_what_an_earlier_start_left_misleads_nobody():
+    """A first process that answers a dead one's number goes on until the living one has heard."""
+    distributed = pytest.importorskip("torch.distributed")
+    from beak.engine.torch_group import common_name
+
+    store = distributed.HashStore()
+    store.set("beak/here/1", "dead")
+    store.set("beak/here/2", "dead too")
+    store.set("beak/answer/dead", "an old name")
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(common_name, store, 0, 3)
+        wait_for(lambda: store.check(["beak/answer/dead too"]))
+        others = [pool.submit(common_name, store, rank, 3) for rank in (1, 2)]
+        names = {each.result(20) for each in (first, *others)}
+    assert len(names) == 1
+    assert names != {"an old name"}
 
 
 def test_who_is_the_first_and_what_was_begun(monkeypatch, tmp_path):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import time
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, distributed
+from torch.distributed import PrefixStore, Store, rendezvous  # type: ignore[attr-defined]
 
 from beak.engine.group import LostProcessError
 
@@ -25,7 +28,11 @@ class TorchGroup:
         """Join: RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT say where."""
         backend = "cuda:nccl,cpu:gloo" if device.startswith("cuda") else "gloo"
         try:
-            distributed.init_process_group(backend, timeout=PATIENCE)
+            held, rank, size = next(rendezvous("env://", timeout=PATIENCE))
+            store = PrefixStore(common_name(held, rank, size), held)
+            distributed.init_process_group(
+                backend, timeout=PATIENCE, store=store, rank=rank, world_size=size
+            )
         except (RuntimeError, ValueError) as error:
             raise LostProcessError(f"the other processes cannot be reached: {error}") from None
         self.rank, self.size = distributed.get_rank(), distributed.get_world_size()
@@ -55,6 +62,40 @@ class TorchGroup:
                 f"process {self.rank}: another process of the training is gone ({first[:120]}); "
                 "torchrun starts them again from the last checkpoint with --max-restarts"
             ) from None
+
+
+def common_name(store: Store, rank: int, size: int) -> str:
+    """A name that only the processes alive now share, for what they leave in the store.
+
+    torchrun keeps one store over its restarts, so what an earlier start left is still there, the
+    addresses of its processes, too (pytorch issue 135712), and its count of restarts differs from
+    machine to machine. So each other process leaves a number of its own, and the first answers
+    under that number, to late comers again, until all have said that they heard it.
+
+    Raises RuntimeError when one does not come within ``PATIENCE``.
+    """
+    own = uuid.uuid4().hex
+    if rank:
+        store.set(f"beak/here/{rank}", own)
+        name: str = store.get(f"beak/answer/{own}").decode()
+        store.set(f"beak/heard/{name}/{rank}", "")
+        return name
+    answered: dict[int, bytes] = {}
+    missing = set(range(1, size))
+    end = time.monotonic() + PATIENCE.total_seconds()
+    while missing:
+        if time.monotonic() > end:
+            raise RuntimeError(f"{len(missing)} of {size} processes did not come")
+        for other in sorted(missing):
+            if store.check([f"beak/heard/{own}/{other}"]):
+                missing.remove(other)
+            elif store.check([f"beak/here/{other}"]):
+                number = store.get(f"beak/here/{other}")
+                if answered.get(other) != number:
+                    store.set(f"beak/answer/{number.decode()}", own)
+                    answered[other] = number
+        time.sleep(0.01)
+    return own
 
 
 def local_device(device: str) -> str:
