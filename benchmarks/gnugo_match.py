@@ -4,8 +4,9 @@
 
 Every move is told to the other program, which refuses it if it is illegal. When both have passed,
 GNU Go at level 10 says who has won (area counted, dead stones taken off); games that do not end
-within --moves are scored as they stand. The interval is Wilson's, 95 %. beak's moves are the
-likeliest but for the first --sampled, which are drawn, so that games differ.
+within --moves are scored as they stand. With --games-file the games are kept there, one a line,
+and a second call goes on behind those that are in it. The interval is Wilson's, 95 %. beak's
+moves are the likeliest but for the first --sampled, which are drawn, so that games differ.
 """
 
 from __future__ import annotations
@@ -97,27 +98,33 @@ def main() -> None:
     parser.add_argument("--sampled", type=int, default=4, help="beak's first moves that are drawn")
     parser.add_argument("--threads", default="1")
     parser.add_argument("--average", action="store_true")
+    parser.add_argument("--games-file", type=Path, help="where games are kept and gone on from")
     told = parser.parse_args()
     command = [sys.executable, "-m", "beak", "play", told.run, "--gtp", "--threads", told.threads]
     command += ["--average"] * told.average
-    won = illegal = 0
+    kept = told.games_file
+    played = kept.read_text().splitlines() if kept and kept.exists() else []
+    games = [json.loads(line) for line in played]
     begun = time.perf_counter()
-    for number in range(told.games):
+    for number in range(len(games), told.games):
         beak, drawing = Program(*command), Program(*command, "--sample", "--seed", str(number))
         other, judge = gnugo(told.level, number + 1), gnugo(10, 1)
         try:
             game = one_game(beak, drawing, other, judge, COLOURS[number % 2], told)
         except Illegal as error:
-            illegal += 1
-            game = {"beak": COLOURS[number % 2], "won": False, "how": str(error)}
-        won += bool(game["won"])
-        print(json.dumps({"game": number, **game}), flush=True)
+            game = {"beak": COLOURS[number % 2], "won": False, "illegal": str(error)}
+        games.append({"game": number, **game})
+        print(json.dumps(games[-1]), flush=True)
+        if kept:
+            with kept.open("a") as file:
+                file.write(json.dumps(games[-1]) + "\n")
         for program in (beak, drawing, other, judge):
             program.process.communicate("quit\n", timeout=60)
-    low, high = wilson(won, told.games)
+    won, illegal = sum(game["won"] for game in games), sum("illegal" in game for game in games)
+    low, high = wilson(won, len(games))
     result = {
-        "run": told.run, "level": told.level, "games": told.games, "won": won,
-        "share": round(won / told.games, 3), "interval": [round(low, 3), round(high, 3)],
+        "run": told.run, "level": told.level, "games": len(games), "won": won,
+        "share": round(won / len(games), 3), "interval": [round(low, 3), round(high, 3)],
         "illegal": illegal, "seconds": round(time.perf_counter() - begun),
     }  # fmt: skip
     print(json.dumps(result))
