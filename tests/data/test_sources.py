@@ -178,7 +178,7 @@ def test_a_path_with_a_typo_names_the_nearest(class_folders):
 
 def test_files_that_are_no_source_are_told_apart(tmp_path):
     for name, said in (
-        ("a.zip", "unpack it"),
+        ("a.rar", "unpack it, or give a .zip"),
         ("a.mp3", "not a .mp3"),
         ("x-idx3-ubyte", "the folder"),
     ):

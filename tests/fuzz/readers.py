@@ -34,11 +34,12 @@ with watching():
     import numpy as np
     from PIL import Image
 
+    from beak.data.archives import unpacked
     from beak.data.arrays import idx_member, npz_parts
     from beak.data.builtin import CIFAR_BATCHES
     from beak.data.cifar import cifar_parts
     from beak.data.decode import decode_file
-    from beak.data.go_files import names_in, records_in
+    from beak.data.go_files import records_in
     from beak.data.go_kind import load_game
     from beak.data.kinds import read_spec
     from beak.data.sgf import read_games
@@ -46,6 +47,7 @@ with watching():
     from beak.data.store import DamagedStoreError, open_store, write_store
     from beak.data.tables import read_table
     from beak.data.texts import read_texts
+    from beak.data.unpack import names_in
     from beak.data.vectors import read_vectors
     from beak.errors import BeakError
     from beak.network.catalogue import make_network
@@ -148,6 +150,16 @@ def _tar() -> list[bytes]:
     return [out.getvalue()]
 
 
+def _shard() -> list[bytes]:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, content in (("1.png", b"?"), ("1.cls", b"cat"), ("1.json", b"{}")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return [out.getvalue()]
+
+
 def _store() -> list[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.beak"
@@ -172,6 +184,12 @@ def _text(data: bytes) -> str:
 def _archive(path: Path) -> None:
     list(names_in(path))
     list(records_in(path, [path]))
+    with tempfile.TemporaryDirectory() as cache:
+        try:
+            unpacked(path, [path], Path(cache))
+        finally:
+            left = [p.name for p in Path(cache, "unpacked").glob("*") if not p.is_dir()]
+            assert not left, left
 
 
 READERS = {
@@ -207,6 +225,7 @@ READERS = {
     "npz": Reader(_by_path(lambda path: _parts(npz_parts(path))), _npz, ".npz"),
     "zip": Reader(_by_path(_archive), _zip, ".zip"),
     "tar": Reader(_by_path(_archive), _tar, ".tar.gz"),
+    "shard": Reader(_by_path(_archive), _shard, ".tar"),
     "cache": Reader(_by_path(lambda path: _all_of(open_store(path))), _store, ".beak"),
     "history": Reader(_by_path(read_history), lambda: [b'{"epoch": 1, "loss": 0.5}\n{"epo']),
     "card": Reader(_card, lambda: [b"---\nmodel-index:\n- name: a\n---\n<!-- beak: measured -->\n"

@@ -14,22 +14,12 @@ from beak.data.damage import DAMAGED
 from beak.data.found import is_junk
 from beak.data.plain import open_plain
 from beak.data.sgf import LONGEST
+from beak.data.unpack import is_archive
 from beak.errors import DataError
 
 SUFFIX = ".sgf"
-ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz")
-
 Record = tuple[str, bytes | str]
 """A file's name in its source, and its content or why it cannot be read."""
-
-
-def is_archive(name: str) -> bool:
-    """Whether a file's name says that it is an archive.
-
-    >>> is_archive("games.tar.gz"), is_archive("game.sgf")
-    (True, False)
-    """
-    return name.lower().endswith(ARCHIVES)
 
 
 def files_of(source: Path) -> list[Path]:
@@ -73,19 +63,6 @@ def records_in(
             yield name, _content(path)
         if progress is not None and number % 200 == 0:
             progress(number + 1, len(files))
-
-
-def names_in(path: Path) -> Iterator[str]:
-    """The names of an archive's files as far as they can be read, in order."""
-    try:
-        if path.suffix.lower() == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                yield from (entry.filename for entry in archive.infolist() if not entry.is_dir())
-        else:
-            with tarfile.open(path) as tar:
-                yield from (entry.name for entry in tar if entry.isfile())
-    except DAMAGED:
-        return
 
 
 def _inside(source: Path, path: Path) -> str:

@@ -21,9 +21,9 @@ import numpy as np
 from beak.data.augment import Augmentation
 from beak.data.dataset import Dataset, Part
 from beak.data.found import is_junk
-from beak.data.go_files import is_archive, names_in
 from beak.data.rows import Pixels
 from beak.data.spec import InputSpec
+from beak.data.unpack import is_archive, names_in
 from beak.data.wishes import Wishes
 from beak.errors import DataError, did_you_mean
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from beak.data.archives import archives_at, unpacked
 from beak.data.builtin import BUILTIN, default_cache_dir
 from beak.data.dataset import Dataset
 from beak.data.kinds import CHOICES, kind_at, kind_of
 from beak.data.memory import load_arrays
+from beak.data.report import Finding, Report
+from beak.data.shards import in_range
 from beak.data.spec import InputSpec
 from beak.data.texts import shared_name, shared_parts
 from beak.data.wishes import Progress, Wishes
@@ -37,8 +41,10 @@ def load_dataset(
     """The examples of a source, decoded (once), checked and split.
 
     ``source``: a built-in name, or a folder or file of one of the kinds, such as a folder of class
-    folders or a table; ``kind`` "auto" looks what its files are. ``options``: the recipe's [data]
-    keys of that kind (for pictures ``size``: side or (height, width); ``channels``; ``fit``); what
+    folders or a table, or an archive of these (.zip, .tar, .tar.gz, …; several shards of
+    WebDataset: ``train-{00..19}.tar``), which is unpacked once into the cache; ``kind`` "auto"
+    looks what its files are. ``options``: the recipe's [data] keys of that kind (for pictures
+    ``size``: side or (height, width); ``channels``; ``fit``); what
     is not given follows from the data and is said in the report. ``spec`` and ``labels`` of a
     trained network make inputs and labels as it knows them. ``strict``: a warning of the report is
     an error. ``progress(done, all)`` is called while files are decoded or
@@ -70,8 +76,13 @@ def load_dataset(
             f"{name}: a run (a trained network), not a source of examples; "
             f"to go on with it: beak train --resume {quote(name)}"
         )
+    packed = archives_at(path)
+    told: list[Finding] = []
+    if packed and "go" not in (kind, spec.kind if spec else "", kind_at(packed[0])):
+        path, told = unpacked(path, packed, wishes.cache, progress)
     there = kind if kind != "auto" else spec.kind if spec is not None else kind_at(path)
-    return kind_of(_chosen(kind, there, spec, name)).read(path, wishes)
+    made = kind_of(_chosen(kind, there, spec, name)).read(path, wishes)
+    return replace(made, report=Report((*told, *made.report.findings))) if told else made
 
 
 def _chosen(kind: str, there: str, spec: InputSpec | None, name: str) -> str:
@@ -93,6 +104,8 @@ def existing(name: str) -> Path:
     """The path, or UsageError with the nearest name that is there."""
     path = Path(name).expanduser()
     if path.exists():
+        return path
+    if in_range(name):  # train-{00..19}.tar
         return path
     if shared_name(path) or shared_parts(path):  # rt-polarity: for rt-polarity.pos and .neg
         return path

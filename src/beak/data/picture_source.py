@@ -36,7 +36,7 @@ from beak.errors import DataError, UsageError
 from beak.ops.resize.kernels import resize
 
 Array = np.ndarray[Any, Any]
-ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".xz", ".bz2")
+ARCHIVES = (".gz", ".7z", ".rar", ".xz", ".bz2", ".zst")
 
 
 def read(source: Path, wishes: Wishes) -> Dataset:
@@ -75,7 +75,9 @@ def _not_a_source(path: Path) -> str:
     if is_idx(path.name):
         return f"{path}: give the folder that this idx file and its partner lie in"
     if path.suffix.lower() in ARCHIVES:
-        return f"{path}: an archive; unpack it and give the folder"
+        return (
+            f"{path}: packed in a way that is not read here; unpack it, or give a .zip or .tar.gz"
+        )
     return f"{path}: a folder, CSV, TSV or .npz is wanted, not a {path.suffix or 'nameless'} file"
 
 
