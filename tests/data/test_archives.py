@@ -122,46 +122,6 @@ def test_tables_sentences_and_sounds_come_out_of_archives_too(tmp_path):
     assert made.labels == ("neg", "pos")
 
 
-def shard(numbers):
-    files = {}
-    for i in numbers:
-        files[f"{i:03}.png"] = picture(i)
-        files[f"{i:03}.json"] = b"{}"
-        files[f"{i:03}.cls"] = b"cat" if i % 2 else b"dog\n"
-    return files
-
-
-def test_shards_become_class_folders(tmp_path):
-    (tmp_path / "set").mkdir()
-    for part, numbers in (("train-00", range(20)), ("train-01", range(20, 60)), ("val-00", (77,))):
-        packed_tar(tmp_path / "set" / f"{part}.tar", shard(numbers), "w")
-    made = load_dataset(tmp_path / "set", cache_dir=tmp_path / "cache")
-    assert made.labels == ("cat", "dog")
-    assert len(made.parts["validation"].labels) == 1
-    whole = made.together()
-    assert len(whole) == 61
-    pixels = np.asarray(whole.inputs)[:, 0, 0, 0]
-    assert np.array_equal(np.array(made.labels)[whole.labels] == "cat", pixels % 2 == 1)
-    some = load_dataset(tmp_path / "set" / "train-{00..01}.tar", cache_dir=tmp_path / "cache")
-    assert some.name == "train"
-    assert len(some.together()) == 60
-    with pytest.raises(UsageError, match=r"train-02.tar of the 3 is not there"):
-        load_dataset(tmp_path / "set" / "train-{00..02}.tar", cache_dir=tmp_path / "cache")
-
-
-def test_a_sample_without_a_class_is_named_and_a_bad_class_refused(tmp_path):
-    files = {**shard(range(40)), "zz.png": picture(5)}
-    made = load_dataset(packed_tar(tmp_path / "a.tar", files, "w"), cache_dir=tmp_path / "cache")
-    assert len(made.together()) == 40
-    assert any("a.tar/zz (no .cls)" in line for line in made.report.lines())
-    files["010.cls"] = b"../../x"
-    path = packed_tar(tmp_path / "b.tar", files, "w")
-    with pytest.raises(DataError, match=r"b.tar: the class of 010 is '../../x'; a name"):
-        load_dataset(path, cache_dir=tmp_path / "cache")
-    assert list((tmp_path / "cache" / "unpacked").glob("*")) != []
-    assert not list((tmp_path / "cache" / "unpacked").glob(".*"))
-
-
 def test_nothing_leads_out_of_an_archive(tmp_path):
     path = tmp_path / "evil.tar"
     with tarfile.open(path, "w") as archive:

@@ -43,6 +43,7 @@ with watching():
     from beak.data.go_kind import load_game
     from beak.data.kinds import read_spec
     from beak.data.sgf import read_games
+    from beak.data.shards import find_samples, shards_at
     from beak.data.sounds import decode, wav
     from beak.data.store import DamagedStoreError, open_store, write_store
     from beak.data.tables import read_table
@@ -188,6 +189,8 @@ def _archive(path: Path) -> None:
         try:
             unpacked(path, [path], Path(cache))
         finally:
+            if shards_at(path):
+                find_samples([path], frozenset({".png"}), "pictures")
             left = [p.name for p in Path(cache, "unpacked").glob("*") if not p.is_dir()]
             assert not left, left
 

@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from beak.data.damage import DAMAGED
-from beak.data.folders import PART_NAMES
 from beak.data.found import is_junk
 from beak.data.lock import locked
 from beak.data.plain import open_plain
 from beak.data.report import NOTE, Finding, printable
-from beak.data.shards import in_range, is_shard, unpack_samples
+from beak.data.shards import files_at
+from beak.data.split import PART_NAMES
 from beak.data.unpack import Unpacking, is_archive, names_in, stays_inside, stem
 from beak.data.wishes import Progress
-from beak.errors import DataError, UsageError
+from beak.errors import DataError
 
 KEPT_FREE = 0.05
 """Share of the room on the disk that unpacking leaves."""
@@ -31,19 +31,8 @@ def archives_at(source: Path) -> list[Path]:
     None where a source is something else, or a folder that holds other things too. Raises
     UsageError when one of a range is not there.
     """
-    several = in_range(str(source))
-    if several and not source.exists():
-        missing = next((path for path in several if not path.is_file()), None)
-        if missing is not None:
-            raise UsageError(f"{source}: {missing.name} of the {len(several)} is not there")
-        return several
-    if source.is_file():
-        return [source] if is_archive(source.name) else []
-    if not source.is_dir():
-        return []
-    with os.scandir(source) as entries:
-        found = sorted(Path(entry.path) for entry in entries if not is_junk(entry.name))
-    return found if all(is_archive(path.name) and path.is_file() for path in found) else []
+    files = files_at(source)
+    return files if all(is_archive(path.name) for path in files) else []
 
 
 def unpacked(
@@ -53,7 +42,7 @@ def unpacked(
 
     It is made once, under ``cache``/unpacked, and again when an archive has changed. A folder
     around everything in an archive is left away; of several archives each has a folder with its
-    name; shards of WebDataset become class folders.
+    name.
 
     Raises DataError for a damaged archive, one with a password, and where there is no room.
     """
@@ -103,12 +92,11 @@ def _make(archives: list[Path], folder: Path, progress: Progress | None) -> None
         room = int(shutil.disk_usage(beside).free * (1 - KEPT_FREE))
         count, left_out = 0, []
         for archive in archives:
-            shard = is_shard(archive)
-            own = len(archives) > 1 and not shard
-            inside = beside / folder.name / stem(archive.name) if own else beside / folder.name
+            own = stem(archive.name) if len(archives) > 1 else ""
+            inside = beside / folder.name / own
             inside.mkdir(parents=True, exist_ok=True)
             work = Unpacking(archive, inside, room, progress, count)
-            _unpack(work, shard, stem(archive.name) if own else "")
+            _unpack(work, own)
             room, count = work.room, work.count
             left_out += work.left_out
         (beside / LEFT_OUT).write_text("\n".join(left_out), "utf-8")
@@ -118,16 +106,11 @@ def _make(archives: list[Path], folder: Path, progress: Progress | None) -> None
         shutil.rmtree(beside, ignore_errors=True)
 
 
-def _unpack(work: Unpacking, shard: bool, name: str) -> None:
+def _unpack(work: Unpacking, name: str) -> None:
     try:
-        if shard:
-            unpack_samples(work)
-            return
         around = _around(names_in(work.archive), name)
         for path, size, file in work.entries():
             work.write(work.place / path.relative_to(around), size, file)
-    except DataError:
-        raise
     except DAMAGED as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -102,7 +101,7 @@ def decoded_chunks(
         try:
             picture = decode_file(found.path(i), found.names[i])
         except DataError as error:
-            there = os.access(found.path(i), os.R_OK)
+            there = found.there(i)
             return key, str(error).removeprefix(f"{found.names[i]}: "), b"" if there else GONE, 0
         pixels, _ = fit(picture.pixels, spec)
         return key, pixels, picture.content_hash(), _flags(picture)

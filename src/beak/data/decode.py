@@ -16,7 +16,7 @@ import numpy as np
 
 from beak.data.damage import DAMAGED
 from beak.data.limits import limits
-from beak.data.plain import NotPlainError, open_plain
+from beak.data.plain import NotPlainError, Stretch, open_plain
 from beak.data.report import printable
 from beak.errors import DataError, TooLargeError
 
@@ -53,7 +53,7 @@ class Decoded:
         return digest.digest()
 
 
-def decode_file(source: Path | bytes, name: str) -> Decoded:
+def decode_file(source: Path | Stretch | bytes, name: str) -> Decoded:
     """Decode a picture file, or its bytes. Raises DataError, one line with ``name``."""
     from PIL import UnidentifiedImageError
 

@@ -12,14 +12,9 @@ import numpy as np
 from beak.data.found import Found, in_order, is_junk, numbered
 from beak.data.pictures import SUFFIXES
 from beak.data.report import NOTE, WARNING, Finding
-from beak.data.split import TEST, TRAIN, UNKNOWN, VALIDATION
+from beak.data.split import PART_NAMES, TRAIN, UNKNOWN
 from beak.data.wishes import Progress
 from beak.errors import DataError
-
-PART_NAMES = {
-    "train": TRAIN, "training": TRAIN, "val": VALIDATION, "valid": VALIDATION,
-    "validation": VALIDATION, "dev": VALIDATION, "test": TEST, "testing": TEST,
-}  # fmt: skip
 
 TOLD_EVERY = 1000
 """Entries of folders after which a search tells how far it is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,12 +10,24 @@ from typing import Any
 
 import numpy as np
 
+from beak.data.plain import Stretch
 from beak.data.report import Finding
 
 Array = np.ndarray[Any, Any]
 
 JUNK_FOLDERS = frozenset({"__MACOSX", "__pycache__", "lost+found", "$RECYCLE.BIN", "@eaDir"})
 JUNK_FILES = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db"})
+
+
+@dataclass(frozen=True)
+class Stretches:
+    """Where files lie that are stretches of larger ones."""
+
+    files: tuple[Path, ...]
+    which: Array
+    """int64 (N,): places in ``files``."""
+    begins: Array
+    """int64 (N,): first bytes."""
 
 
 @dataclass
@@ -38,10 +51,20 @@ class Found:
     """What each example belongs to (a speaker), where the source says so."""
     places: list[str] | None = None
     """Where the source names each example: "train.csv:17"."""
+    stretches: Stretches | None = None
+    """Where the examples lie, if they have no files of their own."""
 
-    def path(self, i: int) -> Path:
-        """Where example ``i``'s file is."""
-        return self.root / self.names[i]
+    def path(self, i: int) -> Path | Stretch:
+        """Where example ``i`` is; see ``open_plain``."""
+        if self.stretches is None:
+            return self.root / self.names[i]
+        held = self.stretches
+        return Stretch(held.files[held.which[i]], int(held.begins[i]), int(self.sizes[i]))
+
+    def there(self, i: int) -> bool:
+        """Whether example ``i``'s file can be read at all."""
+        place = self.path(i)
+        return os.access(place.path if isinstance(place, Stretch) else place, os.R_OK)
 
 
 def is_junk(name: str) -> bool:

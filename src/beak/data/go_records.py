@@ -11,13 +11,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from beak.data.folders import PART_NAMES
 from beak.data.go_files import files_of, key_of, records_in
 from beak.data.go_spec import PASS_NAME, POINT_NAMES
 from beak.data.kept import made_store
 from beak.data.report import NOTE, Finding, printable
 from beak.data.sgf import SIZE, Game, read_games
-from beak.data.split import UNKNOWN
+from beak.data.split import PART_NAMES, UNKNOWN
 from beak.data.store import (
     DamagedStoreError,
     Store,

@@ -16,7 +16,7 @@ from beak.data.dataset import Dataset
 from beak.data.kinds import CHOICES, kind_at, kind_of
 from beak.data.memory import load_arrays
 from beak.data.report import Finding, Report
-from beak.data.shards import in_range
+from beak.data.shards import in_range, shards_at
 from beak.data.spec import InputSpec
 from beak.data.texts import shared_name, shared_parts
 from beak.data.wishes import Progress, Wishes
@@ -76,11 +76,13 @@ def load_dataset(
             f"{name}: a run (a trained network), not a source of examples; "
             f"to go on with it: beak train --resume {quote(name)}"
         )
-    packed = archives_at(path)
+    shards = shards_at(path)
+    packed = [] if shards else archives_at(path)
     told: list[Finding] = []
     if packed and "go" not in (kind, spec.kind if spec else "", kind_at(packed[0])):
         path, told = unpacked(path, packed, wishes.cache, progress)
-    there = kind if kind != "auto" else spec.kind if spec is not None else kind_at(path)
+    seen = shards[0] if shards else path
+    there = kind if kind != "auto" else spec.kind if spec is not None else kind_at(seen)
     made = kind_of(_chosen(kind, there, spec, name)).read(path, wishes)
     return replace(made, report=Report((*told, *made.report.findings))) if told else made
 

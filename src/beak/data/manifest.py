@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from beak.data.kept import not_kept
-from beak.data.plain import open_plain
+from beak.data.plain import Stretch, open_plain
 from beak.data.report import Finding
 from beak.data.store import (
     DamagedStoreError,
@@ -129,7 +129,7 @@ class Manifest:
         return hashlib.blake2b(np.unique(whole).tobytes(), digest_size=16).hexdigest()
 
 
-def file_key(path: Path) -> bytes:
+def file_key(path: Path | Stretch) -> bytes:
     """16 bytes that stand for a file's content; NOTHING where it cannot be read."""
     digest = hashlib.blake2b(digest_size=16)
     try:

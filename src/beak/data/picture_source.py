@@ -26,7 +26,9 @@ from beak.data.found import Found
 from beak.data.memory import load_arrays
 from beak.data.picture_assemble import assemble_pictures
 from beak.data.picture_spec import PictureSpec
+from beak.data.pictures import SUFFIXES
 from beak.data.report import Finding
+from beak.data.shards import find_samples, shards_at
 from beak.data.split import UNKNOWN
 from beak.data.survey import Survey, choose_spec
 from beak.data.tables import ENDINGS, find_tables
@@ -41,14 +43,18 @@ ARCHIVES = (".gz", ".7z", ".rar", ".xz", ".bz2", ".zst")
 
 def read(source: Path, wishes: Wishes) -> Dataset:
     """The pictures of a folder, table or array file."""
+    shards = shards_at(source)
+    if shards:
+        found = find_samples(shards, frozenset(SUFFIXES), "pictures", wishes.progress)
+        return _files(source, found, wishes)
     if source.is_dir():
         files = idx_files(source)
         if files:
             name = source.resolve().name
             return _arrays(name, source, files, lambda: idx_parts(files), None, wishes)
-        found = find_tables(source)
+        tables = find_tables(source)
         return _files(
-            source, examples_of(found) if found else find_folders(source, wishes.progress), wishes
+            source, examples_of(tables) if tables else find_folders(source, wishes.progress), wishes
         )
     if source.suffix.lower() == ".npz":
         return _arrays(source.name, source, [source], lambda: npz_parts(source), None, wishes)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -110,7 +109,7 @@ def _reason(found: Found, i: int, key: Array, problems: dict[str, str]) -> str:
     place = f" ({found.places[i]})" if found.places else ""
     why = problems.get(key.tobytes().hex())
     if why is None:
-        there = os.path.exists(found.path(i))
+        there = found.there(i)
         why = "cannot be opened" if there else "there is no such file"
     return f"{found.names[i]}{place}: {why}"
 

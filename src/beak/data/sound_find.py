@@ -14,6 +14,7 @@ import numpy as np
 from beak.data.folders import find as find_folders
 from beak.data.found import Found, in_order, is_junk, numbered
 from beak.data.report import NOTE, WARNING, Finding
+from beak.data.shards import find_samples, shards_at
 from beak.data.sounds import SUFFIXES
 from beak.data.split import TEST, TRAIN, UNKNOWN, VALIDATION
 from beak.data.tables import ENDINGS, find_tables
@@ -45,6 +46,10 @@ class FoundSounds:
 
 def find(source: Path, progress: Progress | None = None) -> FoundSounds:
     """The recordings of a folder or table. Raises DataError or UsageError."""
+    shards = shards_at(source)
+    if shards:
+        found = find_samples(shards, SUFFIXES, "sounds", progress)
+        return FoundSounds(found, _speakers(found))
     if not source.is_dir():
         if source.suffix.lower() not in ENDINGS:
             raise UsageError(
@@ -62,16 +67,16 @@ def find(source: Path, progress: Progress | None = None) -> FoundSounds:
     if noise:
         found = _without(found, [i for i, name in enumerate(found.names) if name in {*noise}])
     found = _with_lists(found)
-    speakers = speakers_of(found.names, [found.labels[c] for c in found.classes])
-    return FoundSounds(found, speakers, noise)
+    return FoundSounds(found, _speakers(found), noise)
 
 
 def _table(tables: dict[int, Path]) -> FoundSounds:
     found = examples_of(tables)
-    speakers = found.groups
-    if speakers is None:
-        speakers = speakers_of(found.names, [found.labels[c] for c in found.classes])
-    return FoundSounds(found, speakers)
+    return FoundSounds(found, _speakers(found) if found.groups is None else found.groups)
+
+
+def _speakers(found: Found) -> list[str] | None:
+    return speakers_of(found.names, [found.labels[c] for c in found.classes])
 
 
 def speakers_of(names: Sequence[str], words: Sequence[str]) -> list[str] | None:

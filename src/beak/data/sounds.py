@@ -13,7 +13,7 @@ from typing import IO, Any
 import numpy as np
 
 from beak.data.limits import limits
-from beak.data.plain import open_plain
+from beak.data.plain import Stretch, open_plain
 from beak.data.sound_spec import FULL, SoundSpec
 from beak.data.wav import plain_samples, wav_head
 from beak.errors import BeakError, DataError, MissingExtraError, TooLargeError
@@ -44,7 +44,7 @@ class Recording:
         return digest.digest()
 
 
-def decode(source: Path | bytes, name: str) -> Recording:
+def decode(source: Path | Stretch | bytes, name: str) -> Recording:
     """Decode a wav, flac, ogg or mp3 file. Raises DataError, one line with ``name``."""
     soundfile = reader()
     try:
@@ -70,13 +70,13 @@ def decode(source: Path | bytes, name: str) -> Recording:
         raise DataError(f"{name}: no sound file that can be read ({error})") from None
 
 
-def rate_and_seconds(path: Path) -> tuple[int, float] | None:
+def rate_and_seconds(path: Path | Stretch) -> tuple[int, float] | None:
     """What a file's header says; None where it cannot be read or says nothing."""
     try:
         with open_plain(path) as file:
             head = wav_head(file.read(HEAD))
             if head and head.promised and 0 < head.rate <= MOST_HERTZ:
-                there = min(head.size, os.fstat(file.fileno()).st_size - head.begin)
+                there = min(head.size, file.seek(0, os.SEEK_END) - head.begin)
                 return head.rate, there // head.frame / head.rate
             file.seek(0)
             info = reader().info(file)
@@ -97,7 +97,7 @@ def reader() -> Any:
     return soundfile
 
 
-def _opened(source: Path | bytes) -> IO[bytes]:
+def _opened(source: Path | Stretch | bytes) -> IO[bytes]:
     return io.BytesIO(source) if isinstance(source, bytes) else open_plain(source)
 
 

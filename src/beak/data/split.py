@@ -17,6 +17,11 @@ Array = np.ndarray[Any, Any]
 TRAIN, VALIDATION, TEST = 0, 1, 2
 PARTS = ("train", "validation", "test")
 UNKNOWN = -1
+PART_NAMES = {
+    "train": TRAIN, "training": TRAIN, "val": VALIDATION, "valid": VALIDATION,
+    "validation": VALIDATION, "dev": VALIDATION, "test": TEST, "testing": TEST,
+}  # fmt: skip
+"""What folders, tables and shards of the parts are called."""
 VALIDATION_SHARE, TEST_SHARE = 0.1, 0.1
 
 

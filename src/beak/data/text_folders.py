@@ -7,10 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from beak.data.folders import PART_NAMES
 from beak.data.found import is_junk
 from beak.data.report import NOTE
-from beak.data.split import TRAIN, UNKNOWN
+from beak.data.split import PART_NAMES, TRAIN, UNKNOWN
 from beak.data.tables import STEMS
 from beak.data.text_lines import encoding_of, lines_of
 from beak.data.text_rows import LONGEST, TextRows

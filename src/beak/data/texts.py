@@ -8,10 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from beak.data.folders import PART_NAMES
 from beak.data.found import is_junk
 from beak.data.report import NOTE
-from beak.data.split import TRAIN, UNKNOWN
+from beak.data.split import PART_NAMES, TRAIN, UNKNOWN
 from beak.data.tables import PATH_NAMES, STEMS
 from beak.data.text_columns import TEXT_NAMES
 from beak.data.text_csv import delimiter_of
