@@ -2,6 +2,7 @@
 
     python benchmarks/exports.py --files 10000        pictures, sounds, sentences, Go
     python benchmarks/exports.py --files 400 --runs pictures=runs/photos go=runs/go
+    python benchmarks/exports.py --markdown           ends with the table of docs/export.md
     python benchmarks/exports.py --int8               points lost, size and speed in 8 bits
 
 Without --runs a short training makes one of each kind, with beak's defaults. Archives are read
@@ -30,6 +31,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import numpy as np
+from browser import VERSION as WEB_VERSION
 from browser import MissingError, browser
 from int8_cost import int8_table
 from raw_files import KINDS, raw_inputs
@@ -44,6 +46,7 @@ from beak.exchange.onnx_model import OUTPUT, exported_input, input_name, onnx_by
 from beak.runs.run import Run
 
 HTTP = "HTTP, beak serve"
+WEB = "onnxruntime-web"
 AT_ONCE = 250
 """Inputs that are held at a time."""
 TRAINED_ON = {
@@ -90,10 +93,10 @@ def served(run: Run) -> Iterator[Callable[[Any], np.ndarray]]:
             content, move = raw if isinstance(raw, tuple) else (raw, None)
             text = isinstance(content, str)
             said = {"text": content} if text else {"data": b64encode(content).decode()}
+            body = json.dumps({"inputs": [said]}).encode()  # one of several has no time line
             query = f"?top={len(run.labels)}" + (f"&move={move}" if move is not None else "")
             headers = {"Content-Type": "application/json"}
-            asked = Request(f"{address}/predict{query}", json.dumps(said).encode(), headers)
-            told = _answer(asked)
+            (told,) = _answer(Request(f"{address}/predict{query}", body, headers))["predictions"]
             shares = told["expected" if move is not None else "probabilities"]
             return np.array([shares[label] for label in run.labels])
 
@@ -201,6 +204,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=10_000, help="over all kinds")
     parser.add_argument("--runs", nargs="*", default=[], metavar="KIND=RUN")
+    parser.add_argument("--markdown", action="store_true", help="and the table of the docs")
     parser.add_argument("--int8", action="store_true", help="what 8 bits cost instead")
     parser.add_argument("--data", type=Path, default=os.environ.get("BEAK_DATA"))
     parser.add_argument("--data-dir", type=Path, help="with --int8: where built-in sets lie")
@@ -208,7 +212,7 @@ def main() -> int:
     runs = dict(text.partition("=")[::2] for text in told.runs)
     if told.int8:
         return int8_table(list(runs.values()), told.data_dir)
-    good = True
+    good, rows = True, []
     with ExitStack() as open_things:
         folder = Path(open_things.enter_context(tempfile.TemporaryDirectory()))
         try:
@@ -219,12 +223,40 @@ def main() -> int:
         kinds = [kind for kind in KINDS if not runs or kind in runs]
         for kind in kinds:
             run = Run(runs.get(kind) or trained(kind, told.data, folder))
-            good &= show(run, kind, told.files // len(kinds), told.data, web)
+            found = measured(run, kind, told.files // len(kinds), told.data, web)
+            good &= all(one.agrees for one in found.values())
+            rows.append(row(kind, found))
+    if told.markdown:
+        print("\n".join(["", *heading(), *rows]))
     return int(not good)
 
 
-def show(run: Run, kind: str, count: int, data: Path | None, web: Any) -> bool:
-    """Print one run's rows; whether every way agrees with it."""
+def heading() -> list[str]:
+    """The table's first two lines, with the versions that were asked."""
+    import onnxruntime
+    import openvino
+
+    said = {
+        "ONNX Runtime": f"ONNX Runtime {onnxruntime.__version__}",
+        "OpenVINO": f"OpenVINO {openvino.__version__.partition('-')[0]}",
+        "onnxruntime-web": f"onnxruntime-web {WEB_VERSION}, Chromium",
+    }
+    names = ["what", "raw files", *(said.get(way, way) for way in (*WAYS, WEB, HTTP))]
+    return [f"| {' | '.join(names)} |", "|---" * len(names) + "|"]
+
+
+def row(kind: str, found: dict[str, Comparison]) -> str:
+    """A kind's largest difference on every way, and labels changed where there are any."""
+    cells = [kind, f"{next(iter(found.values())).inputs:,}"]
+    for way in (*WAYS, WEB, HTTP):
+        one = found.get(way)
+        changed = f", {one.changed} changed" if one and one.changed else ""
+        cells.append(f"{one.difference:.1e}{changed}" if one else "left out")
+    return f"| {' | '.join(cells)} |"
+
+
+def measured(run: Run, kind: str, count: int, data: Path | None, web: Any) -> dict[str, Comparison]:
+    """One run's comparisons on every way, printed."""
     made = onnx_bytes(run.model)
     ways: dict[str, Answers] = {}
     for name, way in WAYS.items():
@@ -233,7 +265,7 @@ def show(run: Run, kind: str, count: int, data: Path | None, web: Any) -> bool:
         except (BeakError, ImportError) as error:
             print(f"  {name} is left out: {error}")
     if web is not None:
-        ways["onnxruntime-web"] = web(made, input_name(run.spec))
+        ways[WEB] = web(made, input_name(run.spec))
     with served(run) as http:
         found, made_up, seconds = compared(run, raw_inputs(kind, count, data), ways, http)
     inputs = next(iter(found.values())).inputs
@@ -244,7 +276,7 @@ def show(run: Run, kind: str, count: int, data: Path | None, web: Any) -> bool:
             f"({one.changed_for_good} no ties), {seconds[name]:.1f} s",
             flush=True,
         )
-    return all(one.agrees for one in found.values())
+    return found
 
 
 if __name__ == "__main__":

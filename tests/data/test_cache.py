@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from beak.data import array_cache as array_room
 from beak.data import build as build_room
+from beak.data import builtin as builtin_room
 from beak.data import cache as cache_room
+from beak.data import load as load_room
 from beak.data import store as store_room
 from beak.data.load import load_dataset
 from beak.data.store import DamagedStoreError, StoreWriter, open_store, write_store
@@ -175,6 +177,18 @@ def test_where_the_cache_cannot_be_written_it_goes_on_and_says_so(
     assert list((tmp_path / "aside").iterdir()) == []
     assert isinstance(dataset.parts["train"].inputs.base, np.memmap)
     assert content(dataset) == wanted
+
+
+def test_without_a_home_it_goes_on_and_says_so(class_folders, tmp_path, monkeypatch):
+    def unknown():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("BEAK_CACHE", raising=False)
+    monkeypatch.setattr(load_room.Path, "home", unknown)
+    monkeypatch.setattr(builtin_room, "NO_HOME", tmp_path / "file" / "home")
+    (tmp_path / "file").touch()
+    dataset = load_dataset(class_folders({"cat": 30, "dog": 30}))
+    assert "choose another folder with BEAK_CACHE; until then" in kept_notes(dataset)[0]
 
 
 def test_where_nothing_at_all_can_be_written_is_one_clear_line(

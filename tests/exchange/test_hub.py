@@ -193,7 +193,7 @@ def test_files_that_say_to_be_too_large_are_not_fetched(hub, trained, tmp_path, 
 
 def test_a_run_that_is_there_is_not_replaced(hub, trained, tmp_path):
     push(trained, "someone/animals")
-    with pytest.raises(RunError, match="is there already"):
+    with pytest.raises(UsageError, match="is there already"):
         pull("someone/animals", trained)
     (tmp_path / "empty").mkdir()
     assert pull("someone/animals", tmp_path / "empty").finished

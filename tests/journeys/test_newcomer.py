@@ -103,6 +103,7 @@ def make_files(where: Path) -> None:
     Path("cut.json").write_text('{"format": 1, "input": [1, 2')
     Path("wrong.toml").write_text("[optimizer]\nlearning_rate = 0.1\n")
     Path("many.toml").write_text('epochs = "many"\n')
+    Path("digits.toml").write_text(f"epochs = {'1' * 5000}\n")
 
 
 def make_texts(where: Path) -> None:

@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -169,7 +170,7 @@ def test_a_killed_training_leaves_no_lock(run):
 def test_an_earlier_run_is_kept_unless_overwriting_is_asked_for(run):
     run.save_recipe("seed = 1\n")
     (run.path / "notes.txt").write_text("mine")
-    with pytest.raises(RunError, match="holds a run already; give another --out"):
+    with pytest.raises(UsageError, match="holds a run already; give another place or --overwrite"):
         RunDirectory.create(run.path)
     RunDirectory.create(run.path, overwrite=True)
     assert os.listdir(run.path) == ["notes.txt"]
@@ -177,17 +178,28 @@ def test_an_earlier_run_is_kept_unless_overwriting_is_asked_for(run):
 
 def test_a_directory_with_other_files_is_not_taken(tmp_path):
     (tmp_path / "thesis.tex").touch()
-    with pytest.raises(RunError, match=r"is not empty \(thesis.tex\)"):
+    with pytest.raises(UsageError, match=r"is not empty \(thesis.tex\)"):
         RunDirectory.create(tmp_path)
-    with pytest.raises(RunError, match="is a file"):
+    with pytest.raises(UsageError, match="is a file; give another place"):
         RunDirectory.create(tmp_path / "thesis.tex")
 
 
 def test_an_unfinished_run_says_how_to_go_on_as_it_can_be_typed(tmp_path):
     path = tmp_path / "a run"
     RunDirectory.create(path).save_checkpoint(STATE, {})
-    with pytest.raises(RunError, match=f"go on with --resume '{path}'$"):
+    with pytest.raises(UsageError, match=f"or go on with --resume '{path}'$"):
         RunDirectory.create(path)
+
+
+def test_a_place_where_nothing_can_be_made_is_told_as_it_is(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match="a part of its path is a file; give another place"):
+        RunDirectory.create(tmp_path / "file" / "run")
+    if not Path("/proc/self").is_dir():
+        pytest.skip("no /proc, where nothing can be made")
+    for place in ("/proc/nothing", "/proc/nothing/at/all"):
+        with pytest.raises(RunError, match="nothing can be made there; give another place"):
+            RunDirectory.create(place)
 
 
 def test_leftovers_of_a_killed_write_go_and_foreign_files_stay(run):

@@ -229,6 +229,12 @@ def test_of_several_inputs_one_that_cannot_be_read_has_its_error_in_its_place(as
             assert len(told[0]["probabilities"]) == 2
             answer = await client.post("/predict", json={"inputs": [bad, bad]})
             assert answer.status_code == 422
+            asked = {"inputs": [data, {"data": "*", "name": "c"}], "top": 2}
+            first, second = (await client.post("/predict", json=asked)).json()["predictions"]
+            assert first == told[0]
+            assert second == {"input": "c", "error": "data: this is no base64"}
+            answer = await client.post("/predict", json={"inputs": ["*"]})
+            assert (answer.status_code, answer.json()["error"]) == (422, second["error"])
 
     run(work())
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from beak.errors import DataError
 from beak.web.guard import RefusedError
 from beak.web.service_bodies import form_parts, read_body
 
@@ -83,6 +84,18 @@ def test_json_holds_bytes_texts_and_arrays():
     np.testing.assert_array_equal(array, np.array([[1, 2.5]], np.float32))
 
 
+def test_of_several_inputs_one_that_cannot_be_read_fails_alone():
+    sent = json.dumps({"inputs": ["QQ==", {"data": "*", "name": "bad"}, {"data": 3}, "Qg=="]})
+    (first, bad, worse, last) = read("pictures", JSON, sent.encode()).inputs
+    assert (first, last) == (("-", b"A"), ("-", b"B"))
+    assert bad[0] == "bad"
+    assert [str(each[1]) for each in (bad, worse)] == [
+        "data: this is no base64",
+        "data: a file's bytes as base64 were wanted",
+    ]
+    assert all(isinstance(each[1], DataError) for each in (bad, worse))
+
+
 def test_whatever_curl_calls_a_file_it_is_one():
     for called in ("", "application/octet-stream", "application/x-www-form-urlencoded",
                    "image/png", "image/x-anything; q=1"):  # fmt: skip
@@ -111,7 +124,11 @@ def test_whatever_curl_calls_a_file_it_is_one():
         ("pictures", JSON, b"[" * 100_000, b"", 400, "nests"),
         ("pictures", JSON, b'{"inputs": "a"}', b"", 400, "a list"),
         ("pictures", JSON, b'{"inputs": []}', b"", 400, "no input"),
-        ("pictures", JSON, b'{"inputs": [3]}', b"", 400, "an object or a string"),
+        ("pictures", JSON, b'{"inputs": [3]}', b"", 400, "inputs[0]: an input is an object or a"),
+        ("pictures", JSON, b'{"inputs": ["QQ==", {"dat": ""}]}', b"", 400, "inputs[1]: no field"),
+        ("numbers", JSON, b'{"array": [' + b"9" * 10_000 + b"]}", b"", 400, "number is too large"),
+        ("numbers", JSON, b'{"array": [' + b"9" * 311 + b"]}", b"", 400, "number is too large"),
+        ("numbers", JSON, b'{"array": [1e999]}', b"", 400, "number is too large"),
         ("pictures", JSON, b'{"inputs": [], "data": ""}', b"", 400, "beside inputs"),
         ("texts", JSON, json.dumps({"inputs": 9 * ["a"]}).encode(), b"", 413, "at most 8"),
         ("texts", JSON, b'{"text": "a", "name": ""}', b"", 400, "name"),

@@ -7,7 +7,6 @@ import os
 import shlex
 import shutil
 import sys
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -224,7 +223,7 @@ def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
 
     console = make_console()
     console.print()
-    data = tomllib.loads(run.recipe).get("data", {})
+    data = run.recipe_data
     texts = run.model.spec.kind == "texts"
     reading = {key: data[key] for key in ("text", "label", "encoding") if texts and data.get(key)}
     with contextlib.suppress(BeakError):  # no test part, or the source has gone: nothing to draw

@@ -214,6 +214,10 @@ class Status:
     """One line: how to get it, or where it is."""
 
 
+NO_HOME = Path(os.sep, "nonexistent")
+"""What Unix calls the home of users without one: caches are not kept then, and a note says so."""
+
+
 def default_data_dir() -> Path:
     """``$BEAK_DATA_DIR``, or ``data`` in the cache."""
     told = os.environ.get("BEAK_DATA_DIR")
@@ -221,9 +225,15 @@ def default_data_dir() -> Path:
 
 
 def default_cache_dir() -> Path:
-    """``$BEAK_CACHE``, or ``~/.cache/beak``."""
+    """``$BEAK_CACHE``, or ``~/.cache/beak``; without a home one that cannot be written."""
     told = os.environ.get("BEAK_CACHE")
-    return Path(told) if told else Path.home() / ".cache" / "beak"
+    if told:
+        return Path(told)
+    try:
+        home = Path.home()
+    except RuntimeError:  # no HOME, and a user that the system does not know
+        home = NO_HOME
+    return home / ".cache" / "beak"
 
 
 def status(name: str, data_dir: Path | str | None = None) -> Status:

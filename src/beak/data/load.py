@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 from collections.abc import Sequence
@@ -104,7 +105,9 @@ def is_run(path: Path) -> bool:
 
 def existing(name: str) -> Path:
     """The path, or UsageError with the nearest name that is there."""
-    path = Path(name).expanduser()
+    path = Path(name)
+    with contextlib.suppress(RuntimeError):  # "~somebody" who is not known here
+        path = path.expanduser()
     if path.exists():
         return path
     if in_range(name):  # train-{00..19}.tar

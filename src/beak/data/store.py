@@ -164,7 +164,7 @@ class StoreWriter:
 
     def _told(self, error: OSError) -> DataError:
         place = f"cannot write the cache in {self.path.parent}"
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return UnwritableError(
                 f"{place}: {error.strerror}; choose another folder with BEAK_CACHE"
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -111,17 +110,8 @@ def _of_dataset(run: Run, source: str, data_dir: Path | None, most: int) -> Iter
 
 def trained_on(run: Run) -> str | None:
     """The recipe's source; None for a weights file alone."""
-    source = recipe_data(run).get("source")
+    source = run.recipe_data.get("source")
     return source if isinstance(source, str) and source else None
-
-
-def recipe_data(run: Run) -> dict[str, Any]:
-    """The recipe's [data] table."""
-    try:
-        found = tomllib.loads(run.recipe).get("data", {})
-    except tomllib.TOMLDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def dataset_of(run: Run, source: str | None, data_dir: Path | None = None, **more: Any) -> Dataset:
@@ -134,7 +124,7 @@ def dataset_of(run: Run, source: str | None, data_dir: Path | None = None, **mor
         raise RunError(
             f"{run.model.name}: what it was trained on is not known here; give it: --data SOURCE"
         )
-    said = recipe_data(run) if source is None or source == trained_on(run) else {}
+    said = run.recipe_data if source is None or source == trained_on(run) else {}
     names: tuple[str, ...] = ("text", "label", "encoding") if run.spec.kind == "texts" else ()
     if run.spec.kind == "go":
         names = ("games", "min_moves", "min_rank", "decided", "handicap", "passes", "held_out")

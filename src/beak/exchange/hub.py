@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import tempfile
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from beak.runs.directory import CARD, HISTORY, MODEL, RECIPE, REPORT, RunDirecto
 from beak.runs.files import FILE_LIMIT, TEXT_LIMIT, could_not_write, read_text
 from beak.runs.history import read_history
 from beak.runs.model import load_model
-from beak.runs.safe import one_line
+from beak.runs.safe import one_line, strict_toml
 
 PUSHED = (MODEL, CARD, RECIPE, HISTORY, REPORT)
 """What of a run goes to the hub; never a checkpoint, nor the machine it was made on."""
@@ -81,12 +80,13 @@ def pull(repository: str, run: str | Path, *, revision: str | None = None) -> Ru
     """Get a run from the hub into a new directory; nothing is left where that fails.
 
     Every file is checked as if it came from an enemy, and no page of theirs is taken. Raises
-    UsageError for a wrong name, RunError where the hub or its files are not as they should be.
+    UsageError for a wrong name or a RUN that is there, RunError where the hub or its files are not
+    as they should be.
     """
     _check_name(repository)
     target = Path(run)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise RunError(f"{one_line(target, 300)} is there already; give another RUN")
+        raise UsageError(f"{one_line(target, 300)} is there already; give another RUN")
     hub = _hub()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -128,12 +128,12 @@ def _check_files(beside: Path, repository: str) -> None:
     try:
         load_model(folder / MODEL)
         if (folder / RECIPE).exists():
-            tomllib.loads(read_text(folder / RECIPE))
+            strict_toml(read_text(folder / RECIPE))
         if (folder / CARD).exists():
             read_text(folder / CARD)
         if (folder / HISTORY).exists():
             read_history(folder / HISTORY)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise RunError(f"pull {repository}: {RECIPE} is no TOML: {one_line(error)}") from None
     except RunError as error:
         said = str(error).replace(f"{one_line(folder, 300)}{os.sep}", "")
@@ -166,8 +166,8 @@ def _own_paths(directory: RunDirectory) -> Iterator[tuple[str, str]]:
     if not directory.recipe_path.is_file():
         return
     try:
-        said = tomllib.loads(directory.read_recipe()).get("data", {})
-    except tomllib.TOMLDecodeError:
+        said = strict_toml(directory.read_recipe()).get("data", {})
+    except ValueError:
         return
     paths = {str(said[k]) for k in PATHS if isinstance(said, dict) and said.get(k)}
     for path in sorted(paths, key=len, reverse=True):

@@ -57,21 +57,22 @@ class RunDirectory:
         """A new run directory, its parents included; an empty one that is there is taken.
 
         ``overwrite`` removes the files of an earlier run there, and no others.
-        Raises RunError where something lies there already or nothing can be written.
+        Raises UsageError where something lies there already, RunError where nothing can be
+        written.
         """
         run = cls(Path(path))
         try:
             run.path.mkdir(parents=True, exist_ok=True)
             there = sorted(p.name for p in run.path.iterdir() if not _passing(p.name))
         except FileExistsError:
-            raise RunError(f"{run} is a file; give another --out") from None
+            raise UsageError(f"{run} is a file; give another place") from None
         except OSError as error:
             raise could_not_write(run.path, error) from None
         if not overwrite and any(name in FILES for name in there):
-            more = f", go on with --resume {quote(str(run))}" if CHECKPOINT in there else ""
-            raise RunError(f"{run} holds a run already; give another --out{more}")
+            more = f", or go on with --resume {quote(str(run))}" if CHECKPOINT in there else ""
+            raise UsageError(f"{run} holds a run already; give another place or --overwrite{more}")
         if not overwrite and there:
-            raise RunError(f"{run} is not empty ({one_line(there[0])}); give another --out")
+            raise UsageError(f"{run} is not empty ({one_line(there[0])}); give another place")
         with locked(run.path):
             run._remove(*FILES)
             run._remove(*(str(kept.relative_to(run.path)) for kept in run._kept()))
@@ -91,7 +92,7 @@ class RunDirectory:
                     return cls(path)
         except OSError as error:
             raise could_not_write(Path(parent) / plain_name, error) from None
-        raise RunError(f"{one_line(parent)} holds too many runs; give --out")
+        raise RunError(f"{one_line(parent)} holds too many runs; name the new one")
 
     @classmethod
     def open(cls, path: str | Path) -> RunDirectory:

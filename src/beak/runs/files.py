@@ -33,6 +33,14 @@ NAMES = {dtype.newbyteorder("="): name for name, dtype in DTYPES.items()}
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC), errno.EFBIG}
 
 
+class FullDiskError(RunError):
+    """Nothing more can be written there."""
+
+    def __init__(self, begin: str, then: str = "do it again") -> None:
+        super().__init__(f"{begin} {then}")
+        self.begin = begin
+
+
 def write_whole(path: Path, pieces: Iterable[bytes | memoryview]) -> None:
     """Write a file so that after a kill or power cut the old or the new one stands, never a part.
 
@@ -83,14 +91,23 @@ def could_not_write(path: Path, error: OSError) -> RunError:
     """The one line for a write that failed; what stood there before still stands."""
     name = one_line(path, 300)
     if error.errno in FULL:
-        why = "the disk is full; free some space and go on with --resume"
-    elif error.errno in (errno.ENOENT, errno.ENOTDIR):
-        why = "its directory is gone; put it back or give another --out"
+        return FullDiskError(f"{name} could not be written: the disk is full; make room and")
+    if error.errno == errno.ENOENT and not _folder_of(error, path).is_dir():
+        why = "its directory is gone; put it back or give another place"
+    elif error.errno == errno.ENOENT:
+        why = "nothing can be made there; give another place"
+    elif error.errno == errno.ENOTDIR:
+        why = "a part of its path is a file; give another place"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        why = "no permission to write there; give another --out or change the rights"
+        why = "no permission to write there; give another place or change the rights"
     else:
         why = f"{one_line(error.strerror or error)}; what was there before is kept"
     return RunError(f"{name} could not be written: {why}")
+
+
+def _folder_of(error: OSError, path: Path) -> Path:
+    """Where what failed should have been made: on the way to the path, or beside it."""
+    return Path(os.fsdecode(error.filename) if error.filename else path).parent
 
 
 def write_arrays(path: Path, arrays: Mapping[str, Array], metadata: Mapping[str, str]) -> None:

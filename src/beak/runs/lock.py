@@ -25,7 +25,7 @@ def locked(directory: Path) -> Iterator[None]:
         except BlockingIOError:
             raise RunError(
                 f"another training runs in {one_line(path.parent, 300)}; wait for it, stop it, "
-                "or give another --out"
+                "or give another place"
             ) from None
         except OSError as error:
             raise could_not_write(path, error) from None

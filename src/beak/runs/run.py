@@ -18,7 +18,7 @@ from beak.network.summary import Summary, summarise
 from beak.runs.directory import HISTORY, MACHINE, RECIPE, RunDirectory
 from beak.runs.evaluate import Evaluation, evaluate
 from beak.runs.model import Model, load_model
-from beak.runs.safe import one_line
+from beak.runs.safe import one_line, strict_toml
 
 if TYPE_CHECKING:
     from beak.data.dataset import Dataset, Part
@@ -90,6 +90,15 @@ class Run:
         """The recipe's text; empty for a weights file alone."""
         whole = self.path == self._directory.path and self._directory.recipe_path.exists()
         return self._directory.read_recipe() if whole else ""
+
+    @property
+    def recipe_data(self) -> dict[str, Any]:
+        """The recipe's [data] table; empty where there is none that can be read."""
+        try:
+            found = strict_toml(self.recipe).get("data", {})
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def epochs(self) -> dict[int, Path]:

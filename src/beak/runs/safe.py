@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ HEADER_LIMIT = 8 << 20
 """Bytes that the header of a weights file may have: a thousand times what real ones need."""
 DEPTH_LIMIT = 24
 """How deep JSON may nest in files of ours."""
+DIGITS_LIMIT = 310
+"""Digits that a whole number may have: as float64."""
 NAME_LIMIT = 200
 """Characters that the name of an array may have."""
 ARRAYS_LIMIT = 20_000
@@ -87,12 +90,29 @@ def strict_json(text: str | bytes, *, finite: bool = True) -> Any:
             object_pairs_hook=_no_key_twice,
             parse_constant=_no_constant if finite else float,
             parse_float=_finite if finite else float,
+            parse_int=_whole,
         )
     except RecursionError:
         raise ValueError("it nests too deep") from None
     if _depth_over(value, DEPTH_LIMIT):
         raise ValueError(f"it nests deeper than {DEPTH_LIMIT} levels")
     return value
+
+
+def strict_toml(text: str) -> dict[str, Any]:
+    """TOML that a stranger may have written; raises ValueError with what is wrong.
+
+    >>> strict_toml("epochs = 3")
+    {'epochs': 3}
+    """
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError:  # tomllib leaves numbers without end to int()
+        raise ValueError("a number is too large") from None
+    except RecursionError:
+        raise ValueError("it nests too deep") from None
 
 
 AGAIN = "the file is damaged or not one of beak's: take another copy or train again"
@@ -115,6 +135,12 @@ def _finite(digits: str) -> float:
     if not math.isfinite(value):
         raise ValueError("a number is too large")
     return value
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > DIGITS_LIMIT:
+        raise ValueError("a number is too large")
+    return int(digits)
 
 
 def _depth_over(value: Any, limit: int) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from beak.errors import RecipeError
+from beak.runs.safe import strict_toml
 
 BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(#.*)?$")
@@ -30,9 +31,10 @@ def read_toml(text: str, name: str) -> tuple[dict[str, Any], dict[str, int]]:
     ({'epochs': 3, 'loss.label_smoothing': 0.1}, {'epochs': 1, 'loss.label_smoothing': 3})
     """
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        said = _with_line(str(error), text)
+        content = strict_toml(text)
+    except ValueError as error:
+        located = isinstance(error, tomllib.TOMLDecodeError)
+        said = _with_line(str(error), text) if located else f"cannot be read: {error}"
         raise RecipeError(f"{name} {said}; a recipe is TOML: key = value") from None
     lines = key_lines(text)
     flat = dict(_flatten(content, ""))

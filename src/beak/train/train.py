@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from beak.data.builtin import BUILTIN
@@ -17,6 +18,7 @@ from beak.errors import MissingExtraError, RunError, UsageError
 from beak.network.network import Network
 from beak.runs.card import CardData, named, remove_card, write_card
 from beak.runs.directory import RunDirectory
+from beak.runs.files import FullDiskError
 from beak.runs.model import Model, save_model
 from beak.runs.report import ReportData, write_report
 from beak.runs.run import Run
@@ -199,7 +201,13 @@ def _run(
             _announce(ready, directory, session)
             size = {} if group is None else {"processes": group.size}
             session.tell("engine", kind=choice.kind, device=choice.device, why=choice.why, **size)
-            _train_all(ready, directory, session, resume=resume)
+            try:
+                _train_all(ready, directory, session, resume=resume)
+            except FullDiskError as full:
+                if not directory.checkpoint_path.exists():
+                    raise
+                then = f"go on with: beak train --resume {quote(str(directory))}"
+                raise FullDiskError(full.begin, then) from None
         else:
             train_one(ready, directory, session, resume=resume)
     if group is not None:

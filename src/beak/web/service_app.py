@@ -192,6 +192,9 @@ class Service:
         return {"predictions": [_each(*pair) for pair in zip(asked.inputs, found, strict=True)]}
 
     async def _one(self, live: Live, name: str, raw: Any, wanted: Wanted) -> Told:
+        if isinstance(raw, BeakError):
+            raise raw
+
         def opened() -> Opened:
             with within(self.runs.bounds.unpacked):
                 return open_raw(live.model, raw, name, wanted)

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from beak.data.kinds import kind_of
-from beak.errors import did_you_mean
+from beak.errors import DataError, did_you_mean
 from beak.runs.answers import Wanted
 from beak.runs.safe import one_line, strict_json
 from beak.web.guard import RefusedError
@@ -46,7 +46,7 @@ class Body:
     """The inputs of a request."""
 
     inputs: list[tuple[str, Any]]
-    """Names, and bytes, texts or arrays."""
+    """Names, and bytes, texts or arrays; in a list a DataError for one that cannot be read."""
     many: bool
     """A list is answered."""
     options: dict[str, int] = field(default_factory=dict)
@@ -56,6 +56,14 @@ class Body:
         """What is asked beside the inputs; a recording alone may have a time line."""
         alone = len(self.inputs) == 1 and not self.many
         return Wanted(self.options.get("top"), self.options.get("move"), timeline=alone)
+
+
+class UnreadableError(RefusedError):
+    """The request is well made, but what stands for the input is none."""
+
+    def __init__(self, line: str, name: str | None) -> None:
+        super().__init__(400, line)
+        self.name = name or NO_NAME
 
 
 def read_body(kind: str, content_type: str, body: bytes, query: bytes, most: int) -> Body:
@@ -149,7 +157,17 @@ def _json(kind: str, body: bytes) -> Body:
         raise RefusedError(400, f"no field '{one_line(next(iter(found)), 60)}' beside inputs")
     if not isinstance(inputs, list):
         raise RefusedError(400, "inputs: a list was wanted")
-    return Body([_one(kind, each) for each in inputs], True, options)
+    return Body([_of_many(kind, n, each) for n, each in enumerate(inputs)], True, options)
+
+
+def _of_many(kind: str, number: int, given: Any) -> tuple[str, Any]:
+    """One input of a list: it alone fails where it cannot be read."""
+    try:
+        return _one(kind, given)
+    except UnreadableError as error:
+        return error.name, DataError(error.line)
+    except RefusedError as refused:
+        raise RefusedError(refused.status, f"inputs[{number}]: {refused.line}") from None
 
 
 def _one(kind: str, given: Any) -> tuple[str, Any]:
@@ -172,19 +190,19 @@ def _one(kind: str, given: Any) -> tuple[str, Any]:
 
 def _data(kind: str, value: Any, name: str | None) -> tuple[str, Any]:
     if not isinstance(value, str):
-        raise RefusedError(400, "data: a file's bytes as base64 were wanted")
+        raise UnreadableError("data: a file's bytes as base64 were wanted", name)
     encoded = value.split(",", 1)[-1] if value.startswith("data:") else value
     try:
         return _whole(kind, base64.b64decode(encoded, validate=True), name)
     except (binascii.Error, ValueError):
-        raise RefusedError(400, "data: this is no base64") from None
+        raise UnreadableError("data: this is no base64", name) from None
 
 
 def _text(kind: str, value: Any, name: str | None) -> tuple[str, Any]:
     if kind not in ("texts", "go"):
         raise RefusedError(400, f"text: this run reads {kind}; send data, a file's bytes as base64")
     if not isinstance(value, str) or not _sound(value):
-        raise RefusedError(400, "text: a text was wanted")
+        raise UnreadableError("text: a text was wanted", name)
     return (name or NO_NAME, value.encode()) if kind == "go" else (name or value, value)
 
 
@@ -196,7 +214,7 @@ def _array(kind: str, value: Any, name: str | None) -> tuple[str, Any]:
     try:
         return name or NO_NAME, np.asarray(value, np.float32)
     except (ValueError, TypeError, OverflowError):
-        raise RefusedError(400, "array: lists of numbers of one shape were wanted") from None
+        raise UnreadableError("array: lists of numbers of one shape were wanted", name) from None
 
 
 READ: dict[str, Callable[[str, Any, str | None], tuple[str, Any]]] = {

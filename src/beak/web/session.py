@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -292,8 +291,5 @@ def _by_name(told: Explanation, opened: OpenedInput) -> Explanation:
 
 def _trained_on(run: Run) -> str:
     """The source in the run's recipe; empty where none is told."""
-    try:
-        source = tomllib.loads(run.recipe).get("data", {}).get("source", "")
-    except tomllib.TOMLDecodeError:
-        return ""
+    source = run.recipe_data.get("source", "")
     return source if isinstance(source, str) else ""
