@@ -94,6 +94,8 @@ class Tape:
     """For which node calls are emitted now ("input", "loss", "update" stand for no node)."""
     way: str = "forward"
     """"forward", "backward" or "update"."""
+    kept: list[Block] = field(default_factory=list)
+    """What has a place though no call may name it, as the input of a network of Dropout alone."""
 
     def tensor(
         self,
@@ -137,6 +139,7 @@ class Tape:
     def keep(self, tensor: Tensor) -> None:
         """Let a tensor's contents stand from the table's beginning to its end: all is emitted."""
         tensor.block.first, tensor.block.last = 0, len(self.entries)
+        self.kept.append(tensor.block)
 
     def plan_memory(self) -> int:
         """Give every block its offset (first fit, largest first); returns the bytes in all."""
@@ -145,7 +148,7 @@ class Tape:
             for entry in self.entries
             for v in entry.values.values()
             if isinstance(v, Tensor)
-        }
+        } | {id(block): block for block in self.kept}
         placed: list[Block] = []
         for block in sorted(blocks.values(), key=lambda b: (-b.size, b.first)):
             alive = sorted(

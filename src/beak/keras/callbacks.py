@@ -142,11 +142,19 @@ class _Monitoring(Callback):
 
     @property
     def up(self) -> bool:
-        """Whether more is better."""
+        """Whether more is better; UsageError where neither the mode nor the metric says."""
         if self.mode != "auto":
             return self.mode == "max"
         plain = self.monitor.removeprefix("val_")
-        return any(word in plain for word in ("acc", "auc", "precision", "recall", "fmeasure"))
+        for metric in self.model.metrics:
+            if metric.name == plain and metric.direction is not None:
+                return bool(metric.direction == "up")
+        if plain == "loss":
+            return False
+        raise UsageError(
+            f"{type(self).__name__}: whether more or less of '{self.monitor}' is better is not "
+            "known; mode='min' or mode='max' was wanted"
+        )
 
     def better(self, value: float, best: float | None) -> bool:
         """Whether a value beats the best by more than min_delta."""
@@ -157,6 +165,8 @@ class _Monitoring(Callback):
     def seen(self, logs: Logs | None) -> float | None:
         """The watched value; a note where there is none."""
         value = (logs or {}).get(self.monitor)
+        if value is None and not isinstance(self, ModelCheckpoint):
+            self.up  # noqa: B018 - a name that no metric has is refused
         if value is None:
             config.note(
                 f"{type(self).__name__}: no '{self.monitor}' to watch; there are "
@@ -255,7 +265,7 @@ class ModelCheckpoint(_Monitoring):
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Save where save_freq is a number of batches."""
         self._batches += 1
-        if isinstance(self.save_freq, int) and self._batches % self.save_freq == 0:
+        if isinstance(self.save_freq, int) and self._batches % max(1, self.save_freq) == 0:
             self._save(self._epoch, logs or {}, batch)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -384,7 +394,13 @@ class CSVLogger(Callback):
         """Open the file."""
         self._headed = self.append and self.filename.exists() and self.filename.stat().st_size > 0
         mode = "a" if self.append else "w"
-        self._file = self.filename.open(mode, newline="", encoding="utf-8")
+        try:
+            self._file = self.filename.open(mode, newline="", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"CSVLogger: {self.filename}: {error.strerror}; a file in a folder that is there "
+                "was wanted"
+            ) from None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write a line."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +17,8 @@ from beak.keras.config import note, refuse
 from beak.keras.config import random as session_random
 
 Array = np.ndarray[Any, Any]
+REMEMBERED = 2
+"""So many batches of a generator are kept, as in Keras: a pass begins with them."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,81 @@ class Batch:
     """int64: the examples' numbers, from which dropout is drawn."""
 
 
-class ArrayFeed:
+class Feed(ABC):
+    """Batches by epoch, as Keras counts them.
+
+    With ``given`` steps an epoch goes on where the one before stopped; when a pass over the data
+    ends, the epoch ends too, and the next begins a new pass.
+    """
+
+    def __init__(self, given: Any = None) -> None:
+        self.given = whole(given, "steps", 0) or None if given is not None else None
+        self._going: Iterator[Batch] | None = None
+        self._seen = 0
+        self._count: int | None = None
+        self._gave = False
+
+    def begin(self) -> None:
+        """Forget where the last epoch stopped; what is told of epochs' ends is told now too."""
+        self._going, self._seen, self._count = None, 0, None
+        self._ended()
+
+    @abstractmethod
+    def length(self) -> int | None:
+        """How many batches a pass has, where that is known."""
+
+    @abstractmethod
+    def one_pass(self) -> Iterator[Batch]:
+        """Everything, once."""
+
+    def first(self) -> Batch | None:
+        """The first batch of a pass."""
+        return next(self.one_pass(), None)
+
+    @property
+    def steps(self) -> int | None:
+        """How many batches an epoch has, where that is known."""
+        return self.given or self._count or self.length()
+
+    def batches(self) -> Iterator[Batch]:
+        """An epoch's batches."""
+        if self._count is None:
+            self._count = self.length()
+        wanted = self.given or self._count
+        if self._going is None or self.given is None:
+            self._going, self._seen = self.one_pass(), 0
+        for _ in itertools.count() if wanted is None else range(wanted):
+            if self._count is not None and self._seen >= self._count:
+                self._ran_out()
+                break
+            self._seen += 1
+            batch = next(self._going, None)
+            if batch is None and not self._gave:
+                raise UsageError("the generator gave no batch; is it used up already?")
+            if batch is None:
+                if wanted is not None:
+                    self._ran_out()
+                self._count = self._count or self._seen
+                self._going = None
+                self._ended()
+                return
+            self._gave = True
+            yield batch
+        if self._count is not None and self._seen >= self._count:
+            self._going = None
+        self._ended()
+
+    def _ended(self) -> None:  # noqa: B027 - most have nothing to tell
+        """An epoch is over."""
+
+    def _ran_out(self) -> None:
+        note(
+            "the input ran out of data, so an epoch ends early; steps_per_epoch x epochs batches "
+            "were wanted. As in Keras, the next epoch begins with the first batches again"
+        )
+
+
+class ArrayFeed(Feed):
     """Batches of arrays."""
 
     def __init__(
@@ -35,16 +114,16 @@ class ArrayFeed:
         inputs: Any,
         labels: Any = None,
         weights: Any = None,
-        batch_size: int | None = None,
+        batch_size: Any = None,
         shuffle: bool = False,
+        steps: Any = None,
     ) -> None:
+        super().__init__(steps)
         self.inputs = array_of(inputs, "x")
         self.labels = None if labels is None else array_of(labels, "y")
         self.weights = None if weights is None else array_of(weights, "sample_weight")
-        self.batch_size = 32 if batch_size is None else int(batch_size)
+        self.batch_size = 32 if batch_size is None else whole(batch_size, "batch_size", 1)
         self.shuffle = bool(shuffle)
-        if self.batch_size < 1:
-            raise UsageError(f"batch_size={batch_size}; at least 1 was wanted")
         for what, array in (("y", self.labels), ("sample_weight", self.weights)):
             if array is not None and len(array) != len(self.inputs):
                 raise ShapeError(
@@ -59,13 +138,12 @@ class ArrayFeed:
         if not len(self.inputs):
             raise ShapeError("no examples came; at least one was wanted")
 
-    @property
-    def steps(self) -> int | None:
-        """How many batches an epoch has."""
+    def length(self) -> int | None:
+        """All examples, the last batch smaller."""
         return math.ceil(len(self.inputs) / self.batch_size)
 
-    def batches(self) -> Iterator[Batch]:
-        """An epoch's batches."""
+    def one_pass(self) -> Iterator[Batch]:
+        """All examples, in an order of its own where they are shuffled."""
         count = len(self.inputs)
         order = session_random().permutation(count) if self.shuffle else None
         for begin in range(0, count, self.batch_size):
@@ -78,74 +156,66 @@ class ArrayFeed:
                 np.arange(begin, end) if order is None else at,
             )
 
+    def first(self) -> Batch | None:
+        """The first examples, unshuffled."""
+        return Batch(self.inputs[:1], None, None, np.arange(1))
 
-class StreamFeed:
+
+class StreamFeed(Feed):
     """Batches of a generator, a PyDataset, a Dataset, or anything else that gives them."""
 
-    def __init__(self, source: Any, steps: int | None = None, shuffle: bool = False) -> None:
-        self.source, self.given = source, steps
-        self.by_index = hasattr(source, "__getitem__") and hasattr(source, "__len__")
+    def __init__(self, source: Any, steps: Any = None, shuffle: bool = False) -> None:
+        super().__init__(steps)
+        self.source, self.shuffle = source, shuffle
+        indexed = hasattr(source, "__getitem__") and hasattr(source, "__len__")
+        self.by_index = indexed and (
+            not hasattr(source, "__iter__") or hasattr(source, "on_epoch_end")
+        )
         self.once = hasattr(source, "__next__")
-        self._going: Iterator[Any] | None = None
-        self.shuffle = shuffle
-        if self.once and steps is None:
-            note(
-                "a generator without steps_per_epoch: one epoch goes to its end, for more give "
-                "steps_per_epoch"
-            )
+        self._kept: list[Batch] = []
 
-    @property
-    def steps(self) -> int | None:
-        """How many batches an epoch has, where that is known."""
-        if self.given is not None:
-            return self.given
-        if hasattr(self.source, "__len__"):
+    def length(self) -> int | None:
+        """What the source says."""
+        try:
             return len(self.source)
-        return None
+        except TypeError:  # no __len__, or one that does not know
+            return None
 
-    def batches(self) -> Iterator[Batch]:
-        """An epoch's batches."""
+    def first(self) -> Batch | None:
+        """The first batch; a generator's is kept for the pass that comes."""
+        if self.once and self._kept:
+            return self._kept[0]
+        return next(self.one_pass(), None)
+
+    def one_pass(self) -> Iterator[Batch]:
+        """Everything once; of a generator what is left, behind what came first."""
         first = 0
-        for count, item in enumerate(self._items()):
-            if self.given is not None and count >= self.given:
-                return
+        if self.once:
+            for batch in list(self._kept):
+                first += len(batch.inputs)
+                yield batch
+        for item in self._items():
             batch = _batch(item, first)
             first += len(batch.inputs)
+            if self.once and len(self._kept) < REMEMBERED:
+                self._kept.append(batch)
             yield batch
-            if self.given is not None and count + 1 >= self.given:
-                return
 
     def _items(self) -> Iterator[Any]:
-        if (self.by_index and not hasattr(self.source, "__iter__")) or (
-            self.by_index and hasattr(self.source, "on_epoch_end")
-        ):
-            yield from self._indexed()
-        elif self.given is None:
+        if not self.by_index:
             yield from iter(self.source)
-        else:
-            yield from self._onward()
-
-    def _indexed(self) -> Iterator[Any]:
+            return
         order = np.arange(len(self.source))
-        if self.shuffle:
-            order = session_random().permutation(order)
-        for index in order:
+        for index in session_random().permutation(order) if self.shuffle else order:
             yield self.source[int(index)]
+
+    def _ended(self) -> None:
         if hasattr(self.source, "on_epoch_end"):
             self.source.on_epoch_end()
 
-    def _onward(self) -> Iterator[Any]:
-        """From where the last epoch stopped; from the start again where it can begin anew."""
-        while True:
-            if self._going is None:
-                self._going = iter(self.source)
-            empty = True
-            for item in self._going:
-                empty = False
-                yield item
-            if empty or self.once:
-                return
-            self._going = None
+    def _ran_out(self) -> None:
+        if self.once or self.given:
+            super()._ran_out()
 
 
 def _batch(item: Any, first: int) -> Batch:
@@ -162,37 +232,16 @@ def feed(
     x: Any,
     y: Any = None,
     weights: Any = None,
-    batch_size: int | None = None,
-    steps: int | None = None,
+    batch_size: Any = None,
+    steps: Any = None,
     shuffle: bool = False,
-) -> ArrayFeed | StreamFeed:
+) -> Feed:
     """Whatever came as a feed."""
     if is_stream(x):
         if y is not None:
             raise UsageError("y beside a dataset or generator, which gives its own; leave it out")
         return StreamFeed(x, steps, shuffle)
-    made = ArrayFeed(x, y, weights, batch_size, shuffle)
-    return made if steps is None else Shortened(made, steps)
-
-
-class Shortened(ArrayFeed):
-    """The first so many batches of an epoch."""
-
-    def __init__(self, whole: ArrayFeed, steps: int) -> None:
-        self.__dict__.update(vars(whole))
-        self.given = min(int(steps), whole.steps or 0)
-
-    @property
-    def steps(self) -> int | None:
-        """As given."""
-        return self.given
-
-    def batches(self) -> Iterator[Batch]:
-        """An epoch's batches."""
-        for count, batch in enumerate(super().batches()):
-            if count >= self.given:
-                return
-            yield batch
+    return ArrayFeed(x, y, weights, batch_size, shuffle, steps)
 
 
 def is_stream(x: Any) -> bool:
@@ -200,6 +249,17 @@ def is_stream(x: Any) -> bool:
     if isinstance(x, np.ndarray | list | tuple | Mapping) or hasattr(x, "__array__"):
         return False
     return hasattr(x, "__next__") or hasattr(x, "__iter__") or hasattr(x, "__getitem__")
+
+
+def whole(value: Any, what: str, least: int) -> int:
+    """A whole number of at least ``least``; UsageError."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or isinstance(value, bool | np.bool_):
+        raise UsageError(f"{what}={value!r}; a whole number of at least {least} was wanted")
+    return number
 
 
 def array_of(value: Any, what: str) -> Array:
@@ -212,7 +272,13 @@ def array_of(value: Any, what: str) -> Array:
         value = value[0]
     if hasattr(value, "detach"):
         value = value.detach().cpu().numpy()
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        array = np.empty(0, object)
+    if array.dtype.kind in "USM":
+        hint = "; np.unique(y, return_inverse=True)[1] numbers classes" if what == "y" else ""
+        raise UsageError(f"{what}: {array.reshape(-1)[:1]} came, numbers were wanted{hint}")
     if array.dtype == object:
         raise ShapeError(f"{what}: rows of different lengths came; one shape for all was wanted")
     return array[:, None] if array.ndim == 0 else array

@@ -14,6 +14,7 @@ from beak.exchange.keras_layers import refusal, translate
 from beak.exchange.keras_names import snake
 from beak.exchange.keras_stream import Fragment, Stream
 from beak.keras import config
+from beak.keras.feeds import whole
 from beak.keras.named import (
     CONSTRAINTS,
     INITIALIZERS,
@@ -28,6 +29,8 @@ from beak.keras.old_names import modern
 from beak.keras.tensors import Array, KerasTensor, Node, Variable, as_list
 
 COMMON = ("name", "trainable", "dtype", "input_shape", "batch_input_shape", "input_dim")
+WHOLE = ("units", "filters", "depth_multiplier")
+EACH = ("kernel_size", "pool_size", "strides", "dilation_rate")
 STARTS = {"bias": "zeros", "gamma": "ones", "beta": "zeros", "embeddings": "uniform"}
 
 
@@ -292,8 +295,19 @@ def _field(key: str, value: Any, kind: str) -> Any:
     if key == "activation":
         return activation_name(value)
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
+    _check(key, value, kind)
     return value
+
+
+def _check(key: str, value: Any, kind: str) -> None:
+    """UsageError for sizes and shares that cannot be."""
+    if key == "rate":
+        if isinstance(value, bool | str) or not 0 <= value <= 1:
+            raise UsageError(f"{kind}: rate={value!r}; from 0 to 1 was wanted")
+    elif key in WHOLE or (key in EACH and value is not None):
+        for one in value if key in EACH and isinstance(value, tuple | list) else [value]:
+            whole(one, f"{kind}: {key}", 1)
 
 
 def activation_name(value: Any) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from beak.errors import ShapeError, UsageError, did_you_mean
+from beak.exchange.keras_names import snake
 from beak.keras import config
 from beak.keras import losses as losses_
 from beak.keras.named import Named
@@ -18,9 +19,11 @@ class Metric(Named):
     """A mean of one number an example, weighted where weights come."""
 
     module = "metrics"
+    direction: str | None = None
+    """"up" where more is better, "down" where less is."""
 
     def __init__(self, name: str | None = None, dtype: Any = None, **more: Any) -> None:
-        self.name = name or type(self).__name__.lower()
+        self.name = name or config.unique_name(snake(type(self).__name__))
         self._total = self._count = 0.0
 
     def each(self, labels: Array, answers: Array) -> Array:
@@ -37,10 +40,9 @@ class Metric(Named):
             self._total += float(values.sum())
             self._count += values.size
             return
-        weights = np.asarray(sample_weight, np.float64)
-        weights = weights.reshape(len(weights), *(1,) * (values.ndim - 1))
+        weights = _spread(sample_weight, values.shape)
         self._total += float((values * weights).sum())
-        self._count += float(np.broadcast_to(weights, values.shape).sum())
+        self._count += float(weights.sum())
 
     def result(self) -> np.float32:
         """The mean so far; 0 of nothing."""
@@ -58,6 +60,16 @@ class Metric(Named):
     def get_config(self) -> dict[str, Any]:
         """Its settings as plain values."""
         return {k: v for k, v in vars(self).items() if not k.startswith("_")}
+
+
+def _spread(sample_weight: Any, shape: tuple[int, ...]) -> Array:
+    """Weights of examples as weights of all their numbers; ShapeError where they do not fit."""
+    weights = np.asarray(sample_weight, np.float64)
+    if weights.shape not in ((), shape):
+        if not shape or weights.size != shape[0]:
+            raise ShapeError(f"sample weights {weights.shape} for {shape}; one an example wanted")
+        weights = weights.reshape(-1, *(1,) * (len(shape) - 1))
+    return np.broadcast_to(weights, shape)
 
 
 class Mean(Metric):
@@ -78,17 +90,23 @@ class Mean(Metric):
 
 def _beside(labels: Array, answers: Array) -> Array:
     """Labels in the shape of the answers, a last axis of 1 added or taken off; ShapeError."""
+    came = labels.shape
     if labels.ndim == answers.ndim - 1:
         labels = labels[..., None]
     elif labels.ndim == answers.ndim + 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     if labels.shape != answers.shape:
-        raise ShapeError(f"labels of {labels.shape} for answers of {answers.shape}")
+        raise ShapeError(
+            f"labels of {came} for answers of {answers.shape}; one shape was wanted: "
+            "to_categorical(y) of class numbers"
+        )
     return labels
 
 
 class Accuracy(Metric):
     """How many answers equal their labels."""
+
+    direction = "up"
 
     def __init__(self, name: str = "accuracy", dtype: Any = None) -> None:
         super().__init__(name)
@@ -100,6 +118,8 @@ class Accuracy(Metric):
 
 class BinaryAccuracy(Metric):
     """How many answers lie on their label's side of the threshold."""
+
+    direction = "up"
 
     def __init__(
         self, name: str = "binary_accuracy", dtype: Any = None, threshold: float = 0.5
@@ -115,6 +135,8 @@ class BinaryAccuracy(Metric):
 class CategoricalAccuracy(Metric):
     """How often the strongest answer is the label's, labels one-hot."""
 
+    direction = "up"
+
     def __init__(self, name: str = "categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(name)
 
@@ -125,6 +147,8 @@ class CategoricalAccuracy(Metric):
 
 class SparseCategoricalAccuracy(Metric):
     """How often the strongest answer is the label's, labels class numbers."""
+
+    direction = "up"
 
     def __init__(self, name: str = "sparse_categorical_accuracy", dtype: Any = None) -> None:
         super().__init__(name)
@@ -139,6 +163,8 @@ class SparseCategoricalAccuracy(Metric):
 class TopKCategoricalAccuracy(Metric):
     """How often the label's is among the k strongest answers, labels one-hot."""
 
+    direction = "up"
+
     def __init__(
         self, k: int = 5, name: str = "top_k_categorical_accuracy", dtype: Any = None
     ) -> None:
@@ -152,6 +178,8 @@ class TopKCategoricalAccuracy(Metric):
 
 class SparseTopKCategoricalAccuracy(Metric):
     """How often the label's is among the k strongest answers, labels class numbers."""
+
+    direction = "up"
 
     def __init__(
         self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy", dtype: Any = None
@@ -175,6 +203,7 @@ def _among(labels: Array, answers: Array, k: int) -> Array:
 class _OfLoss(Metric):
     """A loss counted as a metric."""
 
+    direction = "down"
     loss: type[losses_.Loss] = losses_.MeanSquaredError
 
     def __init__(self, name: str | None = None, dtype: Any = None, **options: Any) -> None:
@@ -184,7 +213,8 @@ class _OfLoss(Metric):
 
     def each(self, labels: Array, answers: Array) -> Array:
         """Each example's loss."""
-        return self._loss.judge(labels, np.asarray(answers, np.float32), None).values
+        answers = np.atleast_1d(np.asarray(answers, np.float32))
+        return self._loss.judge(np.atleast_1d(labels), answers, None).values
 
 
 class MeanSquaredError(_OfLoss):
@@ -216,25 +246,42 @@ class SparseCategoricalCrossentropy(_OfLoss):
 
 
 class _Counted(Metric):
-    """Right and wrong answers above a threshold, over all places."""
+    """Right and wrong answers above a threshold, over all places or those of one class.
 
-    def __init__(self, thresholds: float = 0.5, name: str | None = None, dtype: Any = None) -> None:
-        super().__init__(name or type(self).__name__.lower())
+    ``top_k``: of each row the k strongest answers alone count as said.
+    """
+
+    direction = "up"
+
+    def __init__(
+        self,
+        thresholds: Any = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(name)
+        if isinstance(thresholds, list | tuple) and len(thresholds) == 1:
+            thresholds = thresholds[0]
         if not isinstance(thresholds, int | float | None):
             raise config.refuse("several thresholds", "one metric for each")
-        self.thresholds = 0.5 if thresholds is None else thresholds
+        if thresholds is not None and not 0 <= thresholds <= 1:
+            raise UsageError(f"thresholds={thresholds}; from 0 to 1 was wanted")
+        self.thresholds, self.top_k, self.class_id = thresholds, top_k, class_id
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch in."""
         answers = np.asarray(y_pred)
-        labels = np.asarray(y_true).reshape(answers.shape).astype(bool)
-        said = answers > self.thresholds
-        weights = np.ones(answers.shape)
-        if sample_weight is not None:
-            given = np.asarray(sample_weight)
-            weights = np.broadcast_to(
-                given.reshape(len(given), *(1,) * (answers.ndim - 1)), answers.shape
-            )
+        labels = _beside(np.asarray(y_true), answers).astype(bool)
+        if self.top_k is not None:
+            kth = -np.partition(-answers, self.top_k - 1, axis=-1)[..., self.top_k - 1, None]
+            answers = np.where(answers >= kth, answers, -np.inf)
+        if self.class_id is not None:
+            labels, answers = labels[..., self.class_id], answers[..., self.class_id]
+        default = 0.5 if self.top_k is None else -np.inf
+        said = answers > (default if self.thresholds is None else self.thresholds)
+        weights = _spread(1.0 if sample_weight is None else sample_weight, answers.shape)
         self._total += float((weights * (said & labels)).sum())
         self._count += float((weights * (said if isinstance(self, Precision) else labels)).sum())
 

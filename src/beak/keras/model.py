@@ -13,9 +13,10 @@ from beak.exchange.keras_stream import Fragment, Stream
 from beak.keras import config
 from beak.keras.layer import Layer
 from beak.keras.preparing import Preparing
+from beak.keras.stepping import Training
 from beak.keras.structure import Input, InputLayer
 from beak.keras.tensors import Array, KerasTensor, Node, Variable, as_list, graph
-from beak.keras.training import Trainer, Training
+from beak.keras.training import Trainer
 from beak.network.network import Network
 
 

@@ -25,10 +25,12 @@ class Rate:
     """An optimiser's learning rate as a variable that callbacks read and set."""
 
     def __init__(self, value: float) -> None:
-        self.value = float(value)
+        self.assign(value)
 
     def assign(self, value: Any) -> None:
         """Set it."""
+        if isinstance(value, str) or not hasattr(value, "__float__"):
+            raise UsageError(f"learning_rate={value!r}; a number or a schedule was wanted")
         self.value = float(value)
 
     def numpy(self) -> float:
@@ -122,9 +124,9 @@ class Optimizer(Named):
         return Rules(
             self.kind,
             weight_decay=self.weight_decay or 0.0,
-            clip_value=self.clipvalue,
-            clip_each=self.clipnorm,
-            clip_all=self.global_clipnorm,
+            clip_value=_above(self.clipvalue),
+            clip_each=_above(self.clipnorm),
+            clip_all=_above(self.global_clipnorm),
             **self.own(),
             **around,
         )
@@ -158,7 +160,7 @@ class SGD(Optimizer):
         **shared: Any,
     ) -> None:
         self._begin(learning_rate, **shared)
-        self.momentum, self.nesterov = float(momentum), bool(nesterov)
+        self.momentum, self.nesterov = _share(momentum, "momentum"), bool(nesterov)
 
     def own(self) -> dict[str, Any]:
         """Momentum and Nesterov's."""
@@ -230,6 +232,17 @@ class RMSprop(Optimizer):
             "rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon,
             "centred": self.centered,
         }  # fmt: skip
+
+
+def _share(value: Any, what: str) -> float:
+    if isinstance(value, str) or not 0 <= value <= 1:
+        raise UsageError(f"{what}={value!r}; from 0 to 1 was wanted")
+    return float(value)
+
+
+def _above(limit: float | None) -> float | None:
+    """A limit to clip at; none where it is not above 0, as in Keras."""
+    return limit if limit is not None and limit > 0 else None
 
 
 TABLE: dict[str, type[Optimizer]] = {"sgd": SGD, "adam": Adam, "adamw": AdamW, "rmsprop": RMSprop}

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from beak.errors import ShapeError
-from beak.keras.config import missing, refuse, set_random_seed
+from beak.keras.config import clear_session, missing, refuse, set_random_seed
 from beak.keras.folders import image_dataset_from_directory, img_to_array, load_img
 
 Array = np.ndarray[Any, Any]
@@ -62,6 +62,7 @@ np_utils = type("np_utils", (), {"to_categorical": staticmethod(to_categorical)}
 __all__ = [
     "PyDataset",
     "Sequence",
+    "clear_session",
     "image_dataset_from_directory",
     "img_to_array",
     "load_img",
