@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
-import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
+from types import TracebackType
 
 import click
 
+from beak.cli.door import PLACE, Door
 from beak.errors import BeakError, MissingExtraError, UsageError
 
 RESTARTS = 3
 """How often a lost process brings all back to the last checkpoint."""
-PLACE = "BEAK_PROCESSES"
-"""Names the folder in which the first process leaves the exit code."""
+LONGEST = 60
+"""Characters that the folder for temporary files may have: a socket's path is short."""
 
 
 def start_processes(count: int, arguments: Sequence[str]) -> int:
     """Run ``beak`` with these arguments in so many processes; the exit code of the first.
 
-    Ctrl-C asks all of them once to stop; torchrun would not wait for their last checkpoint.
+    Ctrl-C asks all of them once to stop, the second one ends them at once.
     """
+    from beak.cli.launcher import Launcher
     from beak.engine.choice import has_torch
     from beak.train.together import KEPT, processes
 
@@ -34,62 +33,72 @@ def start_processes(count: int, arguments: Sequence[str]) -> int:
         raise UsageError("--processes: torchrun has started several already; leave it out")
     if not has_torch():
         raise MissingExtraError("--processes", "torch")
-    with tempfile.TemporaryDirectory(prefix="beak-") as place:
+    room = tempfile.gettempdir()
+    with tempfile.TemporaryDirectory(
+        prefix="beak-", dir=room if len(room) <= LONGEST else "/tmp"
+    ) as place:
         typed = [
-            sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node",
-            str(count), "--max-restarts", str(RESTARTS), "-m", "beak", *arguments,
+            sys.executable, "-m", "beak.cli.launched", "--standalone", "--nproc-per-node",
+            str(count), "--max-restarts", str(RESTARTS), "--log-dir", str(Path(place, "logs")),
+            "-m", "beak", *arguments,
         ]  # fmt: skip
-        quiet = {"LOGLEVEL": "CRITICAL", "TORCH_CPP_LOG_LEVEL": "ERROR", "OMP_NUM_THREADS": "1"}
-        environment = {**quiet, **os.environ, PLACE: place, KEPT: str(Path(place, "run"))}
-        child = subprocess.Popen(typed, env=environment, start_new_session=True)
-        _forward_signals(child)
-        code = child.wait()
-        left = Path(place, "code")
-        return int(left.read_text()) if left.exists() else min(abs(code), 1)
+        environment = {
+            "OMP_NUM_THREADS": "1", **os.environ, PLACE: place, KEPT: str(Path(place, "run")),
+        }  # fmt: skip
+        return Launcher(Path(place)).run(typed, environment)
 
 
-def _forward_signals(child: subprocess.Popen[bytes]) -> None:
-    def forward(number: int, frame: FrameType | None) -> None:
-        for worker in _children(child.pid):
-            os.kill(worker, number)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, forward)
-
-
-def _children(parent: int) -> list[int]:
-    """The processes that torchrun has started; itself where they cannot be told."""
-    listed = Path(f"/proc/{parent}/task/{parent}/children")
-    try:
-        found = [int(word) for word in listed.read_text().split()]
-    except OSError:
-        found = []
-    return found or [parent]
-
-
-@contextlib.contextmanager
-def one_of_several() -> Iterator[None]:
+class OneOfSeveral:
     """Of several processes the first alone says what went wrong, and that is the end.
 
     A process that lost another one ends at once and says nothing: torchrun starts all again. What
-    all would meet again ends the command: the processes that are started then leave at once.
+    all would meet again ends the command.
     """
-    from beak.engine.group import LostProcessError
-    from beak.train.together import is_first, processes, restarted
 
-    place = os.environ.get(PLACE)
-    code = Path(place, "code") if place else None
-    if code is not None and code.exists():
-        click.get_current_context().exit(0)
-    try:
-        yield
-    except LostProcessError:
-        if restarted() or place:
-            click.get_current_context().exit(1)
-        raise
-    except (BeakError, KeyboardInterrupt) as error:
-        if processes() > 1 and not is_first():
-            click.get_current_context().exit(1)
-        if code is not None:
-            code.write_text(str(getattr(error, "exit_code", 1)))
-        raise
+    def __enter__(self) -> OneOfSeveral:
+        from beak.train.together import is_first, processes
+
+        self._first, self._several = is_first(), processes() > 1
+        self._door = Door(int(os.environ["RANK"])) if os.environ.get(PLACE) else None
+        if self._door is not None and self._door.asked:
+            raise click.exceptions.Exit(1)  # stopped before it came: the command says so
+        return self
+
+    def listen(self) -> None:
+        """From here on Ctrl-C of the command is one here."""
+        if self._door is not None:
+            self._door.listen()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:  # fmt: skip
+        if self._door is not None:
+            self._door.leave()
+        from beak.engine.group import LostProcessError
+        from beak.train.fit import StoppedError
+        from beak.train.together import restarted
+
+        code = 0 if error is None else int(getattr(error, "exit_code", 1))
+        if self._door is None:
+            lost = isinstance(error, LostProcessError)
+            told = isinstance(error, (BeakError, KeyboardInterrupt))
+            if (lost and restarted()) or (told and not lost and self._several and not self._first):
+                raise click.exceptions.Exit(1)
+            return
+        ended_by_torchrun = isinstance(error, StoppedError) and not self._door.asked
+        if isinstance(error, LostProcessError) or ended_by_torchrun:
+            raise click.exceptions.Exit(1)
+        if self._first:
+            self._door.ended(code)
+        elif error is not None:
+            if not self._door.asked:
+                self._door.failed(_in_words(error), code)
+            self._door.wait()
+
+
+def _in_words(error: BaseException) -> str:
+    from beak.cli.failures import one_line
+
+    line, _ = one_line(error, ["train"])
+    return f"process {os.environ.get('RANK')}: {line.partition(': ')[2]}"

@@ -23,7 +23,7 @@ from beak.cli.options import (
     text_options,
     threads_option,
 )
-from beak.errors import BeakError, RunError, UsageError
+from beak.errors import BeakError, UsageError
 
 if TYPE_CHECKING:
     from beak.cli.training import JsonView, TrainingView
@@ -130,7 +130,7 @@ def train(source: str | None, as_json: bool, resume: Path | None, **options: Any
 
     Ctrl-C at any time; beak train --resume RUN goes on exactly where it was.
     """
-    from beak.cli.processes import one_of_several
+    from beak.cli.processes import OneOfSeveral
     from beak.cli.training import JsonView, TrainingView
 
     check_call(source, resume, options)
@@ -151,10 +151,13 @@ def train(source: str | None, as_json: bool, resume: Path | None, **options: Any
         context = click.get_current_context()
         typed = context.find_root().obj
         context.exit(start_processes(many, without_processes(typed)))
-    with JsonView() if as_json else TrainingView() as view, one_of_several():
+    with JsonView() if as_json else TrainingView() as view, OneOfSeveral() as several:
         try:
+            several.listen()
             run = start(source, resume, options, view)
         except KeyboardInterrupt:
+            from beak.cli.launcher import stopped
+
             raise stopped(view.run) from None
     if view.done and not as_json:
         show_what_came_of_it(run, options)
@@ -206,13 +209,6 @@ def start(
     settings["baseline"] = False if options["no_baseline"] else None
     settings["exact"] = options["exact"] or None  # not given: as the recipe says
     return training.train(source, listen=view.listen, progress=view.progress, **settings)
-
-
-def stopped(run: str | None) -> RunError:
-    """What Ctrl-C answers where the training itself does not."""
-    if run is None:
-        return RunError("stopped before the training began")
-    return RunError(f"stopped; go on with: beak train --resume {shlex.quote(run)}")
 
 
 def show_what_came_of_it(run: Run, options: dict[str, Any]) -> None:
