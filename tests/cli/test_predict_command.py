@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -43,6 +44,18 @@ def test_a_folder_gives_all_pictures_under_it_between_tabs(place, capsys):
     for _, label, probability in rows:
         assert label in ("ash", "birch", "cedar")
         assert 1 / 3 <= float(probability) <= 1
+
+
+def test_an_archive_gives_all_pictures_in_it(place, capsys, monkeypatch):
+    monkeypatch.setenv("BEAK_CACHE", str(place / "cache"))
+    shutil.make_archive(str(place / "some"), "zip", place / "trees")
+    assert run(["predict", "model.safetensors", "trees"]) == 0
+    plain = capsys.readouterr().out
+    assert run(["predict", "model.safetensors", "some.zip"]) == 0
+    assert capsys.readouterr().out.replace("some.zip/", "trees/") == plain
+    shutil.make_archive(str(place / "none"), "zip", place, "model.safetensors")
+    assert run(["predict", "model.safetensors", "none.zip"]) == 1
+    assert "no pictures in 'none.zip'" in capsys.readouterr().err
 
 
 def test_top_gives_as_many_labels_the_best_first(place, capsys):

@@ -65,7 +65,8 @@ def predict(
     """What a trained network sees in pictures, hears in sounds or reads in texts.
 
     RUN is a run directory or its model.safetensors. INPUT is a picture of any size and common
-    format, a folder (all pictures under it), or - for the bytes of one picture on standard input.
+    format, a folder or an archive (all pictures in it), or - for the bytes of one picture on
+    standard input.
     For a network that hears, INPUT is a sound file or a folder of them; of a recording much longer
     than the network's input comes a time line of labels. --microphone takes no INPUT.
     For a network that reads texts, INPUT is the text itself, a file with a text in each line, or -
@@ -136,30 +137,23 @@ def predict_files(asked: Asked) -> None:
 
 
 def files_of(inputs: tuple[str, ...], kind: str = "pictures") -> Iterator[tuple[str, Path | bytes]]:
-    """Each input with the name it is printed under; a folder gives the pictures (or files of
-    another ``kind``) under it.
+    """Each input with the name it is printed under; a folder or an archive gives the pictures (or
+    files of another ``kind``) in it.
     """
-    from beak.data.builtin import BUILTIN
-    from beak.data.found import is_junk
-    from beak.data.kinds import kind_of
-
-    suffixes = kind_of(kind).suffixes
+    from beak.data.archives import unpacked
+    from beak.data.builtin import BUILTIN, default_cache_dir
+    from beak.data.unpack import is_archive
 
     for text in inputs:
         path = Path(text)
         if text == "-":
             yield "-", standard_input()
-        elif path.is_dir():
-            found = sorted(
-                p
-                for p in path.rglob("*")
-                if p.suffix.lower() in suffixes
-                and not any(map(is_junk, p.relative_to(path).parts))
-                and not p.is_dir()
-            )
+        elif path.is_dir() or (path.is_file() and is_archive(path.name)):
+            place = path if path.is_dir() else unpacked(path, [path], default_cache_dir())[0]
+            found = files_below(place, kind)
             if not found:
-                raise DataError(f"no {kind} under '{text}'")
-            yield from ((str(p), p) for p in found)
+                raise DataError(f"no {kind} {'under' if path.is_dir() else 'in'} '{text}'")
+            yield from ((str(path / p.relative_to(place)), p) for p in found)
         elif path.is_fifo():  # as the shell makes for <(…)
             yield text, path.read_bytes()
         elif path.exists():
@@ -168,6 +162,20 @@ def files_of(inputs: tuple[str, ...], kind: str = "pictures") -> Iterator[tuple[
             raise UsageError(f"'{text}' is a set of {kind}; to see some of it: --show 6")
         else:
             raise UsageError(f"no file or folder '{text}'{nearest_path(path)}")
+
+
+def files_below(folder: Path, kind: str) -> list[Path]:
+    """The files of a kind in a folder and those below it, sorted; or the one file itself."""
+    from beak.data.found import is_junk
+    from beak.data.kinds import kind_of
+
+    return sorted(
+        p
+        for p in (folder.rglob("*") if folder.is_dir() else [folder])
+        if p.suffix.lower() in kind_of(kind).suffixes
+        and not any(map(is_junk, p.relative_to(folder).parts))
+        and not p.is_dir()
+    )
 
 
 def standard_input() -> bytes:
