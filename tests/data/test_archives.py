@@ -6,6 +6,7 @@ import io
 import os
 import tarfile
 import zipfile
+from pathlib import PurePosixPath
 
 import numpy as np
 import pytest
@@ -95,6 +96,31 @@ def test_parts_in_an_archive_stay_parts(tmp_path):
     assert {n: len(p.labels) for n, p in told.parts.items()} == {
         n: len(p.labels) for n, p in plain.parts.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("names", "archive", "around"),
+    [
+        (["set/train/cat/a.png", "set/train/dog/b.png"], "", "set"),
+        (["train/cat/a.png", "train/dog/b.png"], "train", "train"),
+        (["cat/a.png", "cats/b.png"], "", "."),
+        (["a/b/c.png", "a/c.png", "__MACOSX/x", "../d.png"], "", "a"),
+        ([], "", "."),
+    ],
+)
+def test_the_folders_around_everything_but_parts(names, archive, around):
+    assert archives._around(names, archive) == PurePosixPath(around)
+
+
+def test_links_in_a_zip_are_left_out(tmp_path):
+    path = packed_zip(tmp_path / "a.zip", photographs())
+    link = zipfile.ZipInfo("cat/link.png")
+    link.external_attr = 0o120777 << 16
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr(link, "/etc/passwd")
+    made = load_dataset(path, cache_dir=tmp_path / "cache")
+    assert len(made.together()) == 40
+    assert any(f.files == ("cat/link.png",) for f in made.report.findings)
 
 
 def test_a_folder_of_archives_has_a_folder_for_each(tmp_path):

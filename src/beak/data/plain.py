@@ -31,7 +31,7 @@ class NotPlainError(OSError):
 def open_plain(path: Path | Stretch) -> IO[bytes]:
     """Open a file for reading; OSError where it is a pipe, a device or a folder.
 
-    A stretch is read whole; OSError where the file ends before it, or for more than 1 GiB.
+    A stretch is read whole; OSError for more than 1 GiB.
     Opening a pipe would wait for its writer for ever, and a device may have no end.
     """
     if isinstance(path, Stretch):
@@ -52,6 +52,4 @@ def _stretch(place: Stretch) -> IO[bytes]:
     with open_plain(place.path) as file:
         file.seek(place.begin)
         data = file.read(place.size)
-    if len(data) < place.size:
-        raise OSError(errno.EIO, f"{place.path.name} ends before it")
     return io.BytesIO(data)
