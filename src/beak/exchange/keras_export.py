@@ -292,7 +292,8 @@ def _reshape(node: Node, own: Own, flat: tuple[int, ...] | None) -> Made:
     into = node.input_shapes[0]
     counted = replace(layer, last=True)
     same = layer.last or np.array_equal(order_of(layer, into), order_of(counted, into))
-    if flat is None and same or flat is not None and not layer.last and layer.shape[0] == flat[0]:
+    again = flat is not None and not layer.last and layer.shape[0] == flat[0]
+    if again or (flat is None and same):
         return "Reshape", {"target_shape": [*layer.shape[1:], layer.shape[0]]}, []
     raise RunError(f"{node.name}: Reshape with channels first has no twin in Keras")
 

@@ -233,4 +233,6 @@ class Stepper:
         if model.built:
             return
         shape = getattr(getattr(batches, "source", None), "element_shape", None)
-        model.build((None, *(self._first_batch(batches).inputs.shape[1:] if shape is None else shape)))
+        model.build(
+            (None, *(self._first_batch(batches).inputs.shape[1:] if shape is None else shape))
+        )

@@ -119,7 +119,7 @@ Moving = Pad | Upsample | Reshape
 
 
 def _numbers(value: Any, what: str, least: int | None) -> Any:
-    """One whole number, or two."""
+    """One whole number, or two that differ."""
     if hasattr(value, "__index__") and not isinstance(value, bool):
         number = int(value.__index__())
         if abs(number) < 2**20 and (least is None or number >= least):
@@ -127,7 +127,7 @@ def _numbers(value: Any, what: str, least: int | None) -> Any:
     elif isinstance(value, tuple | list) and len(value) == 2:
         both = tuple(_numbers(one, what, least) for one in value)
         if all(isinstance(one, int) for one in both):
-            return both
+            return both[0] if both[0] == both[1] else both
     bound = "" if least is None else f" of at least {least}"
     raise NetworkError(f"{what}={short(value)}; one whole number{bound} or a pair was wanted")
 

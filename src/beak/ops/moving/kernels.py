@@ -13,15 +13,14 @@ from beak.ops.kernel import Kernel, structure
 Array = np.ndarray[Any, Any]
 MixRowsArgs = structure(
     "MixRowsArgs",
-    "ptr:x ptr:y ptr:starts ptr:sources ptr:weights "
-    "int:images int:in_rows int:out_rows int:width",
+    "ptr:x ptr:y ptr:starts ptr:sources ptr:weights int:images int:in_rows int:out_rows int:width",
 )
 MIX_ROWS = (Kernel("mix_rows", MixRowsArgs),)
 
 
 @dataclass(frozen=True, eq=False)
 class Taps:
-    """Output row o is the sum of weights[k] x input row sources[k], k in starts[o]:starts[o + 1]."""
+    """Output row o: the sum of weights[k] x input row sources[k], k in starts[o]:starts[o + 1]."""
 
     inputs: int
     starts: Array
