@@ -44,7 +44,10 @@ if TYPE_CHECKING:
         MaxPool1D,
         MaxPool2D,
         Multiply,
+        Pad,
         PositionBias,
+        Reshape,
+        Upsample,
     )
     from beak.network.network import Network
     from beak.network.writers import Parallel, Residual
@@ -77,10 +80,13 @@ __all__ = [
     "MaxPool2D",
     "Multiply",
     "Network",
+    "Pad",
     "Parallel",
     "PositionBias",
+    "Reshape",
     "Residual",
     "Run",
+    "Upsample",
     "__version__",
     "explain",
     "export",

@@ -37,7 +37,10 @@ from beak.network.layers import (
     MaxPool1D,
     MaxPool2D,
     Multiply,
+    Pad,
     PositionBias,
+    Reshape,
+    Upsample,
 )
 from beak.network.network import Network
 from beak.network.writers import Parallel, Residual
@@ -160,6 +163,24 @@ NETWORKS = {
         head(Conv1D(4, 1, name="b"), Conv1D(4, 1, name="a", inputs=("input",)),
              Add(inputs=("a", "b")), Conv1D(5, 3, activation="relu"), GlobalMaxPool(name="m"),
              GlobalAvgPool(name="q", inputs=("a",)), Concat(inputs=("m", "q"))),
+    ),
+    "moved maps": (
+        (3, 6, 5),
+        head(Pad((1, -1), (0, 2)), Conv2D(5, 3, activation="relu"), Upsample((2, 3), "bilinear"),
+             Conv2D(4, 3), BatchNorm(), Activation("relu"), Pad(1, -2),
+             MaxPool2D(2, padding="same"), Upsample(2), Reshape((8, 4, 10), last=True),
+             Conv2D(3, 2), Flatten()),
+    ),
+    "moved twice": (
+        (4, 6),
+        head(Conv1D(6, 2, name="a"), Upsample(3, "bilinear", name="u"), Pad(-2, 1, inputs=("u",)),
+             Reshape((3, 4, 7), name="r"), Conv2D(4, 2), GlobalMaxPool(name="m"),
+             Reshape((84,), inputs=("r",), name="row"), Concat(inputs=("m", "row"))),
+    ),
+    "rows as maps": (
+        (24,),
+        head(Dense(24, activation="relu"), Reshape((2, 3, 4), last=True), Conv2D(6, 2), Flatten(),
+             Reshape((6, 6)), Conv1D(5, 2), Reshape((25,), last=True)),
     ),
     "answers in places": ((2, 5, 4), [Conv2D(3, 2), Flatten(), Activation("softmax")]),
     "spoken": (

@@ -100,11 +100,32 @@ def spoken():
     )
 
 
+def moved():
+    return Network(
+        (3, 6, 5),
+        [
+            L.Pad((1, -1), (0, 2)),
+            L.Conv2D(4, 2, activation="tanh"),
+            L.Upsample((2, 1), "bilinear"),
+            L.Pad(-1, 1),
+            L.Upsample(2),
+            L.Reshape((10, 4, 24), last=True),
+            L.Conv2D(3, 2),
+            L.Reshape((9, 23)),
+            L.Conv1D(2, 3),
+            L.Upsample(2, "bilinear"),
+            L.Flatten(),
+            L.Dense(4, activation="softmax"),
+        ],
+    )
+
+
 NETWORKS = {
     **{name: (lambda name=name: catalogue_network(name)) for name in CATALOGUE},
     "squeeze and excite": squeeze_and_excite,
     "words": sentence,
     "spoken": spoken,
+    "moved": moved,
 }
 
 

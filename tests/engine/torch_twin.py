@@ -112,6 +112,18 @@ def _layer(
             return x.flatten(2).mean(2)
         case L.Flatten():
             return x.flatten(1)
+        case L.Pad():
+            pads = [side for pair in reversed(layer.sides(x.shape[1:])) for side in pair]
+            return F.pad(x, pads)
+        case L.Upsample():
+            factors = tuple(float(factor) for factor in layer.factors(x.shape[1:]))
+            how = {2: "linear", 3: "bilinear"}[x.ndim - 1] if layer.how != "nearest" else "nearest"
+            return F.interpolate(x, scale_factor=factors, mode=how)
+        case L.Reshape() if layer.last:
+            shape = (*layer.shape[1:], layer.shape[0])
+            return x.movedim(1, -1).reshape(len(x), *shape).movedim(-1, 1)
+        case L.Reshape():
+            return x.reshape(len(x), *layer.shape)
         case L.Dense():
             return F.linear(x, own["weight"], own.get("bias"))
         case L.BatchNorm():

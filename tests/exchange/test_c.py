@@ -53,7 +53,9 @@ class Plain:
 
 
 @needs_compiler
-@pytest.mark.parametrize("name", ["picture", "norms", "joins", "go", "sequence", "samples", "sums"])
+@pytest.mark.parametrize(
+    "name", ["picture", "norms", "joins", "go", "sequence", "samples", "sums", "moves"]
+)
 def test_a_network_answers_as_the_engine_does(name, networks, case_of, monkeypatch):
     from beak.runs.model import Model
 

@@ -46,7 +46,7 @@ def test_the_networks_of_this_test_hold_every_layer_and_activation(networks):
 
 
 @pytest.mark.parametrize("name", ["picture", "norms", "joins", "go", "sequence", "sentence",
-                                  "samples", "sums"])  # fmt: skip
+                                  "samples", "sums", "moves"])  # fmt: skip
 def test_a_network_answers_as_the_engine_does(name, networks, case_of):
     network = networks[name]
     found, wanted = both(network, *case_of(network))

@@ -27,7 +27,10 @@ from beak.network.layers import (
     MaxPool1D,
     MaxPool2D,
     Multiply,
+    Pad,
     PositionBias,
+    Reshape,
+    Upsample,
 )
 from beak.network.network import Network
 from beak.network.writers import Parallel, Residual
@@ -39,6 +42,23 @@ settings.load_profile("lens")
 
 END = Dense(4, activation="softmax")
 NETWORKS = {
+    "moves": Network(
+        (3, 6, 5),
+        [
+            Pad((1, -1), (0, 2)),
+            Conv2D(4, 2, activation="tanh"),
+            Upsample((2, 3), "bilinear"),
+            Pad(-1, 1),
+            Upsample(2),
+            Reshape((10, 16, 18), last=True),
+            MaxPool2D(2),
+            Reshape((48, 15)),
+            Conv1D(2, 3),
+            Upsample(2, "bilinear"),
+            Flatten(),
+            END,
+        ],
+    ),
     "picture": Network(
         (3, 11, 9),
         [

@@ -28,7 +28,9 @@ def test_the_page_names_every_layer_activation_and_network():
         assert f"`{name}" in PAGE, f"docs/networks.md does not name {name}"
 
 
-@pytest.mark.parametrize("name", ["Conv2D", "MaxPool2D", "Dense", "BatchNorm", "Embedding"])
+@pytest.mark.parametrize(
+    "name", ["Conv2D", "MaxPool2D", "Dense", "BatchNorm", "Embedding", "Pad", "Upsample", "Reshape"]
+)
 def test_the_page_writes_layers_with_their_fields_and_defaults(name):
     fields = inspect.signature(LAYERS[name]).parameters.values()
     wanted = [

@@ -27,7 +27,10 @@ from beak.network.layers import (
     LayerNorm,
     MaxPool1D,
     MaxPool2D,
+    Pad,
     PositionBias,
+    Reshape,
+    Upsample,
 )
 from beak.network.network import Network
 from beak.network.summary import summarise
@@ -80,8 +83,19 @@ def keeping():
     )
 
 
+def moves(axes):
+    """Layers that add and cut edges, upsample and reshape."""
+    numbers = windows(axes, least=-2, most=3)
+    shape = st.lists(st.sampled_from([2, 4, 6, 8]), min_size=1, max_size=3)
+    return st.one_of(
+        of(Pad, before=numbers, after=numbers),
+        of(Upsample, factor=windows(axes, most=3), how=st.sampled_from(["nearest", "bilinear"])),
+        of(Reshape, shape=shape.map(tuple), last=st.booleans()),
+    )
+
+
 def bodies(axes):
-    plain = st.one_of(convolutions(axes), poolings(axes), keeping())
+    plain = st.one_of(convolutions(axes), poolings(axes), keeping(), moves(axes))
     blocks = st.one_of(
         st.lists(keeping(), min_size=1, max_size=2).map(lambda body: Residual(body)),
         st.lists(plain, min_size=1, max_size=2).map(lambda body: Parallel(body, body)),

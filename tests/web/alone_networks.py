@@ -20,7 +20,10 @@ from beak.network.layers import (
     LayerNorm,
     MaxPool1D,
     MaxPool2D,
+    Pad,
     PositionBias,
+    Reshape,
+    Upsample,
 )
 from beak.network.network import Network
 from beak.network.writers import Parallel, Residual
@@ -45,7 +48,7 @@ def _pick(random, *values):
 
 def _layer(random, axes):
     pick = lambda *values: _pick(random, *values)  # noqa: E731
-    kind = pick("conv", "conv", "conv", "max", "avg", "keep", "residual", "parallel")
+    kind = pick("conv", "conv", "conv", "max", "avg", "keep", "residual", "parallel", "move")
     if kind == "conv":
         groups = pick(1, 1, 2, 3)
         return (Conv1D if axes == 1 else Conv2D)(
@@ -57,6 +60,11 @@ def _layer(random, axes):
         makes = {"max": (MaxPool1D, MaxPool2D), "avg": (AvgPool1D, AvgPool2D)}
         window = _sizes(random, axes, 3)
         return makes[kind][axes - 1](window, _sizes(random, axes, 2), pick("same", "valid"))
+    if kind == "move":
+        return pick(
+            Pad(_sizes(random, axes, 2), pick(-1, 0, 2)),
+            Upsample(_sizes(random, axes, 2), pick("nearest", "bilinear")),
+        )
     keep = pick(BatchNorm(), LayerNorm(), PositionBias(), Activation(pick(*ACTIVATIONS)))
     if kind == "residual":
         return Residual([keep])
@@ -76,4 +84,5 @@ def _head(random):
         [GlobalAvgPool(), Dense(3, activation="sigmoid")],
         [Flatten(), Dense(4, activation="softmax")],
         [Flatten(), Dense(4), Activation("softmax")],
+        [Flatten(), Dense(12), Reshape((2, 3, 2), last=True), Conv2D(3, 2)],
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from beak.engine.moves import matrices_of, order_of
 from beak.network.layers import (
     Activation,
     Add,
@@ -29,12 +30,16 @@ from beak.network.layers import (
     MaxPool1D,
     MaxPool2D,
     Multiply,
+    Pad,
     PositionBias,
+    Reshape,
+    Upsample,
 )
 from beak.ops.convolution import reference as convolution
 from beak.ops.dense import reference as dense
 from beak.ops.elementwise import reference as elementwise
 from beak.ops.embedding import reference as embedding
+from beak.ops.moving import reference as moving
 from beak.ops.normalisation import reference as normalisation
 from beak.ops.pooling import reference as pooling
 from beak.ops.random import reference as random
@@ -208,6 +213,26 @@ def _position_bias() -> Rule:
     )
 
 
+def _move() -> Rule:
+    def matrices(call: Call) -> list[Array]:
+        return matrices_of(call.layer, call.inputs[0].shape[1:])
+
+    return Rule(
+        lambda call: moving.moved(call.inputs[0], matrices(call)),
+        lambda call, gradient: Back([moving.moved_backward(gradient, matrices(call))]),
+    )
+
+
+def _reshape() -> Rule:
+    def back(call: Call, gradient: Array) -> Back:
+        shape = call.inputs[0].shape
+        found = np.zeros((len(gradient), gradient[0].size))
+        found[:, order_of(call.layer, shape[1:])] = gradient.reshape(len(gradient), -1)
+        return Back([found.reshape(shape)])
+
+    return Rule(lambda c: moving.reshape(c.inputs[0], c.layer.shape, c.layer.last), back)
+
+
 RULES: dict[type[Layer], Rule] = {
     Conv1D: _convolution(convolution.conv1d, convolution.conv1d_backward),
     Conv2D: _convolution(convolution.conv2d, convolution.conv2d_backward),
@@ -221,6 +246,9 @@ RULES: dict[type[Layer], Rule] = {
         lambda call: call.inputs[0].reshape(len(call.inputs[0]), -1),
         lambda call, gradient: Back([gradient.reshape(call.inputs[0].shape)]),
     ),
+    Pad: _move(),
+    Upsample: _move(),
+    Reshape: _reshape(),
     Dense: _dense(),
     BatchNorm: _batch_norm(),
     LayerNorm: _layer_norm(),

@@ -174,6 +174,33 @@ class BatchNorm(nn.Module):
         return normal * self.weight.reshape(shape) + self.bias.reshape(shape)
 
 
+class Move(nn.Module):
+    """Padding, cutting, upsampling or reshaping."""
+
+    def __init__(self, layer: layers.Layer, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.layer, self.shape = layer, shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, …) to the layer's output."""
+        match self.layer:
+            case layers.Pad() as layer:
+                pads = [side for pair in reversed(layer.sides(self.shape)) for side in pair]
+                return functional.pad(x, pads)
+            case layers.Upsample() as layer:
+                factors: Any = [float(factor) for factor in layer.factors(self.shape)]
+                if layer.how == "nearest":
+                    return functional.interpolate(x, scale_factor=factors)
+                how = "linear" if len(factors) == 1 else "bilinear"
+                return functional.interpolate(x, scale_factor=factors, mode=how)
+            case layers.Reshape() as layer if layer.last:
+                turned = x.movedim(1, -1).reshape(-1, *layer.shape[1:], layer.shape[0])
+                return turned.movedim(-1, 1)
+            case layers.Reshape() as layer:
+                return x.reshape(-1, *layer.shape)
+        raise AssertionError(self.layer.kind)
+
+
 class Join(nn.Module):
     """Add, Concat or Multiply."""
 
@@ -247,6 +274,8 @@ def part_of(node: Node, sparse: bool = False) -> nn.Module:
             return Mean()
         case layers.Flatten():
             return nn.Flatten()
+        case layers.Pad() | layers.Upsample() | layers.Reshape():
+            return Move(layer, shape)
         case layers.BatchNorm():
             return BatchNorm(shape[0], layer.epsilon, layer.momentum)
         case layers.LayerNorm():

@@ -62,6 +62,71 @@ static void pool(const float *in, float *out, int channels, int height, int widt
             }
 }
 """,
+    "pad": """
+/* Zeros about a map; rows and columns before the first (top, left below 0) are cut off. */
+static void pad(const float *in, float *out, int channels, int height, int width, int rows,
+                int columns, int top, int left)
+{
+    int c, y, x;
+    for (c = 0; c < channels; c++)
+        for (y = -top; y < rows - top; y++)
+            for (x = -left; x < columns - left; x++)
+                *out++ = y >= 0 && y < height && x >= 0 && x < width
+                         ? in[((long)c * height + y) * width + x] : 0.0f;
+}
+""",
+    "upsample_nearest": """
+/* Each number several times, down and across. */
+static void upsample_nearest(const float *in, float *out, int channels, int height, int width,
+                             int down, int across)
+{
+    int c, y, x;
+    for (c = 0; c < channels; c++)
+        for (y = 0; y < height * down; y++)
+            for (x = 0; x < width * across; x++)
+                *out++ = in[((long)c * height + y / down) * width + x / across];
+}
+""",
+    "upsample_bilinear": """
+/* What lies between the middles of neighbours; the outermost number beyond the outermost middle. */
+static void upsample_bilinear(const float *in, float *out, int channels, int height, int width,
+                              int down, int across)
+{
+    int c, y, x;
+    for (c = 0; c < channels; c++)
+        for (y = 0; y < height * down; y++)
+            for (x = 0; x < width * across; x++) {
+                const float *map = in + (long)c * height * width;
+                float row = ((float)y + 0.5f) / (float)down - 0.5f;
+                float column = ((float)x + 0.5f) / (float)across - 0.5f;
+                int top, left, bottom, right;
+                row = row < 0.0f ? 0.0f : row > (float)(height - 1) ? (float)(height - 1) : row;
+                column = column < 0.0f ? 0.0f
+                         : column > (float)(width - 1) ? (float)(width - 1) : column;
+                top = (int)row;
+                left = (int)column;
+                bottom = top + 1 < height ? top + 1 : top;
+                right = left + 1 < width ? left + 1 : left;
+                row -= (float)top;
+                column -= (float)left;
+                *out++ = (1.0f - row) * ((1.0f - column) * map[top * width + left]
+                                         + column * map[top * width + right])
+                         + row * ((1.0f - column) * map[bottom * width + left]
+                                  + column * map[bottom * width + right]);
+            }
+}
+""",
+    "reshape_last": """
+/* Another shape, the numbers counted with the channels last on both sides. */
+static void reshape_last(const float *in, float *out, int channels, int places, int filters,
+                         int spots)
+{
+    int i;
+    for (i = 0; i < channels * places; i++)
+        out[(long)(i % filters) * spots + i / filters]
+            = in[(long)(i % channels) * places + i / channels];
+}
+""",
     "dense": """
 /* Every output from every input; weight (units, inputs). */
 static void dense(const float *in, float *out, const float *weight, const float *bias,

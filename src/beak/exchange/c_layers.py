@@ -192,6 +192,33 @@ def _log_mel(w: Walk, node: Node, reads: list[Place], own: Arrays) -> Place:
     return place
 
 
+def _pad(w: Walk, node: Node, reads: list[Place], own: Arrays) -> Place:
+    layer: Any = node.layer
+    place = w.new(node)
+    before = tuple(side[0] for side in layer.sides(node.input_shapes[0]))
+    sizes = (*_maps(node.input_shapes[0]), *_maps(node.output)[1:])
+    w.call("pad", reads[0], place, *sizes, *_two(before, 0))
+    return place
+
+
+def _upsample(w: Walk, node: Node, reads: list[Place], own: Arrays) -> Place:
+    layer: Any = node.layer
+    place = w.new(node)
+    factors = _two(layer.factors(node.input_shapes[0]), 1)
+    w.call(f"upsample_{layer.how}", reads[0], place, *_maps(node.input_shapes[0]), *factors)
+    return place
+
+
+def _reshape(w: Walk, node: Node, reads: list[Place], own: Arrays) -> Place:
+    layer: Any = node.layer
+    if not layer.last:
+        return _copied(w, node, reads, own)
+    place, shapes = w.new(node), (node.input_shapes[0], node.output)
+    sizes = [size for shape in shapes for size in (shape[0], count(shape[1:]))]
+    w.call("reshape_last", reads[0], place, *sizes)
+    return place
+
+
 def _position_bias(w: Walk, node: Node, reads: list[Place], own: Arrays) -> Place:
     place, bias = w.new(node), w.array(node, own, "bias")
     places = own["bias"].size
@@ -233,6 +260,9 @@ LAYERS: dict[str, Callable[[Walk, Node, list[Place], Arrays], Place]] = {
     "GlobalMaxPool": _global(0),
     "GlobalAvgPool": _global(1),
     "Flatten": _copied,
+    "Pad": _pad,
+    "Upsample": _upsample,
+    "Reshape": _reshape,
     "Dense": _dense,
     "BatchNorm": _batch_norm,
     "LayerNorm": _layer_norm,

@@ -39,7 +39,7 @@ SAMPLED = 1 << 16
 SHARES = np.linspace(0.5, 1.0, 21)
 """How much of the widest range may be enough: what is beyond is cut off."""
 WEIGHTED = ("Conv1D", "Conv2D", "Dense")
-PASSING = ("MaxPool1D", "MaxPool2D", "GlobalMaxPool", "Flatten", "Dropout")
+PASSING = ("MaxPool1D", "MaxPool2D", "GlobalMaxPool", "Flatten", "Reshape", "Dropout")
 """Layers whose numbers are some of those that come in."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import tempfile
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from beak.data.picture_spec import PictureSpec
 from beak.data.pictures import load_raw
 from beak.engine.make import make_engine
+from beak.engine.moves import order_of
 from beak.errors import RunError
 from beak.exchange.check import Answers
 from beak.exchange.keras_files import Array, archive_bytes
@@ -261,6 +263,41 @@ def _dropout(node: Node, own: Own, flat: Any) -> Made:
     return kind, {"rate": layer.rate}, []
 
 
+def _pad(node: Node, own: Own, flat: Any) -> Made:
+    layer: Any = node.layer
+    sides = layer.sides(node.input_shapes[0])
+    kind, numbers = f"{len(sides)}D", [number for side in sides for number in side]
+    if min(numbers) < 0 < max(numbers):
+        raise RunError(f"{node.name}: Pad that adds here and cuts there is not exported as Keras")
+    if max(numbers) > 0:
+        value = [list(side) for side in sides]
+        return f"ZeroPadding{kind}", {"padding": value if len(sides) > 1 else value[0]}, []
+    value = [[-number for number in side] for side in sides]
+    return f"Cropping{kind}", {"cropping": value if len(sides) > 1 else value[0]}, []
+
+
+def _upsample(node: Node, own: Own, flat: Any) -> Made:
+    layer: Any = node.layer
+    factors = list(layer.factors(node.input_shapes[0]))
+    if len(factors) > 1:
+        return "UpSampling2D", {"size": factors, "interpolation": layer.how}, []
+    if layer.how != "nearest":
+        raise RunError(f"{node.name}: Keras has no bilinear upsampling of sequences")
+    return "UpSampling1D", {"size": factors[0]}, []
+
+
+def _reshape(node: Node, own: Own, flat: tuple[int, ...] | None) -> Made:
+    """Keras counts channels last: so must the layer, or put a flattened map together again."""
+    layer: Any = node.layer
+    into = node.input_shapes[0]
+    counted = replace(layer, last=True)
+    same = layer.last or np.array_equal(order_of(layer, into), order_of(counted, into))
+    again = flat is not None and not layer.last and layer.shape[0] == flat[0]
+    if again or (flat is None and same):
+        return "Reshape", {"target_shape": [*layer.shape[1:], layer.shape[0]]}, []
+    raise RunError(f"{node.name}: Reshape with channels first has no twin in Keras")
+
+
 TABLE: dict[str, Callable[[Node, Own, Any], Made]] = {
     "Conv1D": _conv,
     "Conv2D": _conv,
@@ -274,6 +311,9 @@ TABLE: dict[str, Callable[[Node, Own, Any], Made]] = {
     "GlobalMaxPool": _global("GlobalMaxPooling"),
     "GlobalAvgPool": _global("GlobalAveragePooling"),
     "Flatten": lambda node, own, flat: ("Flatten", {}, []),
+    "Pad": _pad,
+    "Upsample": _upsample,
+    "Reshape": _reshape,
     "Dropout": _dropout,
     "Activation": _function,
     "Add": lambda node, own, flat: ("Add", {}, []),

@@ -11,6 +11,7 @@ import numpy as np
 
 from beak.errors import NetworkError, ShapeError, did_you_mean
 from beak.exchange.keras_functions import function_named, leaked, leaky, plain_name
+from beak.exchange.keras_moves import padding, reshape, upsampling
 from beak.exchange.keras_prepare import PREPARING, prepare
 from beak.exchange.keras_stream import (
     Config,
@@ -78,32 +79,6 @@ def flatten(config: Config, name: str, inputs: list[Stream], out: Fragment) -> S
         order = places.reshape(-1)
     plain = bool((order == np.arange(order.size)).all())
     return Stream((order.size,), node, None, None if plain else order)
-
-
-def reshape(config: Config, name: str, inputs: list[Stream], out: Fragment) -> Stream:
-    """Reshape where nothing moves: to a row, or a row to a map of one place."""
-    x = inputs[0]
-    target = _filled(tuple(config["target_shape"]), x.shape)
-    if x.is_input:
-        return prepare({**config, "target_shape": target}, name, inputs, out)
-    if len(target) == 1:
-        return flatten({}, name, inputs, out)
-    if x.is_row and math.prod(target[:-1]) == 1:
-        return replace(x, shape=target, flat=True, first=False)
-    if target == x.shape:
-        return x
-    raise NetworkError(
-        f"Reshape from {x.shape} to {target} within a network is not in beak; "
-        "nearest: Flatten(), GlobalAveragePooling2D(), or a Reshape of the input itself"
-    )
-
-
-def _filled(target: tuple[int, ...], shape: tuple[int, ...]) -> tuple[int, ...]:
-    whole, known = math.prod(shape), math.prod(size for size in target if size != -1)
-    filled = tuple(whole // known if size == -1 else int(size) for size in target)
-    if math.prod(filled) != whole:
-        raise ShapeError(f"Reshape from {shape} to {target}: {whole} numbers do not fit")
-    return filled
 
 
 def batch_norm(config: Config, name: str, inputs: list[Stream], out: Fragment) -> Stream:
@@ -265,6 +240,12 @@ TABLE: dict[str, Translate] = {
     "Dense": dense,
     "Flatten": flatten,
     "Reshape": reshape,
+    "ZeroPadding1D": padding,
+    "ZeroPadding2D": padding,
+    "Cropping1D": padding,
+    "Cropping2D": padding,
+    "UpSampling1D": upsampling,
+    "UpSampling2D": upsampling,
     "BatchNormalization": batch_norm,
     "LayerNormalization": layer_norm,
     "Dropout": dropout,

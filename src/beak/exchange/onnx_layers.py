@@ -85,6 +85,34 @@ def _log_mel(g: Graph, node: Node, values: list[str], own: Arrays) -> str:
     return g.unsqueeze(log_mel(g, samples, MelSettings.of(node.layer)), 1)
 
 
+def _pad(g: Graph, node: Node, values: list[str], own: Arrays) -> str:
+    layer: Any = node.layer
+    sides = layer.sides(node.input_shapes[0])
+    both = [0, 0, *(side[0] for side in sides), 0, 0, *(side[1] for side in sides)]
+    return g.emit("Pad", values[0], g.whole(both))
+
+
+def _upsample(g: Graph, node: Node, values: list[str], own: Arrays) -> str:
+    layer: Any = node.layer
+    scales = g.constant([1, 1, *layer.factors(node.input_shapes[0])])
+    if layer.how == "nearest":
+        said = {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
+    else:
+        said = {"coordinate_transformation_mode": "half_pixel", "mode": "linear"}
+    return g.emit("Resize", values[0], "", scales, **said)
+
+
+def _reshape(g: Graph, node: Node, values: list[str], own: Arrays) -> str:
+    layer: Any = node.layer
+    if not layer.last:
+        return g.reshape(values[0], -1, *layer.shape)
+    value, axes = values[0], len(node.input_shapes[0])
+    if axes > 1:
+        value = g.emit("Transpose", value, perm=[0, *range(2, axes + 1), 1])
+    value, axes = g.reshape(value, -1, *layer.shape[1:], layer.shape[0]), len(layer.shape)
+    return g.emit("Transpose", value, perm=[0, axes, *range(1, axes)]) if axes > 1 else value
+
+
 def _position_bias(g: Graph, node: Node, values: list[str], own: Arrays) -> str:
     return g.add(values[0], g.constant(own["bias"], name=f"{node.name}.bias"))
 
@@ -123,6 +151,9 @@ LAYERS: dict[str, Callable[[Graph, Node, list[str], Arrays], str]] = {
     "GlobalMaxPool": _global("GlobalMaxPool"),
     "GlobalAvgPool": _global("GlobalAveragePool"),
     "Flatten": lambda g, node, values, own: g.emit("Flatten", values[0], axis=1),
+    "Pad": _pad,
+    "Upsample": _upsample,
+    "Reshape": _reshape,
     "Dense": _dense,
     "BatchNorm": _batch_norm,
     "LayerNorm": _layer_norm,

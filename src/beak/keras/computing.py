@@ -174,6 +174,58 @@ class AveragePooling1D(_Pooling1D):
     """The mean of each window."""
 
 
+class ZeroPadding2D(Layer):
+    """Zeros about a map."""
+
+    def __init__(
+        self, padding: Any = (1, 1), data_format: str | None = None, **common: Any
+    ) -> None:
+        self._begin(locals(), common)
+
+
+class ZeroPadding1D(Layer):
+    """Zeros before and after a sequence."""
+
+    def __init__(self, padding: Any = 1, data_format: str | None = None, **common: Any) -> None:
+        self._begin(locals(), common)
+
+
+class Cropping2D(Layer):
+    """The edges of a map cut off."""
+
+    def __init__(
+        self, cropping: Any = ((0, 0), (0, 0)), data_format: str | None = None, **common: Any
+    ) -> None:
+        self._begin(locals(), common)
+
+
+class Cropping1D(Layer):
+    """The ends of a sequence cut off."""
+
+    def __init__(self, cropping: Any = (1, 1), **common: Any) -> None:
+        self._begin(locals(), common)
+
+
+class UpSampling2D(Layer):
+    """Each number of a map several times, or what lies between ("bilinear")."""
+
+    def __init__(
+        self,
+        size: Any = (2, 2),
+        data_format: str | None = None,
+        interpolation: str = "nearest",
+        **common: Any,
+    ) -> None:
+        self._begin(locals(), common)
+
+
+class UpSampling1D(Layer):
+    """Each number of a sequence several times."""
+
+    def __init__(self, size: int = 2, **common: Any) -> None:
+        self._begin(locals(), common)
+
+
 class _GlobalPooling(Layer):
     def __init__(
         self, data_format: str | None = None, keepdims: bool = False, **common: Any

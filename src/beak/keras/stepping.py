@@ -221,7 +221,7 @@ class Stepper:
             state.runtime = Runtime(self)  # type: ignore[arg-type]
         return state.runtime
 
-    def _first(self, batches: Feed) -> Batch:
+    def _first_batch(self, batches: Feed) -> Batch:
         first = batches.first()
         if first is None:
             raise UsageError("the generator gave no batch; is it used up already?")
@@ -233,4 +233,6 @@ class Stepper:
         if model.built:
             return
         shape = getattr(getattr(batches, "source", None), "element_shape", None)
-        model.build((None, *(self._first(batches).inputs.shape[1:] if shape is None else shape)))
+        model.build(
+            (None, *(self._first_batch(batches).inputs.shape[1:] if shape is None else shape))
+        )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from beak.engine.moves import matrices_of, order_of
 from beak.lens.terms import (
     Array,
     At,
@@ -106,6 +107,27 @@ def flatten(at: At, index: Index) -> Terms:
     """The number goes through; only its place is told otherwise."""
     place = np.unravel_index(index[0], at.inputs[0].shape)
     return one(at, tuple(int(i) for i in place))
+
+
+def moved(at: At, index: Index) -> Terms:
+    """The number at a place before padding, or those between which it was upsampled."""
+    along = matrices_of(at.layer, at.node.input_shapes[0])
+    rows = [matrix[i] for matrix, i in zip(along, index[1:], strict=True)]
+    chosen = [np.flatnonzero(row) for row in rows]
+    if not all(map(len, chosen)):
+        outside = [-1] * len(rows)
+        return read(at, np.array([[index[0], *outside]]), 1.0)
+    grid = np.stack(np.meshgrid(*chosen, indexing="ij"), axis=-1).reshape(-1, len(rows))
+    weight = np.prod([row[place] for row, place in zip(rows, grid.T, strict=True)], axis=0)
+    places = np.concatenate([np.full((len(grid), 1), index[0]), grid], axis=1)
+    return read(at, places, weight)
+
+
+def reshaped(at: At, index: Index) -> Terms:
+    """The number goes through; only its place is told otherwise."""
+    shape = at.node.input_shapes[0]
+    source = order_of(at.layer, shape)[np.ravel_multi_index(index, at.node.output)]
+    return one(at, tuple(int(i) for i in np.unravel_index(source, shape)))
 
 
 def batch_norm(at: At, index: Index) -> Terms:
@@ -223,6 +245,9 @@ TERMS: dict[str, Callable[[At, Index], Terms]] = {
     "GlobalMaxPool": global_max,
     "GlobalAvgPool": global_avg,
     "Flatten": flatten,
+    "Pad": moved,
+    "Upsample": moved,
+    "Reshape": reshaped,
     "Dense": dense,
     "BatchNorm": batch_norm,
     "LayerNorm": layer_norm,
@@ -247,6 +272,9 @@ FORMULAS = {
     "GlobalMaxPool": "the largest input of the map",
     "GlobalAvgPool": "mean of the map's inputs",
     "Flatten": "the input, at another place",
+    "Pad": "the input, at another place, or 0",
+    "Upsample": "the input nearest, or a mean of those about it",
+    "Reshape": "the input, at another place",
     "Dense": "sum of inputs x weights + bias",
     "BatchNorm": "(input - mean) x weight / sqrt(variance + epsilon) + bias",
     "LayerNorm": "(input - mean of channels) x weight / sqrt(variance + epsilon) + bias",

@@ -44,6 +44,8 @@ class Layer:
     """What made names start with: conv1, conv2, …"""
     arity: ClassVar[tuple[int, int | None]] = (1, 1)
     """Least and greatest number of inputs; None is any."""
+    listed: ClassVar[tuple[str, ...]] = ()
+    """Fields whose several equal numbers are not one number."""
     opens: ClassVar[bool] = False
     """Whether it reads the network's input, which then no other kind can read."""
 

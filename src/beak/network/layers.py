@@ -18,6 +18,7 @@ from beak.network.features import (
     PositionBias,
 )
 from beak.network.layer import ACTIVATIONS, RELU_KINDS, Layer, Parameter, Shape
+from beak.network.moves import Moving, Pad, Reshape, Upsample
 from beak.network.sounds import LogMel
 from beak.network.windows import (
     AvgPool1D,
@@ -42,6 +43,9 @@ LAYERS: dict[str, type[Layer]] = {
         GlobalMaxPool,
         GlobalAvgPool,
         Flatten,
+        Pad,
+        Upsample,
+        Reshape,
         Dense,
         BatchNorm,
         LayerNorm,
@@ -80,9 +84,13 @@ __all__ = [
     "LogMel",
     "MaxPool1D",
     "MaxPool2D",
+    "Moving",
     "Multiply",
+    "Pad",
     "Parameter",
     "PositionBias",
+    "Reshape",
     "Shape",
+    "Upsample",
     "Windowed",
 ]

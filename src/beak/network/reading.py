@@ -21,7 +21,8 @@ def node_to_json(name: str, layer: Layer, inputs: tuple[str, ...], before: str) 
         node["inputs"] = list(inputs)
     for field, value in layer.fields().items():
         if isinstance(value, tuple):
-            value = value[0] if len(set(value)) == 1 else list(value)
+            alike = len(set(value)) == 1 and field not in layer.listed
+            value = value[0] if alike else list(value)
         if value is not None:
             node[field] = value
     return node

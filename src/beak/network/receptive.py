@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from beak.network.features import GlobalPool
 from beak.network.layer import Layer
-from beak.network.layers import Activation, Dense, LayerNorm, Windowed
+from beak.network.layers import Activation, Dense, LayerNorm, Pad, Reshape, Upsample, Windowed
 from beak.network.network import Network, Node
 from beak.shapes import reach
 
@@ -64,18 +64,21 @@ def _axes(network: Network) -> tuple[int, ...]:
 
 def _after(node: Node, fields: tuple[Field, ...], sizes: tuple[int, ...]) -> tuple[Field, ...]:
     layer = node.layer
-    if isinstance(layer, Windowed):
+    if isinstance(layer, Windowed) and len(fields) == layer.axes:
         g = layer.geometry(node.input_shapes[0])
         axes = zip(fields, g.kernel, g.stride, g.dilation, g.padding, g.outputs, strict=True)
         return tuple(f.slide(k, s, d, p[0], n) for f, k, s, d, p, n in axes)
+    if isinstance(layer, Pad) and len(fields) == len(node.output) - 1:
+        axes = zip(fields, layer.sides(node.input_shapes[0]), node.output[1:], strict=True)
+        return tuple(f.slide(1, 1, 1, side[0], n) for f, side, n in axes)
     if _sees_every_place(layer, node):
         return tuple(field.united(size) for field, size in zip(fields, sizes, strict=True))
     return fields
 
 
 def _sees_every_place(layer: Layer, node: Node) -> bool:
-    if isinstance(layer, Dense | GlobalPool):
-        return True
+    if isinstance(layer, Dense | GlobalPool | Upsample | Reshape | Windowed | Pad):
+        return True  # behind these places no longer lie evenly on the input: all that they may see
     mixes = isinstance(layer, LayerNorm) or (
         isinstance(layer, Activation) and layer.function == "softmax"
     )

@@ -14,6 +14,7 @@ from beak.engine.lowering.dense import (
     lower_position_bias,
 )
 from beak.engine.lowering.joins import lower_add, lower_concat, lower_multiply
+from beak.engine.lowering.moves import lower_move
 from beak.engine.lowering.norms import lower_batch_norm, lower_layer_norm
 from beak.engine.lowering.pools import lower_global_pool, lower_pool
 from beak.engine.lowering.sounds import lower_log_mel
@@ -33,6 +34,9 @@ LOWER: dict[type[layers.Layer], Callable[[Context, Node, list[Tensor], Fused], L
     layers.GlobalMaxPool: lower_global_pool,
     layers.GlobalAvgPool: lower_global_pool,
     layers.Flatten: lower_flatten,
+    layers.Pad: lower_move,
+    layers.Upsample: lower_move,
+    layers.Reshape: lower_move,
     layers.BatchNorm: lower_batch_norm,
     layers.LayerNorm: lower_layer_norm,
     layers.Dropout: lower_dropout,

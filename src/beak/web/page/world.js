@@ -37,7 +37,7 @@ const SAID = {
   AvgPool1D: "average pooling", AvgPool2D: "average pooling", Dense: "fully connected", Flatten: "in a row",
   Activation: "activation", BatchNorm: "batch norm", LayerNorm: "layer norm", Add: "sum", Concat: "side by side",
   Multiply: "product", Embedding: "word vectors", GlobalAvgPool: "mean of each map", GlobalMaxPool: "largest of each map",
-  Dropout: "dropout (off)", LogMel: "spectrogram", PositionBias: "bias for each place",
+  Pad: "edges added or cut", Upsample: "upsampling", Reshape: "another shape", Dropout: "dropout (off)", LogMel: "spectrogram", PositionBias: "bias for each place",
 };
 export function said(layer) {
   const fields = layer.fields || {};

@@ -9,6 +9,7 @@ const FORMULAS = {
   Conv1D: "sum of inputs x weights + bias", Conv2D: "sum of inputs x weights + bias", Dense: "sum of inputs x weights + bias",
   MaxPool1D: "the largest input of the window", MaxPool2D: "the largest input of the window", GlobalMaxPool: "the largest input of the map",
   AvgPool1D: "mean of the window's inputs", AvgPool2D: "mean of the window's inputs", GlobalAvgPool: "mean of the map's inputs",
+  Pad: "the input, at another place, or 0", Upsample: "the input nearest, or a mean of those about it", Reshape: "the input, at another place",
   Flatten: "the input, at another place", BatchNorm: "(input - mean) x weight / sqrt(variance + epsilon) + bias",
   LayerNorm: "(input - mean of channels) x weight / sqrt(variance + epsilon) + bias", Dropout: "the input (dropout does nothing in prediction)",
   Activation: "a function of the input", Embedding: "the word's number in the table", LogMel: "ln of the band's energy, to which each sample of the frame adds",

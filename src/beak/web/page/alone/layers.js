@@ -1,6 +1,7 @@
 // Each kind of layer, forward and back to what it reads: a row a kind. Activations are the net's.
 
 import { logMel, logMelBack } from "./mel.js";
+import { move, moveBack } from "./rearranged.js";
 import { avgPool, avgPoolBack, convolve, convolveBack, maxPool, maxPoolBack, size } from "./windows.js";
 
 // (C, …) as channels and places.
@@ -144,6 +145,7 @@ export const LAYERS = {
   Conv1D: convolution, Conv2D: convolution, MaxPool1D: maxima, MaxPool2D: maxima, AvgPool1D: means, AvgPool2D: means,
   GlobalMaxPool: maxima.map(globally), GlobalAvgPool: means.map(globally),
   Flatten: through, Dropout: through, Activation: through, PositionBias: [positionBias, through[1]],
+  Pad: [move, moveBack], Upsample: [move, moveBack], Reshape: [move, moveBack],
   Dense: [dense, denseBack], BatchNorm: [batchNorm, batchNormBack], LayerNorm: [layerNorm, layerNormBack],
   Embedding: [embedding, (node, [words]) => [new Float64Array(words.length)]], LogMel: [logMel, logMelBack],
   Add: [add, (node, inputs, gradient) => inputs.map(() => gradient)], Concat: [concat, concatBack], Multiply: [multiply, multiplyBack],

@@ -2,6 +2,7 @@
 
 import { moments } from "./layers.js";
 import { spectrumAt, fourier, tables } from "./mel.js";
+import { sourcesOf } from "./rearranged.js";
 import { size } from "./windows.js";
 
 export const flatAt = (shape, index) => index.reduce((sum, i, axis) => sum * shape[axis] + i, 0);
@@ -115,12 +116,20 @@ function concat(at, [channel, ...place]) {
   return one(at, [channel, ...place], 1, {}, source);
 }
 
+// What moves numbers: each comes from a place or several; from none it is padding.
+function moved(at, index) {
+  const { node } = at, [shape] = node.shapes, found = sourcesOf(node, flatAt(node.output, index));
+  if (!found.length) return one(at, [index[0], ...shape.slice(1).map(() => -1)]);
+  return read(at, found.map(([place]) => placeAt(shape, place)), found.map(([, weight]) => weight));
+}
+
 const same = (at, index) => one(at, index);
 export const TERMS = {
   Conv1D: convolution, Conv2D: convolution, Dense: dense, BatchNorm: batchNorm, LayerNorm: layerNorm, Embedding: embedding, LogMel: logMel,
   MaxPool1D: (at, index) => largest(at, window(at, index)), MaxPool2D: (at, index) => largest(at, window(at, index)), GlobalMaxPool: (at, index) => largest(at, map(at, index)),
   AvgPool1D: (at, index) => mean(at, window(at, index)), AvgPool2D: (at, index) => mean(at, window(at, index)), GlobalAvgPool: (at, index) => mean(at, map(at, index)),
   Flatten: (at, index) => one(at, placeAt(at.node.shapes[0], index[0])), Dropout: same, Activation: same, Concat: concat,
+  Pad: moved, Upsample: moved, Reshape: moved,
   PositionBias: (at, index) => one(at, index, 1, { constants: bias(at, index.length > 1 ? index.slice(1) : index) }),
   Add: (at, index) => together(at.inputs.map((_, k) => one(at, index, 1, {}, k)), "sum"),
   Multiply: (at, index) => together(at.inputs.map((_, k) => one(at, index.slice(0, at.node.shapes[k].length), 1, {}, k)), "product"),
