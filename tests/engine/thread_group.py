@@ -39,6 +39,9 @@ class ThreadGroup:
         parts = self._meeting.exchange(self.rank, values.copy())
         values[...] = np.sum(parts, axis=0, dtype=values.dtype)
 
+    def finish(self) -> None:
+        self._meeting.exchange(self.rank, None)
+
     def told(self, what: Any) -> Any:
         return pickle.loads(pickle.dumps(self._meeting.exchange(self.rank, what)[0]))
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -147,6 +148,49 @@ def test_what_an_earlier_start_left_misleads_nobody():
         names = {each.result(20) for each in (first, *others)}
     assert len(names) == 1
     assert names != {"an old name"}
+
+
+def test_a_name_of_a_first_process_that_died_is_not_taken():
+    """It answered the new ones as its last deed; who heard it hears its successor too."""
+    distributed = pytest.importorskip("torch.distributed")
+    from beak.engine.torch_group import common_name
+
+    store = distributed.HashStore()
+    with ThreadPoolExecutor(3) as pool:
+        others = [pool.submit(common_name, store, rank, 3) for rank in (1, 2)]
+        wait_for(lambda: store.check(["beak/here/1"]) and store.check(["beak/here/2"]))
+        store.set("beak/answer/" + store.get("beak/here/1").decode(), "of the dead")
+        wait_for(lambda: store.check(["beak/heard/of the dead/1"]))
+        assert not any(other.done() for other in others)
+        first = pool.submit(common_name, store, 0, 3)
+        names = {each.result(20) for each in (first, *others)}
+    assert len(names) == 1
+    assert names != {"of the dead"}
+
+
+def test_processes_that_do_not_all_come_are_not_waited_for_without_end(monkeypatch):
+    distributed = pytest.importorskip("torch.distributed")
+    from beak.engine import torch_group
+
+    monkeypatch.setattr(torch_group, "PATIENCE", timedelta(seconds=0.1))
+    for rank in (0, 1):
+        with pytest.raises(RuntimeError, match="of 2 processes not all came"):
+            torch_group.common_name(distributed.HashStore(), rank, 2)
+
+
+def test_the_others_wait_for_the_first_however_long_it_works_alone(monkeypatch):
+    """Its baseline and test may take longer than the patience with a lost process."""
+    distributed = pytest.importorskip("torch.distributed")
+    from beak.engine import torch_group
+
+    monkeypatch.setattr(torch_group, "PATIENCE", timedelta(seconds=0.1))
+    store = distributed.HashStore()
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(torch_group.wait_for_first, store, 1)
+        time.sleep(0.4)
+        assert not other.done()
+        torch_group.wait_for_first(store, 0)
+        other.result(5)
 
 
 def test_who_is_the_first_and_what_was_begun(monkeypatch, tmp_path):

@@ -23,9 +23,11 @@ class Asked:
     microphone: bool = False
     move: int | None = None
     suggest: bool = False
+    engine: str = "auto"
+    device: str = "cpu"
 
     def predictor(self) -> Predictor:
         """What answers, as the options say."""
         from beak.runs.predictor import Predictor
 
-        return Predictor(self.model, threads=self.threads, exact=self.exact)
+        return Predictor(self.model, self.threads, self.engine, self.exact, self.device)

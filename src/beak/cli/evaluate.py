@@ -18,6 +18,7 @@ from beak.cli.options import (
     json_option,
     text_options,
     threads_option,
+    told_choice,
 )
 
 if TYPE_CHECKING:
@@ -67,12 +68,9 @@ def evaluate(
     examples that were never trained on: --part all.
     """
     from beak.data.kinds import kind_of
-    from beak.engine.choice import choose_engine
     from beak.runs.run import Run
 
-    choice = choose_engine(engine, device)
-    if choice.kind != "native":
-        note(choice.line())
+    choice = told_choice(engine, device)
     opened = Run(run, threads, choice.kind, exact, choice.device)
     how = {name: value for name, value in reading.items() if value is not None}
     found = opened.evaluate(source, part=part, data_dir=data_dir, reading=how)

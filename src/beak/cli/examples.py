@@ -41,6 +41,8 @@ def pick_examples(
     data_dir: Path | None,
     threads: int | None,
     exact: bool = False,
+    engine: str = "auto",
+    device: str = "cpu",
 ) -> list[Example]:
     """``wanted`` examples, spread evenly over the source's test part.
 
@@ -58,8 +60,10 @@ def pick_examples(
         raise DataError(f"{source}: there is no test part to show examples of")
     places = np.unique(np.linspace(0, len(part) - 1, min(wanted, len(part))).astype(int))
     pixels = np.asarray(part.inputs[places])
-    engine = make_engine(model.network, model.parameters, threads=threads, exact=exact)
-    shares = np.exp(log_softmax(engine.logits(model.spec.prepare(pixels))))
+    computing = make_engine(
+        model.network, model.parameters, threads=threads, kind=engine, device=device, exact=exact
+    )
+    shares = np.exp(log_softmax(computing.logits(model.spec.prepare(pixels))))
     examples = []
     for i, place in enumerate(places):
         order = np.argsort(-shares[i], kind="stable")
@@ -79,6 +83,8 @@ def show_examples(
     data_dir: Path | None = None,
     threads: int | None = None,
     exact: bool = False,
+    engine: str = "auto",
+    device: str = "cpu",
     as_json: bool = False,
     reading: Mapping[str, Any] | None = None,
 ) -> None:
@@ -87,11 +93,11 @@ def show_examples(
         from beak.cli.text_examples import show_texts
 
         show_texts(
-            model, source, wanted, threads=threads, exact=exact, as_json=as_json,
-            data_dir=data_dir, reading=reading,
+            model, source, wanted, threads=threads, exact=exact, engine=engine, device=device,
+            as_json=as_json, data_dir=data_dir, reading=reading,
         )  # fmt: skip
         return
-    examples = pick_examples(model, source, wanted, data_dir, threads, exact)
+    examples = pick_examples(model, source, wanted, data_dir, threads, exact, engine, device)
     if as_json:
         for one in examples:
             print_json(

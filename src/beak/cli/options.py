@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from beak.errors import UsageError
+
+if TYPE_CHECKING:
+    from beak.engine.choice import Choice
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -63,6 +66,17 @@ def device_option(default: str) -> Callable[[Function], Function]:
         metavar="auto|cpu|cuda|mps",
         help="On what: auto takes a GPU where PyTorch sees one.",
     )
+
+
+def told_choice(engine: str, device: str, default: str = "auto") -> Choice:
+    """What computes; it is said on standard error unless it is what everybody gets unasked."""
+    from beak.cli.console import note
+    from beak.engine.choice import choose_engine
+
+    choice = choose_engine(engine, device)
+    if (engine, device) != ("auto", default) or choice.kind != "native":
+        note(choice.line(), "engine")
+    return choice
 
 
 exact_option = click.option(

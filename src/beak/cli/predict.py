@@ -13,7 +13,16 @@ import click
 
 from beak.cli.asked import Asked
 from beak.cli.console import make_console, note, on_terminal, percent, plain, print_json
-from beak.cli.options import command, data_dir_option, exact_option, json_option, threads_option
+from beak.cli.options import (
+    command,
+    data_dir_option,
+    device_option,
+    engine_option,
+    exact_option,
+    json_option,
+    threads_option,
+    told_choice,
+)
 from beak.cli.paths import nearest_path
 from beak.errors import BeakError, DataError, UsageError
 
@@ -46,6 +55,8 @@ FOLLOWERS = 2
 @click.option("--move", type=click.IntRange(min=1), metavar="N", help="Go: before move N.")
 @click.option("--suggest", is_flag=True, help="Go: every move beside what was expected.")
 @threads_option
+@engine_option
+@device_option("cpu")
 @exact_option
 @data_dir_option
 @json_option
@@ -58,6 +69,8 @@ def predict(
     move: int | None,
     suggest: bool,
     threads: int | None,
+    engine: str,
+    device: str,
     exact: bool,
     data_dir: Path | None,
     as_json: bool,
@@ -81,14 +94,19 @@ def predict(
     from beak.runs.model import load_model
 
     model = load_model(run)
-    asked = Asked(model, inputs, top, as_json, threads, exact, microphone, move, suggest)
+    asked = Asked(
+        model, inputs, top, as_json, threads, exact, microphone, move, suggest, engine, device
+    )
     refuse_options_of_other_kinds(asked)
+    told_choice(engine, device, "cpu")
     if show is not None:
         from beak.cli.examples import show_examples
 
         for source in inputs:
-            how: dict[str, Any] = {"data_dir": data_dir, "threads": threads, "exact": exact}
-            show_examples(model, source, show, as_json=as_json, **how)
+            show_examples(
+                model, source, show, data_dir=data_dir, threads=threads, exact=exact,
+                engine=engine, device=device, as_json=as_json,
+            )  # fmt: skip
         return
     module, door = DOORS.get(model.spec.kind, (__name__, "predict_files"))
     getattr(import_module(module), door)(asked)

@@ -45,6 +45,8 @@ def show_texts(
     data_dir: Path | None = None,
     threads: int | None = None,
     exact: bool = False,
+    engine: str = "auto",
+    device: str = "cpu",
     as_json: bool = False,
     reading: Mapping[str, Any] | None = None,
 ) -> None:
@@ -64,7 +66,7 @@ def show_texts(
         raise DataError(f"{source}: there is no test part to show examples of")
     places = np.unique(np.linspace(0, len(part) - 1, min(wanted, len(part))).astype(int)).tolist()
     texts = [text_of(part.inputs, place) or "" for place in places]
-    predictor, console = Predictor(model, threads=threads, exact=exact), make_console()
+    predictor, console = Predictor(model, threads, engine, exact, device), make_console()
     width = max(len(plain(label)) for label in model.labels)
     for place, (_, answer) in zip(places, predictor.predict_many(texts), strict=True):
         if isinstance(answer, BeakError):

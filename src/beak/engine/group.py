@@ -38,6 +38,9 @@ class Group(Protocol):
     def told(self, what: Any) -> Any:
         """What process 0 gives, in every process."""
 
+    def finish(self) -> None:
+        """Wait until the first process, too, is done, be it hours: it works on alone at the end."""
+
 
 def own_share(examples: Array, group: Group | None) -> Array:
     """What one process takes of a batch: stretches in order, as even as they can be.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +29,7 @@ class TorchGroup:
         backend = "cuda:nccl,cpu:gloo" if device.startswith("cuda") else "gloo"
         try:
             held, rank, size = next(rendezvous("env://", timeout=PATIENCE))
-            store = PrefixStore(common_name(held, rank, size), held)
+            self._store = store = PrefixStore(common_name(held, rank, size), held)
             distributed.init_process_group(
                 backend, timeout=PATIENCE, store=store, rank=rank, world_size=size
             )
@@ -48,6 +48,11 @@ class TorchGroup:
         held = [what if self.rank == 0 else None]
         self._speak(lambda: distributed.broadcast_object_list(held, device=torch.device("cpu")))
         return held[0]
+
+    def finish(self) -> None:
+        """Wait until the first process, too, is done."""
+        self._speak(lambda: wait_for_first(self._store, self.rank))
+        self.told(None)  # the first may hold the store: it leaves no earlier than all have looked
 
     def leave(self) -> None:
         """End the connection."""
@@ -70,22 +75,28 @@ def common_name(store: Store, rank: int, size: int) -> str:
     torchrun keeps one store over its restarts, so what an earlier start left is still there, the
     addresses of its processes, too (pytorch issue 135712), and its count of restarts differs from
     machine to machine. So each other process leaves a number of its own, and the first answers
-    under that number, to late comers again, until all have said that they heard it.
+    under that number, to late comers again, until all have said that they heard it. Only then is
+    the name taken: one that a first process gave who died since, or is about to, is not.
 
     Raises RuntimeError when one does not come within ``PATIENCE``.
     """
     own = uuid.uuid4().hex
-    if rank:
-        store.set(f"beak/here/{rank}", own)
-        name: str = store.get(f"beak/answer/{own}").decode()
-        store.set(f"beak/heard/{name}/{rank}", "")
-        return name
+    search = _name_heard(store, rank, own) if rank else _name_given(store, size, own)
+    end = time.monotonic() + PATIENCE.total_seconds()
+    for found in search:
+        if found:
+            return found
+        if time.monotonic() > end:
+            raise RuntimeError(f"of {size} processes not all came")
+        time.sleep(0.01)
+    raise AssertionError("a search goes on until it has found")
+
+
+def _name_given(store: Store, size: int, own: str) -> Iterator[str]:
+    """The first process's side, look by look: "" until all others have heard ``own``."""
     answered: dict[int, bytes] = {}
     missing = set(range(1, size))
-    end = time.monotonic() + PATIENCE.total_seconds()
     while missing:
-        if time.monotonic() > end:
-            raise RuntimeError(f"{len(missing)} of {size} processes did not come")
         for other in sorted(missing):
             if store.check([f"beak/heard/{own}/{other}"]):
                 missing.remove(other)
@@ -94,8 +105,34 @@ def common_name(store: Store, rank: int, size: int) -> str:
                 if answered.get(other) != number:
                     store.set(f"beak/answer/{number.decode()}", own)
                     answered[other] = number
-        time.sleep(0.01)
-    return own
+        if missing:
+            yield ""
+    store.set(f"beak/taken/{own}", "")
+    yield own
+
+
+def _name_heard(store: Store, rank: int, own: str) -> Iterator[str]:
+    """Another process's side: "" until a name that it heard is taken."""
+    store.set(f"beak/here/{rank}", own)
+    heard: set[str] = set()
+    while True:
+        if store.check([f"beak/answer/{own}"]):
+            name = store.get(f"beak/answer/{own}").decode()
+            if name not in heard:
+                store.set(f"beak/heard/{name}/{rank}", "")
+                heard.add(name)
+        yield next((name for name in heard if store.check([f"beak/taken/{name}"])), "")
+
+
+def wait_for_first(store: Store, rank: int) -> None:
+    """Stay until the first process comes here too, however long its work takes alone.
+
+    Raises RuntimeError when the store is gone, and with it the first process or its machine.
+    """
+    if rank == 0:
+        store.set("beak/done", "")
+    while not store.check(["beak/done"]):
+        time.sleep(0.1)
 
 
 def local_device(device: str) -> str:

@@ -211,7 +211,7 @@ def _run(
         else:
             train_one(ready, directory, session, resume=resume)
     if group is not None:
-        group.told(None)  # the others wait until the run is written
+        group.finish()  # the run is written
     return Run(directory.path, threads)
 
 
