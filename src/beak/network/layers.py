@@ -18,6 +18,7 @@ from beak.network.features import (
     PositionBias,
 )
 from beak.network.layer import ACTIVATIONS, RELU_KINDS, Layer, Parameter, Shape
+from beak.network.opaque import Opaque
 from beak.network.sounds import LogMel
 from beak.network.windows import (
     AvgPool1D,
@@ -53,6 +54,7 @@ LAYERS: dict[str, type[Layer]] = {
         Add,
         Concat,
         Multiply,
+        Opaque,
     )
 }
 
@@ -81,6 +83,7 @@ __all__ = [
     "MaxPool1D",
     "MaxPool2D",
     "Multiply",
+    "Opaque",
     "Parameter",
     "PositionBias",
     "Shape",
