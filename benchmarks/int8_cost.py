@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from beak.exchange.check import onnx_session
+from beak.engine.onnx_running import onnx_session
 from beak.exchange.examples import examples
 from beak.exchange.export import export
 from beak.exchange.onnx_model import OUTPUT, input_name

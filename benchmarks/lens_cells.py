@@ -133,6 +133,35 @@ MORE: list[tuple[str, str, tuple[int, ...], list[Any]]] = [
             L.Dense(10, activation="softmax"),
         ],
     ),
+    (
+        "picture",
+        "slopes, dropped maps",
+        (3, 24, 24),
+        [
+            L.Conv2D(12, 3),
+            L.Activation("leaky_relu", slope=0.2),
+            L.Dropout(0.3, maps=True),
+            Parallel([L.Conv2D(6, 1)], [L.Conv2D(6, 3, padding=1), L.Activation("sigmoid")]),
+            L.BatchNorm(epsilon=1e-3),
+            L.Activation("leaky_relu", slope=0.5),
+            L.AvgPool2D(2),
+            L.Flatten(),
+            L.Dense(16, activation="silu", max_norm=3.0),
+            L.Dense(5, activation="softmax"),
+        ],
+    ),
+    (
+        "sentence",
+        "words and pairs",
+        (40,),
+        [
+            Parallel(
+                [L.Embedding(400, 12, 0, places=24), L.Conv1D(8, 3), L.GlobalMaxPool()],
+                [L.Embedding(300, 12, 0, begin=24), L.GlobalAvgPool()],
+            ),
+            L.Dense(3, activation="softmax"),
+        ],
+    ),
 ]
 
 

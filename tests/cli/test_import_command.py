@@ -14,8 +14,8 @@ pytest.importorskip("onnxruntime")
 
 from beak.cli.group import run as beak
 from beak.data.picture_spec import PictureSpec
+from beak.engine.onnx_running import onnx_session
 from beak.exchange import importing
-from beak.exchange.check import onnx_session
 from beak.exchange.import_run import Preparation, import_network
 from beak.exchange.importing import Imported, Original
 from beak.network.initial import initial_parameters

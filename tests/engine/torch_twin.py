@@ -21,7 +21,7 @@ from beak.ops.spectrogram.settings import MelSettings
 ACTIVATIONS = {
     None: lambda x: x,
     "relu": F.relu,
-    "leaky_relu": lambda x: F.leaky_relu(x, 0.01),
+    "leaky_relu": F.leaky_relu,
     "gelu": F.gelu,
     "silu": F.silu,
     "hard_swish": F.hardswish,
@@ -68,8 +68,7 @@ def torch_forward(
         read = [values[name] for name in node.inputs]
         mask = None if kept is None or not training else kept.get(node.name)
         before = _layer(node, own, read, training, mask)
-        function = getattr(node.layer, "activation", getattr(node.layer, "function", None))
-        values[node.name] = ACTIVATIONS[function](before)
+        values[node.name] = _activated(node, before)
     logits = before if network.classifies else values[network.nodes[-1].name]
     return TorchResult(logits, values)
 
@@ -79,8 +78,14 @@ def torch_node(
 ) -> torch.Tensor:
     """One node's output (B, *output) for what it reads, as in prediction."""
     own = {name.rpartition(".")[2]: value for name, value in parameters.items()}
+    return _activated(node, _layer(node, own, read, False, None))
+
+
+def _activated(node: Node, before: torch.Tensor) -> torch.Tensor:
+    """What the layer's activation makes of the sum."""
     function = getattr(node.layer, "activation", getattr(node.layer, "function", None))
-    return ACTIVATIONS[function](_layer(node, own, read, False, None))
+    slope = getattr(node.layer, "slope", None)
+    return ACTIVATIONS[function](before, *[slope] if slope else [])
 
 
 def _layer(

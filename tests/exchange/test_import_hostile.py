@@ -174,14 +174,14 @@ def test_open_sizes_are_asked_for_and_taken(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "fields", "said"),
     [
-        ("Elu", {}, "beak has no such layer; relu and gelu are there"),
+        ("ArgMax", {"axis": 1}, "beak has no such layer.*; export the answers before it"),
         ("Resiez", {}, "did you mean 'Reshape'|known"),
-        ("Relu", {"domain": "my.own"}, "my.own.Relu '.*': beak has no such layer"),
+        ("Relu", {"domain": "my.own"}, "my.own.Relu '.*beak has no such layer"),
         ("MaxPool", {"kernel_shape": [2, 2], "dilations": [2, 2]}, "gaps"),
         ("MaxPool", {"kernel_shape": [0, 2]}, "not possible"),
         ("AveragePool", {"kernel_shape": [2, 2], "pads": [0, 0, 1 << 62, 1]}, "not possible"),
         ("Transpose", {"perm": [0, 3, 2]}, "do not fit"),
-        ("LRN", {"size": 3}, "BatchNormalization is there"),
+        ("LRN", {"size": 0}, "its size 0 is not possible"),
         ("ReduceMean", {"axes": [0]}, "batch"),
         ("Softmax", {"axis": 2}, "other axes"),
     ],

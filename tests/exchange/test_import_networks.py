@@ -10,7 +10,7 @@ pytest.importorskip("onnxruntime")
 
 
 from beak.engine.make import make_engine
-from beak.exchange.check import onnx_session
+from beak.engine.onnx_running import onnx_session
 from beak.exchange.importing import compared, read_network
 from beak.lens.arithmetic import arithmetic
 from beak.lens.subject import Look, Subject

@@ -117,6 +117,7 @@ CASES = {
     "minus": lambda g, x: g("Neg", g("Sub", const(g, 1.5), x)),
     "apart": lambda g, x: g("Sub", g("Tanh", x), g("Abs", x)),
     "sum": lambda g, x: g("Sum", x, g("Tanh", x), const(g, 0.5)),
+    "mean": lambda g, x: g("Mean", x, g("Tanh", x), const(g, 0.5)),
     "cube": lambda g, x: g("Pow", x, const(g, 3)),
     "each place": lambda g, x: g("Add", x, g.weight(1, 1, 6, 6)),
     "each number": lambda g, x: g("Mul", x, g.weight(4, 6, 6)),
@@ -165,7 +166,7 @@ def test_an_operator_is_read_as_onnx_runtime_computes_it(tmp_path, name):
 
 def size_of(g, x):
     """How many numbers a value has."""
-    from beak.exchange.check import onnx_session
+    from beak.engine.onnx_running import onnx_session
 
     session = onnx_session(g.model(x), 1)
     return session.run(None, {"input": np.zeros((1, 2, 6, 6), np.float32)})[0].size
@@ -187,8 +188,14 @@ def test_gelu_as_one_operator(tmp_path, approximate):
     agrees(tmp_path, g, x, 144, opset=20)
 
 
+def test_swish_of_alpha_1_is_silu(tmp_path):
+    g = Elsewhere((2, 6, 6))
+    found = agrees(tmp_path, g, g("Swish", g.conv("input", 2, 4, 1)), 144, opset=24)
+    assert "silu" in str([node.layer for node in found.network.nodes])
+
+
 def test_every_operator_of_the_tables_is_tried():
-    tried = {"Gelu", "Identity", "DepthToSpace", "Log"}
+    tried = {"Gelu", "Swish", "Identity", "DepthToSpace", "Log"}
     for make, shape in NETWORKS.items():
         g = Elsewhere(shape)
         make(g)

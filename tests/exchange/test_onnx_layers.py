@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 
 from beak.engine.make import make_engine
+from beak.engine.onnx_running import onnx_session
 from beak.errors import ShapeError
-from beak.exchange.check import onnx_session
 from beak.exchange.onnx_graph import Graph
 from beak.exchange.onnx_layers import FUNCTIONS, LAYERS, emit_network
 from beak.network import layers

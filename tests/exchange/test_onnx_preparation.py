@@ -10,7 +10,7 @@ from hypothesis import given
 from beak.data.picture_spec import FITS, PictureSpec
 from beak.data.pictures import load_raw
 from beak.data.text_spec import TextSpec
-from beak.exchange.check import onnx_session
+from beak.engine.onnx_running import onnx_session
 from beak.exchange.onnx_graph import Graph
 from beak.exchange.onnx_pictures import prepare_pictures
 from beak.exchange.onnx_texts import prepare_texts

@@ -88,7 +88,7 @@ def test_every_layer_of_the_catalogue_has_its_arithmetic():
 
 def test_the_networks_here_hold_every_kind_of_layer(networks):
     held = {node.layer.kind for network in networks.values() for node in network.nodes}
-    assert held >= LAYERS.keys()
+    assert held >= LAYERS.keys() - {"Opaque"}  # tests/exchange/test_import_boxes.py
 
 
 def test_terms_add_up_to_the_engines_number_and_to_pytorchs(look):

@@ -67,7 +67,7 @@ def assert_near(found, wanted, what, floor=1e-6):
 
 def test_every_kind_of_layer_is_among_the_networks():
     kinds = {node.layer.kind for network in NETWORKS.values() for node in network.nodes}
-    assert kinds == set(LAYERS)
+    assert kinds == set(LAYERS) - {"Opaque"}  # which only ONNX computes
 
 
 @pytest.mark.parametrize("name", NETWORKS)

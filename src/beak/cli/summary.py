@@ -114,7 +114,7 @@ def table_of(told: Summary, width: int) -> Table:
     for row in told.rows:
         table.add_row(
             row.name,
-            *[row.kind] * (width >= WIDE),
+            *[f"{row.operator}, a box" if row.operator else row.kind] * (width >= WIDE),
             sizes(row.output),
             count(row.parameters) if row.parameters else "",
             count(row.multiply_adds) if row.multiply_adds else "",

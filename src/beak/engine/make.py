@@ -10,7 +10,9 @@ import numpy as np
 from beak.engine.choice import choose_engine
 from beak.engine.group import Group
 from beak.engine.interface import Engine
+from beak.network.layers import Opaque
 from beak.network.network import Network
+from beak.network.opaque import refuse_boxes
 
 
 def make_engine(
@@ -36,6 +38,13 @@ def make_engine(
     processes that share each training step; not for the reference.
     """
     choice = choose_engine(kind, device)
+    if any(isinstance(node.layer, Opaque) for node in network.nodes):
+        from beak.engine.boxed import BoxedEngine
+
+        if choice.kind != "native" and kind != "auto":
+            refuse_boxes(network.nodes, f"the {choice.kind} engine has no such layer; native has")
+        boxed: Engine = BoxedEngine(network, parameters, seed, threads, exact)
+        return boxed
     if choice.kind == "reference":
         from beak.engine.reference import ReferenceEngine
 

@@ -14,6 +14,7 @@ from beak.engine.interface import Array
 from beak.engine.torch_parts import FUNCTIONS, Dropout, pad_of, part_of
 from beak.network import layers
 from beak.network.network import Network, Node
+from beak.network.opaque import refuse_boxes
 
 FRESH = (layers.Conv1D, layers.Conv2D, layers.Dense, layers.BatchNorm, layers.Add)
 """Kinds whose output no backward needs, so that a function behind them may work in place."""
@@ -119,6 +120,7 @@ def _place(root: nn.Module, path: list[str], part: nn.Module) -> None:
 
 def torch_module(network: Network, *, logits: bool = False, sparse: bool = False) -> TorchNetwork:
     """The network as a torch module with torch's own first weights; see ``TorchNetwork``."""
+    refuse_boxes(network.nodes, "it is no torch module")
     return TorchNetwork(network, logits=logits, sparse=sparse)
 
 

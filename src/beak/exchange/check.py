@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from beak.errors import MissingExtraError, RunError
+from beak.engine.onnx_running import onnx_session
+from beak.errors import RunError
 from beak.exchange.examples import Pair
 from beak.exchange.onnx_model import OUTPUT, input_name
 from beak.runs.likely import log_softmax
@@ -83,24 +83,3 @@ def onnx_answers(made: bytes, model: Model, threads: int | None = None) -> Answe
     session = onnx_session(made, threads)
     name = input_name(model.spec)
     return lambda inputs: np.asarray(session.run([OUTPUT], {name: inputs})[0])
-
-
-def onnx_refusals() -> tuple[type[Exception], ...]:
-    """What ONNX Runtime raises for a model that it does not take."""
-    state = import_module("onnxruntime.capi.onnxruntime_pybind11_state")
-    names = ("Fail", "InvalidArgument", "InvalidGraph", "InvalidProtobuf", "NotImplemented",
-             "RuntimeException", "EPFail")  # fmt: skip
-    return tuple(getattr(state, name) for name in names if hasattr(state, name))
-
-
-def onnx_session(made: bytes, threads: int | None = None) -> Any:
-    """An ONNX Runtime session of these bytes."""
-    try:
-        import onnxruntime
-    except ImportError:
-        raise MissingExtraError("checking an ONNX file", "onnx") from None
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what is wrong is raised
-    if threads:
-        options.intra_op_num_threads = threads
-    return onnxruntime.InferenceSession(made, options, providers=["CPUExecutionProvider"])

@@ -15,6 +15,7 @@ from beak.exchange.examples import dataset_of, examples
 from beak.exchange.int8 import MOST_LOST, Accuracy, int8_bytes, measured_accuracy
 from beak.exchange.keras_export import keras_answers, keras_bytes
 from beak.exchange.onnx_model import onnx_bytes
+from beak.network.opaque import refuse_boxes
 from beak.runs.files import write_whole
 from beak.runs.model import Model
 from beak.runs.run import Run
@@ -98,6 +99,9 @@ def export(
     half a point of accuracy is a RunError unless ``accept_loss``.
     """
     opened = run if isinstance(run, Run) else Run(run)
+    refuse_boxes(
+        opened.network.nodes, "it is not exported; the file that was imported is all of it"
+    )
     target = Path(file)
     form = form_of(target, to)
     _check_target(target)

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from beak.engine.onnx_running import onnx_session
 from beak.errors import DataError
-from beak.exchange.check import BATCH, onnx_answers, onnx_session
+from beak.exchange.check import BATCH, onnx_answers
 from beak.exchange.fold import without_norms
 from beak.exchange.int8_graph import Quantised, Range, Watched, byte_scale
 from beak.exchange.onnx_graph import Array, Graph

@@ -114,6 +114,12 @@ def _log(net: Building, op: Operator, args: Sequence[Given]) -> Given:
     return Bent("log", value)
 
 
+def _swish(net: Building, op: Operator, args: Sequence[Given]) -> Given:
+    if float(op.fields.get("alpha", 1.0)) != 1:
+        raise LackingError("a swish of another alpha than 1 is not there")
+    return net.function(value_of(args[0]), "silu")
+
+
 ACTIVATIONS: dict[str, Callable[[Building, Operator, Sequence[Given]], Given]] = {
     "Relu": _function("relu"),
     "Sigmoid": _function("sigmoid"),
@@ -125,6 +131,7 @@ ACTIVATIONS: dict[str, Callable[[Building, Operator, Sequence[Given]], Given]] =
     ),
     "Tanh": _function("tanh"),
     "HardSwish": _function("hard_swish"),
+    "Swish": _swish,
     "LeakyRelu": lambda net, op, args: _leaky(
         net, value_of(args[0]), float(op.fields.get("alpha", LEAK))
     ),

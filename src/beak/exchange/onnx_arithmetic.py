@@ -42,6 +42,10 @@ def _sum(net: Building, op: Operator, args: Sequence[Given]) -> Given:
     return total
 
 
+def _mean(net: Building, op: Operator, args: Sequence[Given]) -> Given:
+    return net.affine(value_of(_sum(net, op, args)), 1 / len(args), 0)
+
+
 def _sub(net: Building, op: Operator, args: Sequence[Given]) -> Given:
     if is_constant(args[1]):
         return net.affine(value_of(args[0]), 1, -array_of(args[1], "number"))
@@ -152,6 +156,7 @@ def _rounded(net: Building, op: Operator, args: Sequence[Given]) -> Given:
 ARITHMETIC: dict[str, Callable[[Building, Operator, Sequence[Given]], Given]] = {
     "Add": _add,
     "Sum": _sum,
+    "Mean": _mean,
     "Sub": _sub,
     "Mul": _mul,
     "Div": _div,
@@ -168,16 +173,6 @@ ARITHMETIC: dict[str, Callable[[Building, Operator, Sequence[Given]], Given]] = 
 """Operator -> what comes of its inputs."""
 
 NEAREST = {
-    "Elu": "relu and gelu are there",
-    "Selu": "relu and gelu are there",
-    "Softplus": "relu is there",
-    "Mish": "silu and gelu are there",
-    "ConvTranspose": "Conv is there",
-    "InstanceNormalization": "BatchNormalization and LayerNormalization are there",
-    "GroupNormalization": "BatchNormalization and LayerNormalization are there",
-    "LRN": "BatchNormalization is there",
-    "Resize": "pictures are resized before the network: export it without this operator",
-    "Upsample": "pictures are resized before the network: export it without this operator",
     "QLinearConv": "quantise as QuantizeLinear and DequantizeLinear around Conv (QDQ)",
     "QLinearMatMul": "quantise as QuantizeLinear and DequantizeLinear around MatMul (QDQ)",
     "LSTM": "beak's networks are convolutional",
@@ -188,4 +183,4 @@ NEAREST = {
     "ArgMax": "export the answers before it",
     "TopK": "export the answers before it",
 }
-"""Operator that is not there -> what is, or what to do."""
+"""Operator that is not there, nor a box -> what is, or what to do."""

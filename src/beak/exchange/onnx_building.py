@@ -19,7 +19,16 @@ from beak.exchange.onnx_views import (
 )
 from beak.exchange.onnx_windows import at_places, by_channel, padding_of, spread, spread_channels
 from beak.network.layer import Layer, Shape, count
-from beak.network.layers import Activation, BatchNorm, Conv1D, Conv2D, Dense, Flatten, PositionBias
+from beak.network.layers import (
+    Activation,
+    BatchNorm,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Flatten,
+    Opaque,
+    PositionBias,
+)
 from beak.runs.model import VALUES_LIMIT
 from beak.shapes import shape_text
 
@@ -253,6 +262,8 @@ class Building:
     def _name(self, given: str, layer: Layer, reads: str) -> str:
         """A name of its own: as given, or by kind and number."""
         prefix = layer.function if isinstance(layer, Activation) else layer.prefix
+        if isinstance(layer, Opaque):
+            prefix = layer.operator.lower().replace("normalization", "norm")
         if given in SCOPED:
             prefix, given = given, ""
         if given and given != "input" and given not in self.layers:

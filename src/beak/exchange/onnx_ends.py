@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from beak.errors import RunError
-from beak.exchange.check import onnx_refusals, onnx_session
+from beak.engine.onnx_running import by_definition, onnx_refusals, onnx_session
 from beak.exchange.onnx_building import UNMOVABLE, Building
 from beak.exchange.onnx_file import OnnxFile, Operator, runnable
 from beak.exchange.onnx_given import Given
@@ -18,7 +16,6 @@ from beak.exchange.onnx_graph import Array
 from beak.exchange.onnx_views import Bent, LackingError, Value
 from beak.network.layer import Shape, count
 from beak.network.layers import Activation, Dense
-from beak.runs.safe import one_line
 from beak.shapes import shape_text
 
 
@@ -111,17 +108,6 @@ def _runner(model: bytes, name: str, output: str) -> Callable[[Array], Array]:
                 sessions.append(onnx_session(model, 1))
             return np.asarray(sessions[0].run([output], {name: inputs})[0])
         except odd:
-            return _by_definition(model, name, output, inputs)
+            return by_definition(model, {name: inputs})
 
     return run
-
-
-def _by_definition(model: bytes, name: str, output: str, inputs: Array) -> Array:
-    try:
-        slow = import_module("onnx.reference").ReferenceEvaluator(model)
-        return np.asarray(slow.run([output], {name: inputs})[0])
-    except (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError) as error:
-        raise RunError(
-            f"neither ONNX Runtime nor the package onnx runs the file: {one_line(error, 200)}; "
-            "is it whole?"
-        ) from None

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from beak.engine.onnx_running import onnx_library
 from beak.errors import RunError
-from beak.exchange.onnx_graph import Array, onnx_library
+from beak.exchange.onnx_graph import Array
 from beak.runs.safe import one_line
 
 LARGEST = (1 << 31) - 1

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from beak.engine.onnx_running import onnx_library
 from beak.exchange.onnx_file import Operator
-from beak.exchange.onnx_graph import onnx_library
 from beak.exchange.onnx_moves import LARGEST, MOVES, Arguments, integers, pad, padding
 from beak.exchange.onnx_views import Array, LackingError
 from beak.network.layer import count

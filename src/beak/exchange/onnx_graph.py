@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from beak.errors import MissingExtraError
+from beak.engine.onnx_running import onnx_library
 
 Array = np.ndarray[Any, Any]
 
@@ -19,18 +19,6 @@ STEPS = {"quantizelinear": "q", "dequantizelinear": "d"}
 """Small steps, of which there are many, as those of the preparation: names that say more would be
 half of a small file.
 """
-
-
-def onnx_library() -> Any:
-    """The package onnx. Raises MissingExtraError where it is not installed."""
-    try:
-        import onnx
-        import onnx.checker
-        import onnx.helper
-        import onnx.numpy_helper
-    except ImportError:
-        raise MissingExtraError("an ONNX file", "onnx") from None
-    return onnx
 
 
 class Graph:

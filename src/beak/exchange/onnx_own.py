@@ -9,8 +9,8 @@ import numpy as np
 
 from beak.data.kinds import read_spec
 from beak.data.spec import InputSpec
+from beak.engine.onnx_running import onnx_refusals, onnx_session
 from beak.errors import BeakError, RunError
-from beak.exchange.check import onnx_refusals, onnx_session
 from beak.exchange.examples import made_pair
 from beak.exchange.importing import Imported, Original
 from beak.exchange.onnx_file import DAMAGED, OnnxFile

@@ -12,6 +12,7 @@ import numpy as np
 from beak.errors import BeakError, RunError, UsageError, did_you_mean
 from beak.exchange.importing import Imported, Original
 from beak.exchange.onnx_arithmetic import ARITHMETIC, NEAREST
+from beak.exchange.onnx_boxes import boxed
 from beak.exchange.onnx_building import Building
 from beak.exchange.onnx_ends import answers_of, ended
 from beak.exchange.onnx_file import OnnxFile, Operator, open_onnx
@@ -24,37 +25,44 @@ from beak.exchange.onnx_own import is_own, read_own
 from beak.exchange.onnx_tidy import finished
 from beak.exchange.onnx_views import Bent, LackingError, Value
 from beak.network.layer import Shape, count
+from beak.network.layers import Opaque
+from beak.network.network import Network
 from beak.runs.safe import one_line
 from beak.shapes import shape_text
 
 ODD = (ValueError, IndexError, KeyError, TypeError, OverflowError, ArithmeticError, MemoryError)
 """What arrays raise when a file's numbers do not fit each other."""
 FLOATS = (1, 10, 11)
+BOXES = ("none", "unknown", "all")
+"""Which operators may become boxes, tried in this order: none; those that beak does not know; also
+those that it knows, in forms that no layer of beak's has.
+"""
 
 
 def read_onnx(path: Path, shape: tuple[int, ...] | None = None) -> Imported:
     """The network of an ONNX file.
 
     ``shape``: the input's, channels first, where the file leaves it open. Raises RunError: damaged,
-    hostile, or an operator that beak has no layer for, named with what is nearest; UsageError: the
-    shape is needed and not given.
+    hostile, or an operator that is no layer of beak's and that nothing here can run as a box, named
+    with what is nearest; UsageError: the shape is needed and not given.
     """
     file = open_onnx(path)
     if is_own(file):
         return read_own(file)
     if not file.inputs:
         raise RunError(f"{file.name}: the network reads no input")
-    first: BeakError | None = None
+    first: dict[str, BeakError] = {}
     outside = tuple(_declared(file, shape))
-    for output in file.model.graph.output:
-        operators = file.operators(output.name)
-        for inside, places in _candidates(outside, operators):
-            try:
-                reading = Reading(file, operators, outside, inside, places)
-                return reading.imported(output.name)
-            except RunError as error:
-                first = first or error
-    raise first or RunError(f"{file.name}: the network gives nothing")
+    for boxes in BOXES:
+        for output in file.model.graph.output:
+            operators = file.operators(output.name)
+            for inside, places in _candidates(outside, operators):
+                try:
+                    reading = Reading(file, operators, outside, inside, places, boxes)
+                    return reading.imported(output.name)
+                except RunError as error:
+                    first.setdefault(boxes, error)
+    raise first.get("unknown", RunError(f"{file.name}: the network gives nothing"))
 
 
 def _declared(file: OnnxFile, given: tuple[int, ...] | None) -> Shape:
@@ -137,6 +145,7 @@ class Reading:
     outside: Shape
     inside: Shape
     places: Array
+    boxes: str = "none"
     known: dict[str, Given] = field(default_factory=dict)
     replaced: dict[str, str] = field(default_factory=dict)
     """Quantisations -> what they are read as."""
@@ -157,7 +166,7 @@ class Reading:
             network, parameters = finished(self.net, end.node)
         except BeakError as error:
             raise RunError(f"{self.file.name}: {error}") from None
-        self._tell(output)
+        self._tell(output, network)
         original = Original(
             "ONNX Runtime", answers_of(self.file, self.operators, self._constants(), output,
                                        self.replaced, self.outside, self.places, end)
@@ -169,12 +178,17 @@ class Reading:
         try:
             made = self._made(op, args)
         except (LackingError, *ODD) as error:
-            said = (
-                str(error)
-                if isinstance(error, LackingError)
-                else (f"its numbers do not fit each other ({one_line(error, 120)})")
-            )
-            raise RunError(f"{self.file.name}: {op}: {said}") from None
+            try:
+                if self.boxes != "all":
+                    raise error
+                made = [boxed(self.net, op, args, self.file.opset)]
+            except (LackingError, *ODD):
+                said = (
+                    str(error)
+                    if isinstance(error, LackingError)
+                    else f"its numbers do not fit each other ({one_line(error, 120)})"
+                )
+                raise RunError(f"{self.file.name}: {op}: {said}") from None
         self.known.update(zip(op.outputs, made, strict=False))
 
     def _given(self, op: Operator, name: str) -> Given:
@@ -184,11 +198,11 @@ class Reading:
         if name not in self.known:
             if name not in self.file.tensors:
                 others = [entry.name for entry in self.file.inputs[1:]]
-                what = (
-                    "is a second input; beak's networks read one"
-                    if name in others
-                    else ("no operator before it gives (a loop, or a damaged file)")
-                )
+                what = "no operator before it gives (a loop, or a damaged file)"
+                if name in others:
+                    what = "is a second input; beak's networks read one"
+                elif any(name in one.outputs[1:] for one in self.operators):
+                    what = "is not the first that its operator gives; of a box it is the only one"
                 raise RunError(f"{self.file.name}: {op} reads '{one_line(name)}', which {what}")
             self.known[name] = self.file.array(self.file.tensors[name])
         return self.known[name]
@@ -212,10 +226,14 @@ class Reading:
         if op.kind in LAYERS:
             return [LAYERS[op.kind](self.net, op, args, op.inputs)]
         near = NEAREST.get(op.kind)
-        known = [*ARITHMETIC, *MOVES, *LAYERS]
-        raise LackingError(
-            "beak has no such layer" + (f"; {near}" if near else did_you_mean(op.kind, known))
-        )
+        hint = f"; {near}" if near else did_you_mean(op.kind, [*ARITHMETIC, *MOVES, *LAYERS])
+        hint = hint if near or "did you mean" in hint else ""
+        if self.boxes == "none":
+            raise LackingError(f"beak has no such layer{hint}")
+        try:
+            return [boxed(self.net, op, args, self.file.opset)]
+        except LackingError as error:
+            raise LackingError(f"{error}{hint}") from None
 
     def _moved(self, op: Operator, args: list[Given]) -> Iterator[Given]:
         value, others = args[0], args[1:]
@@ -255,8 +273,16 @@ class Reading:
         tensors = self.file.tensors
         return {n: a for n, a in self.known.items() if n in tensors and isinstance(a, np.ndarray)}
 
-    def _tell(self, output: str) -> None:
+    def _tell(self, output: str, network: Network) -> None:
         file = self.file
+        found = [f"{n.name} ({n.layer.operator})" for n in network.nodes
+                 if isinstance(n.layer, Opaque)]  # fmt: skip
+        if found:
+            self.notes.append(
+                f"boxes, computed by ONNX and not opened by beak: {', '.join(found[:8])}"
+                + (f" and {len(found) - 8} more" if len(found) > 8 else "")
+                + "; no gradient passes them"
+            )
         outputs = [entry.name for entry in file.model.graph.output]
         if len(outputs) > 1:
             rest = ", ".join(one_line(name, 40) for name in outputs if name != output)

@@ -77,7 +77,7 @@ def at_work(look: Look, node: Node) -> At:
         name.rpartition(".")[2]: np.asarray(look.subject.parameters[name])
         for name in node.parameters
     }
-    return At(node, [look.values[name] for name in node.inputs], own)
+    return At(node, [look.values[name] for name in node.inputs], own, look.values[node.name])
 
 
 def terms_of(look: Look, node: str, index: Index) -> Terms:
@@ -186,6 +186,9 @@ def _windows_over(at: At, index: Index) -> list[Index]:
 
 def _caption(facts: Mapping[str, Any], terms: Terms) -> str:
     cell = cell_name(facts["node"], facts["index"])
+    if facts["kind"] == "Opaque":
+        read = ", ".join(source["name"] for source in facts["sources"])
+        return f"{cell} = {facts['value']:.6g}: {facts['formula']}. It reads {read}."
     real = int(terms.inside.sum())
     padding = len(terms.inside) - real
     counted = f"{real:,} number{'s' if real != 1 else ''}"

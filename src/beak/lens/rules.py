@@ -235,6 +235,24 @@ def concat(at: At, index: Index) -> Terms:
     raise IndexError(index)
 
 
+def opaque(at: At, index: Index) -> Terms:
+    """No terms: the number is ONNX's own, as it is."""
+    empty = np.zeros(0)
+    name = at.layer.operator
+    return Terms(
+        np.zeros((0, len(index)), np.int64),
+        empty,
+        empty,
+        empty.astype(np.int64),
+        empty.astype(bool),
+        constants=(Constant(f"what ONNX's {name} gives", float(at.output[index])),),
+        facts={
+            "operator": name,
+            "formula": f"computed by ONNX's {name}; beak does not open it",
+        },
+    )
+
+
 TERMS: dict[str, Callable[[At, Index], Terms]] = {
     "Conv1D": convolution,
     "Conv2D": convolution,
@@ -259,6 +277,7 @@ TERMS: dict[str, Callable[[At, Index], Terms]] = {
     "Add": add,
     "Concat": concat,
     "Multiply": multiply,
+    "Opaque": opaque,
 }
 """How a number comes about, by kind of layer: each layer of the catalogue has a row."""
 
@@ -286,5 +305,6 @@ FORMULAS = {
     "Add": "sum of the inputs",
     "Concat": "the input, behind the channels of others",
     "Multiply": "product of the inputs",
+    "Opaque": "computed by an operator of ONNX's; beak does not open it",
 }
 """In words, for captions and pages."""

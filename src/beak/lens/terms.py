@@ -77,6 +77,8 @@ class At:
     """What it reads, without the batch."""
     parameters: Mapping[str, Array]
     """By short name."""
+    output: Array = field(default_factory=lambda: np.empty(0))
+    """What the engine has as its output."""
 
     @property
     def layer(self) -> Any:

@@ -19,6 +19,7 @@ from beak.network.features import (
 )
 from beak.network.layer import ACTIVATIONS, RELU_KINDS, Layer, Parameter, Shape
 from beak.network.moves import Moving, Pad, Reshape, Upsample
+from beak.network.opaque import Opaque
 from beak.network.sounds import LogMel
 from beak.network.windows import (
     AvgPool1D,
@@ -57,6 +58,7 @@ LAYERS: dict[str, type[Layer]] = {
         Add,
         Concat,
         Multiply,
+        Opaque,
     )
 }
 
@@ -86,6 +88,7 @@ __all__ = [
     "MaxPool2D",
     "Moving",
     "Multiply",
+    "Opaque",
     "Pad",
     "Parameter",
     "PositionBias",

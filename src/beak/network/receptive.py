@@ -6,7 +6,16 @@ from dataclasses import dataclass
 
 from beak.network.features import GlobalPool
 from beak.network.layer import Layer
-from beak.network.layers import Activation, Dense, LayerNorm, Pad, Reshape, Upsample, Windowed
+from beak.network.layers import (
+    Activation,
+    Dense,
+    LayerNorm,
+    Opaque,
+    Pad,
+    Reshape,
+    Upsample,
+    Windowed,
+)
 from beak.network.network import Network, Node
 from beak.shapes import reach
 
@@ -73,6 +82,9 @@ def _after(node: Node, fields: tuple[Field, ...], sizes: tuple[int, ...]) -> tup
         return tuple(f.slide(1, 1, 1, side[0], n) for f, side, n in axes)
     if _sees_every_place(layer, node):
         return tuple(field.united(size) for field, size in zip(fields, sizes, strict=True))
+    if isinstance(layer, Opaque):  # nobody knows what it looks at: everything
+        ends = node.output[1:] if len(node.output) == len(sizes) + 1 else (1,) * len(sizes)
+        return tuple(Field(size, 0, 0, n) for size, n in zip(sizes, ends, strict=True))
     return fields
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from beak.network.layer import Shape
 from beak.network.network import Network, Node
+from beak.network.opaque import Opaque
 from beak.network.receptive import Field, receptive_fields
 
 
@@ -26,6 +27,8 @@ class Row:
     """How far the fields of neighbouring places stand apart."""
     dense_parameters: int
     """What the same map costs fully connected; equal to ``parameters`` but for convolutions."""
+    operator: str | None = None
+    """ONNX's name of what beak does not open."""
 
     @property
     def times_smaller(self) -> float | None:
@@ -103,4 +106,5 @@ def _row(node: Node, fields: tuple[Field, ...]) -> Row:
         receptive_field=tuple(field.size for field in fields),
         jump=tuple(field.jump for field in fields),
         dense_parameters=node.layer.dense_parameters(*node.input_shapes),
+        operator=node.layer.operator if isinstance(node.layer, Opaque) else None,
     )

@@ -19,6 +19,7 @@ from beak.errors import NetworkError, RecipeError, ShapeError, UsageError
 from beak.network.auto import choose_network
 from beak.network.named import make_network, options_of
 from beak.network.network import Network
+from beak.network.opaque import refuse_boxes
 from beak.train.begin import SLOWER, as_for, begun_with, with_head
 from beak.train.defaults import recipe_for
 from beak.train.keys import keys_of, known_key
@@ -167,6 +168,8 @@ def choose(
 
     ``options``: fields of a network of the catalogue that the user wants.
     """
+    if isinstance(network, Network):
+        refuse_boxes(network.nodes, "it cannot be trained here; train it where it was made")
     spec, classes, options = dataset.spec, len(dataset.labels), options or {}
     if isinstance(network, Network):
         if options:

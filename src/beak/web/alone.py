@@ -14,6 +14,7 @@ import numpy as np
 from beak.errors import UsageError
 from beak.lens.cam import cam_layers
 from beak.network.network import Network, Node
+from beak.network.opaque import refuse_boxes
 from beak.network.receptive import receptive_fields
 from beak.network.windows import Windowed
 from beak.web.app import PAGE
@@ -35,8 +36,12 @@ CONTENT = (
 def page_alone(session: Session, inputs: Sequence[str] = ()) -> str:
     """The whole page for a run, with these inputs (names of ``session.seen``) to choose from.
 
-    Raises UsageError where the file would be too large for a browser.
+    Raises UsageError where the file would be too large for a browser, or has layers that only ONNX
+    computes.
     """
+    refuse_boxes(
+        session.run.network.nodes, "a file cannot compute it by itself; beak look RUN serves it"
+    )
     size = sum(array.nbytes for array in session.run.model.parameters.values())
     check_size(size * 4 // 3, session.run.model.name)
     told = json.dumps(payload(session, inputs), ensure_ascii=False, allow_nan=False, default=float)

@@ -18,11 +18,12 @@ export async function showCell(section, { layer: name, cell }) {
   const told = await explain("cell", { layer: name, cell, input });
   if (input !== world.maps.input) return;
   const index = cell.split(",").map(Number);
+  const opaque = told.facts.kind === "Opaque";
   const from = told.facts.sources.map((source, i) => before(told, source.name, i));
   fill(section, heading(name, index, told),
-    h("div", { class: from.length > 1 ? "flow" : "flow cell" }, from, arrow("the window"), middle(told), arrow("the sum"), here(name, index, told)),
-    h("p", { class: "sum" }, sentence(told)),
-    engines(told.facts));
+    h("div", { class: from.length > 1 ? "flow" : "flow cell" }, from, arrow(opaque ? "all of it" : "the window"), middle(told), arrow(opaque ? "what it gives" : "the sum"), here(name, index, told)),
+    opaque ? null : h("p", { class: "sum" }, sentence(told)),
+    opaque ? null : engines(told.facts));
 }
 
 function heading(name, index, told) {
@@ -56,7 +57,7 @@ function before(told, name, which) {
   for (let i = 0; i < product.values.length; i++) {
     if (inside.values[i] && source.values[i] === which) rows.push(i);
   }
-  if (!rows.length) return null;
+  if (!rows.length) return told.facts.kind === "Opaque" ? whole(name, told.facts.index) : null;
   const g = lying(shape);
   const placed = (i) => placeOf(g, Array.from(index.values.slice(i * axes, (i + 1) * axes)));
   const sums = new Map();
@@ -79,7 +80,22 @@ function before(told, name, which) {
   return h("figure", {}, mosaic.element, h("figcaption", {}, name, h("br"), many));
 }
 
+// All that a box reads: nobody knows which numbers made this one.
+function whole(name, index) {
+  const shape = shapeOf(name);
+  const g = lying(shape);
+  const map = g.maps > 1 && shape.length === index.length ? Math.min(index[0], g.maps - 1) : 0;
+  const { zoom } = packed(1, g.h, g.w, ROOM(), 260, 24);
+  const mosaic = new Mosaic(shape, { zoom, name, only: map, label: `${name}, map ${map}`,
+    choose: ({ index: chosen }) => go(name === "input" ? { layer: name } : { layer: name, cell: chosen.join(",") }) });
+  const values = valuesOf(name);
+  const colour = colourOf(name, values);
+  mosaic.draw(values, isColour(name) ? (v) => colour(v, map) : colour);
+  return h("figure", {}, mosaic.element, h("figcaption", {}, name, h("br"), g.maps > 1 ? `map ${map} of ${g.maps}` : sizes(shape)));
+}
+
 function middle(told) {
+  if (told.facts.kind === "Opaque") return h("div", { class: "products opaque" }, h("b", {}, told.facts.operator), h("p", {}, "ONNX computes it. beak does not open it: which of these numbers made this one, it cannot say."));
   return h("div", { class: "products" }, channels(told));
 }
 

@@ -55,7 +55,7 @@ function layerColumn(name, beside = 1) {
 function column(name, title, kind, [shape], layer, beside = 1) {
   const words = name === "input" && world.network.kind === "texts";
   const mosaic = words ? wordList() : made(name, shape, beside);
-  return h("article", { class: "column", "data-layer": name },
+  return h("article", { class: layer?.kind === "Opaque" ? "column box" : "column", "data-layer": name },
     h("h2", {}, h("button", { type: "button", onclick: () => go({ layer: name }) }, breaking(title))),
     h("p", { class: "kind" }, kind, from(layer)),
     h("p", { class: "shape" }, sizes(shape)),
@@ -78,7 +78,7 @@ function counted(layer, mosaic) {
   if (!layer) return [some ? some : `${whole(g.shape.reduce((a, b) => a * b, 1))} numbers`];
   const [view] = layer.receptive_field.length ? [`sees ${layer.receptive_field.join("×")}`] : [""];
   return [
-    layer.parameters ? h("b", {}, `${whole(layer.parameters)} weights`) : "no weights",
+    layer.parameters ? h("b", {}, `${whole(layer.parameters)} weights`) : layer.kind === "Opaque" ? "not opened" : "no weights",
     view && h("br"), view, some && h("br"), some,
   ];
 }

@@ -41,6 +41,7 @@ const SAID = {
 };
 export function said(layer) {
   const fields = layer.fields || {};
+  if (layer.kind === "Opaque") return `${fields.operator}, a box that ONNX computes`;
   const kernel = fields.kernel ?? fields.window;
   const size = kernel === undefined ? "" : ` ${[kernel].flat().length === 1 && layer.kind.endsWith("2D") ? `${kernel}×${kernel}` : [kernel].flat().join("×")}`;
   const then = fields.activation || (layer.kind === "Activation" ? fields.function : "");
