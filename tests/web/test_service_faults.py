@@ -14,7 +14,8 @@ import sys
 import threading
 import time
 import zlib
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx2
@@ -130,6 +131,23 @@ def test_a_killed_workers_requests_get_a_503_and_another_answers_within_two_seco
     assert driven.lost == 0
     assert metric(client, "beak_worker_restarts_total") == 1
     assert until(lambda: client.post("/predict", content=picture()).status_code == 200, 2.0) < 2.0
+
+
+def test_connections_of_one_request_each_lose_none_to_a_killed_worker(service, client):
+    port, process = service
+    once = asking(port).replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1)
+    for number in range(3):
+        there = workers_of(process)
+        with ThreadPoolExecutor(1) as pool:
+            load = pool.submit(drive, LOCAL, port, [once], 16, 1.0)
+            time.sleep(0.4)
+            os.kill(there[number % 2], signal.SIGKILL)
+            driven = load.result()
+        until(lambda there=there: len(set(workers_of(process)) - set(there)) == 1)
+        assert set(driven.answers) <= {200, 503}
+        assert driven.answers[200] > 0
+        assert driven.lost == 0
+        until(lambda: client.get("/readyz").status_code == 200)
 
 
 def test_a_stalled_body_and_stalled_headers_are_cut_and_others_do_not_wait(service, client):
@@ -269,6 +287,39 @@ def test_the_counts_of_all_workers_are_one_sum(service, client):
     driven = drive(LOCAL, port, [asking(port, n) for n in range(8)], 8, 0.5)
     after = metric(client, 'beak_requests_total{run="digits",status="200"}')
     assert after - before == driven.answers[200] >= 8
+
+
+def asked_until_refused(port: int, sent: bytes, again: bool) -> list[bytes]:
+    """Every answer's first bytes, b"" where none came, until nobody listens any more."""
+    found = []
+    connection = None
+    while True:
+        try:
+            if connection is None:
+                connection = socket.create_connection((LOCAL, port), timeout=20)
+        except OSError:
+            return found
+        answer = b""
+        with suppress(OSError):
+            connection.sendall(sent)
+            while not answer.endswith(b"}") and (data := connection.recv(65_536)):
+                answer += data
+        found.append(answer[:12])
+        if not again or not answer or b"\r\nconnection: close" in answer:
+            connection.close()
+            connection = None
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["once", "kept open"])
+def test_sigterm_under_load_answers_all_who_were_let_in(run, again):
+    with serving(str(run), "--workers", "2") as (port, process), ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(asked_until_refused, port, asking(port), again) for _ in range(8)]
+        time.sleep(0.6)
+        process.terminate()
+        found = [answer for each in asked for answer in each.result()]
+        assert process.wait(20) == 0
+    assert len(found) > 8
+    assert set(found) == {b"HTTP/1.1 200"}
 
 
 def test_sigterm_finishes_what_was_taken(run):

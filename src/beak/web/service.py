@@ -22,17 +22,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from beak.errors import UsageError
-from beak.web.service_limits import Bounds
-from beak.web.service_worker import (
+from beak.web.service_connections import (
     CLOSED,
     NEWS,
     OPENED,
     READY,
     Connections,
-    Setting,
-    Worker,
     unavailable,
 )
+from beak.web.service_limits import Bounds
+from beak.web.service_worker import Setting, Worker
 
 LOG = logging.getLogger("beak.serve")
 DIED = unavailable("the process that computed this was killed; try again in 1 s")
@@ -136,6 +135,7 @@ class Supervisor:
         """Ask all to finish; those that take too long are ended."""
         if not self.stopping:
             self.stopping = time.monotonic()
+            self.setting.listening.close()  # with the workers' ends nobody is let in any more
         for child in self.children.values():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(child.process, signal.SIGTERM)

@@ -64,8 +64,6 @@ class Service:
 
     runs: Runs
     door: Door
-    begun: Callable[[Scope], None] = field(default=lambda scope: None)
-    """Told of a request that is being answered from here on."""
     written: Callable[[Scope], None] = field(default=lambda scope: None)
     """Told when its answer is about to be written, and may be held back to be written whole."""
     ended: Callable[[Scope], None] = field(default=lambda scope: None)
@@ -79,7 +77,6 @@ class Service:
         if scope["type"] != "http":
             return
         begun = time.perf_counter()
-        self.begun(scope)
         self._requests += 1
         reading = Reading(receive)
         try:
