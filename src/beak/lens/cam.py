@@ -20,12 +20,17 @@ def cam_layers(network: Network) -> list[str]:
 
     A convolution is last where no other stands behind it; its norm, activation and residual sum
     belong to it. A map of one filter says nothing that the answer does not say, and is left out.
+    So is a map that no longer lies on the input's axes, behind a Reshape.
     Raises UsageError for a network without such a layer.
     """
+    axes = len(receptive_fields(network)["input"])
     convolutions = [
         node
         for node in network.nodes
-        if node.layer.kind in CONVOLUTIONS and node.output[0] > 1 and count(node.output[1:]) > 1
+        if node.layer.kind in CONVOLUTIONS
+        and node.output[0] > 1
+        and count(node.output[1:]) > 1
+        and len(node.output) == axes + 1
     ]
     behind = _behind(network)
     names = {node.name for node in convolutions}
