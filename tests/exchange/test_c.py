@@ -26,7 +26,7 @@ needs_compiler = pytest.mark.skipif(shutil.which("cc") is None, reason="no C com
 
 
 def test_every_layer_activation_and_input_has_its_c():
-    assert set(LAYERS) == set(layers.LAYERS)
+    assert set(LAYERS) == set(layers.LAYERS) - {"Opaque"}  # refused: test_import_boxes.py
     assert {*FUNCTIONS, "softmax"} == set(ACTIVATIONS)
     assert set(PREPARE) == set(MODULES)
 

@@ -36,13 +36,13 @@ def both(network, parameters, batch) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_every_layer_and_activation_has_its_operators():
-    assert set(LAYERS) == set(layers.LAYERS)
+    assert set(LAYERS) == set(layers.LAYERS) - {"Opaque"}  # refused: test_import_boxes.py
     assert set(FUNCTIONS) == set(ACTIVATIONS)
 
 
 def test_the_networks_of_this_test_hold_every_layer_and_activation(networks):
     nodes = [node for network in networks.values() for node in network.nodes]
-    assert {node.layer.kind for node in nodes} == set(layers.LAYERS)
+    assert {node.layer.kind for node in nodes} == set(layers.LAYERS) - {"Opaque"}
 
 
 @pytest.mark.parametrize("name", ["picture", "norms", "joins", "go", "sequence", "sentence",
