@@ -2,12 +2,10 @@
 
 import { announce, h, number, percent } from "./dom.js";
 import { takeFiles } from "./files.js";
+import { SIZE, discs, grid, nameOf, pointAt } from "./stones.js";
 import { world } from "./world.js";
 
-const SIZE = 19, STEP = 14, SIDE = SIZE * STEP;
-const LETTERS = "ABCDEFGHJKLMNOPQRST";
-const STARS = [3, 9, 15];
-const nameOf = (p) => (p === 361 ? "pass" : `${LETTERS[p % SIZE]}${SIZE - Math.floor(p / SIZE)}`);
+const STEP = 14, SIDE = SIZE * STEP;
 const sgfOf = (p) => String.fromCharCode(97 + (p % SIZE)) + String.fromCharCode(97 + Math.floor(p / SIZE));
 
 export function boardEditor(give) {
@@ -39,35 +37,15 @@ export function boardEditor(give) {
   }
   function draw(chances) {
     const s = STEP * 2;
-    context.fillStyle = "#d9b26a";
-    context.fillRect(0, 0, 2 * SIDE, 2 * SIDE);
-    context.strokeStyle = "#5b431d";
-    context.lineWidth = 1;
-    for (let i = 0; i < SIZE; i++) {
-      const at = s * i + s / 2;
-      context.beginPath();
-      context.moveTo(at, s / 2); context.lineTo(at, 2 * SIDE - s / 2);
-      context.moveTo(s / 2, at); context.lineTo(2 * SIDE - s / 2, at);
-      context.stroke();
-    }
-    const disc = (p, radius, fill, line) => {
-      context.beginPath();
-      context.arc(s * (p % SIZE) + s / 2, s * Math.floor(p / SIZE) + s / 2, radius, 0, 7);
-      if (fill) { context.fillStyle = fill; context.fill(); }
-      if (line) { context.strokeStyle = line; context.lineWidth = 3; context.stroke(); }
-    };
-    for (const y of STARS) for (const x of STARS) disc(y * SIZE + x, 3.5, "#5b431d");
+    grid(context, s, { wood: "#d9b26a", line: "#5b431d" });
+    const disc = discs(context, s);
     const most = chances ? Math.max(...chances.slice(0, 361)) : 0;
     chances?.slice(0, 361).forEach((share, p) => { if (share > 0.01 && !stones[p]) disc(p, 4 + (10 * share) / most, "rgb(28 105 178 / 80%)"); });
     stones.forEach((stone, p) => stone && disc(p, s / 2 - 1.5, stone > 0 ? "#111" : "#f7f5ef", stone > 0 ? null : "#777"));
     if (last !== null && last < 361) disc(last, 5, null, "#e88524");
     if (document.activeElement === canvas) disc(cursor, s / 2 - 3, null, "#e88524");
   }
-  const point = (event) => {
-    const box = canvas.getBoundingClientRect();
-    const [x, y] = [event.clientX - box.left, event.clientY - box.top].map((d) => Math.floor((d / box.width) * SIZE));
-    return x >= 0 && y >= 0 && x < SIZE && y < SIZE ? y * SIZE + x : null;
-  };
+  const point = (event) => pointAt(canvas, event);
   canvas.addEventListener("click", (event) => { const p = point(event); if (p !== null) set(p); });
   canvas.addEventListener("pointermove", (event) => {
     const p = point(event);

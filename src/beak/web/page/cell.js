@@ -1,7 +1,7 @@
 // One number: its window in the layer before, the filter beside it, the products, the sum.
 
 import { explain } from "./api.js";
-import { h, fill, number, sizes } from "./dom.js";
+import { h, fill, number, sizes, whole } from "./dom.js";
 import { packed, placeOf } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
 import { go, link } from "./state.js";
@@ -26,12 +26,22 @@ export async function showCell(section, { layer: name, cell }) {
     opaque ? null : engines(told.facts));
 }
 
+// What the caption tells beside the formula, which stands above it.
+function said({ facts, arrays }) {
+  const read = arrays.inside.values.reduce((sum, inside) => sum + Boolean(inside), 0);
+  const padding = arrays.inside.values.length - read;
+  const from = facts.sources.map((source) => source.name).join(", ");
+  if (facts.kind === "Opaque") return `It reads all of ${from}.`;
+  const numbers = `Made of ${whole(read)} number${read === 1 ? "" : "s"} of ${from}`;
+  return `${numbers}${padding ? ` (${whole(padding)} more lie in the padding)` : ""}${facts.activation ? `, then ${facts.activation.function}` : ""}.`;
+}
+
 function heading(name, index, told) {
   return h("div", { class: "heading" },
     h("h2", {}, h("button", { type: "button", class: "plain-link", onclick: () => go({ layer: name }) }, name), `[${index.join(", ")}] = ${number(told.facts.value)}`,
-      " ", h("small", {}, told.facts.formula)),
+      " ", h("small", {}, told.facts.formula.replaceAll(" x ", " × "))),
     h("button", { type: "button", class: "close", onclick: () => go({}), "aria-label": "Close" }, "×"),
-    h("p", {}, told.caption),
+    h("p", {}, said(told)),
     steps(name, index));
 }
 
@@ -57,7 +67,7 @@ function before(told, name, which) {
   for (let i = 0; i < product.values.length; i++) {
     if (inside.values[i] && source.values[i] === which) rows.push(i);
   }
-  if (!rows.length) return told.facts.kind === "Opaque" ? whole(name, told.facts.index) : null;
+  if (!rows.length) return told.facts.kind === "Opaque" ? allOf(name, told.facts.index) : null;
   const g = lying(shape);
   const placed = (i) => placeOf(g, Array.from(index.values.slice(i * axes, (i + 1) * axes)));
   const sums = new Map();
@@ -81,7 +91,7 @@ function before(told, name, which) {
 }
 
 // All that a box reads: nobody knows which numbers made this one.
-function whole(name, index) {
+function allOf(name, index) {
   const shape = shapeOf(name);
   const g = lying(shape);
   const map = g.maps > 1 && shape.length === index.length ? Math.min(index[0], g.maps - 1) : 0;
@@ -115,6 +125,6 @@ function here(name, index, told) {
 }
 
 function engines({ engine, fast, difference }) {
-  const also = fast === undefined ? "it was computed in this page, number by number" : fast === null ? "the predicting plan never writes this number" : `the predicting plan has ${number(fast)}`;
+  const also = fast === undefined ? "it was computed in this page, number by number" : fast === null ? "when it only predicts, layers run as one and this number is never written" : `when it predicts, by a faster way, it has ${number(fast)}`;
   return h("p", { class: "hint" }, `The engine's own number is ${engine.toPrecision(7)}, ${Math.abs(difference).toExponential(1)} away from the sum above; ${also}.`);
 }

@@ -6,27 +6,31 @@ import { h, fill, number, percent } from "./dom.js";
 import { packed } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
 import { go } from "./state.js";
+import { heatBoard } from "./stones.js";
 import { wanted } from "./tabs.js";
-import { colourOf, isColour, lying, valuesOf, world } from "./world.js";
+import { colourOf, hasBoxes, isColour, lying, valuesOf, world } from "./world.js";
 
 const METHODS = { integrated: "parts that add up", gradient: "gradient", cam: "where it looked (Grad-CAM)", occlusion: "what it misses when covered" };
 
-export async function showMoved(section, { answer, method = "integrated" }) {
+// No gradient passes a box: of the ways to tell, covering the input is left.
+const ways = () => (hasBoxes() ? { occlusion: METHODS.occlusion } : METHODS);
+
+export async function showMoved(section, { answer, method = Object.keys(ways())[0] }) {
   const result = h("div", { class: "flow" });
   const share = world.maps.answers[world.network.labels.indexOf(answer)];
   const looks = h("div");
   fill(section, h("div", { class: "heading" },
     h("h2", {}, `What moved “${answer}”?`, " ", h("small", {}, share === undefined ? "" : percent(share))),
     h("button", { type: "button", class: "close", onclick: () => go({}), "aria-label": "Close" }, "×")),
-  h("div", { class: "tabs", role: "tablist" }, Object.entries(METHODS).map(([key, title]) =>
+  h("div", { class: "tabs", role: "tablist" }, Object.entries(ways()).map(([key, title]) =>
     h("button", { type: "button", role: "tab", "aria-selected": String(key === method), onclick: () => go({ answer, method: key }) }, title))),
   result, looks);
   fill(result, h("p", { class: "hint" }, "asking …"));
   const input = world.maps.input;
   const told = await explain("moved", { input, answer, method });
   if (input !== world.maps.input || !result.isConnected) return;
-  fill(result, heat(told), h("p", { class: "sum" }, told.caption));
-  if (world.network.kind === "pictures" && world.network.labels.length <= 64) {
+  fill(result, heat(told, answer), h("p", { class: "sum" }, told.caption));
+  if (world.network.kind === "pictures" && world.network.labels.length <= 64 && !hasBoxes()) {
     const climb = h("button", { type: "button", onclick: async () => {
       fill(looks, h("p", { class: "hint" }, "climbing uphill …"));
       const unit = world.network.labels.indexOf(answer);
@@ -37,8 +41,14 @@ export async function showMoved(section, { answer, method = "integrated" }) {
   }
 }
 
-function heat({ arrays }) {
+function heat({ arrays }, answer) {
   const { shape, values } = arrays.heat;
+  const stones = world.maps.about.stones;
+  if (stones && values.length === stones.length) {
+    const point = world.network.labels.indexOf(answer);
+    return h("figure", {}, heatBoard(stones, Float32Array.from(values), point), h("figcaption", {}, "orange speaks for it, blue against; ",
+      point < 361 ? `the ring is ${answer}; ` : null, `the strongest is ${number(largestOf(values))}`));
+  }
   const places = world.maps.places;
   if (world.network.kind === "texts" && places.length) return words(places, values);
   const picture = world.network.input;

@@ -8,8 +8,10 @@ import { Mosaic } from "./mosaic.js";
 import { go } from "./state.js";
 import { colourOf, isColour, lying, said, shapeOf, valuesOf, world } from "./world.js";
 
-// Room for a layer's maps: more of it where the page is shown on a large screen.
-const box = () => (innerWidth >= 1700 ? { width: 166, height: 600 } : { width: 128, height: 400 });
+// Room for a layer's maps: more of it on a large screen; on a phone, where layers stand one below the
+// other, as wide as that is and low.
+const box = () => (innerWidth >= 1700 ? { width: 156, height: 600 }
+  : innerWidth <= 720 ? { width: Math.min(innerWidth - 48, 480), height: 230 } : { width: 128, height: 400 });
 const MOST_MAPS = 64;
 const open = new Set();
 let drawn = [];

@@ -6,7 +6,7 @@ import { fill, h, number, whole } from "./dom.js";
 import { figures, pattern } from "./patterns.js";
 import { drawTwin } from "./twin.js";
 import { unitsOf } from "./units.js";
-import { colourOf, isColour, world } from "./world.js";
+import { colourOf, hasBoxes, isColour, world } from "./world.js";
 
 const PAGE = 64;
 const MOST_WORDS = 12;
@@ -108,7 +108,7 @@ const lazily = (line, work) => (body, layer) => waiting(body, line, () => work(l
 export const TABS = {
   filters: { title: "filters", fits: (l) => l.parameters > 0, show: lazily("reading the weights …", filters) },
   patches: { title: "strongest patches", fits: (l) => CONVOLUTIONS.includes(l.kind), show: lazily("going through the examples …", patches) },
-  looks: { title: "looks for", fits: (l) => [...CONVOLUTIONS, "Dense"].includes(l.kind), show: looks },
+  looks: { title: "looks for", fits: (l) => [...CONVOLUTIONS, "Dense"].includes(l.kind) && !hasBoxes(), show: looks },
   units: { title: "alike and dead", fits: (l) => [...CONVOLUTIONS, "Dense"].includes(l.kind) && world.network.examples, show: lazily("leaving out one unit after the other …", unitsOf) },
   twin: { title: "twin", fits: (l) => CONVOLUTIONS.includes(l.kind), show: lazily("laying out the matrix …", twin) },
 };

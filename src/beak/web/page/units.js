@@ -13,7 +13,7 @@ const SHOWN = 64;
 // All layers in a table; each opens its own units.
 export async function showUnits(section) {
   const body = h("div", { class: "tab-body" }, h("p", { class: "hint" }, "going through the examples …"));
-  fill(section, h("div", { class: "heading" }, h("h2", {}, "How alike, how dead"),
+  fill(section, h("div", { class: "heading" }, h("h2", {}, "Dead or alike"),
     h("button", { type: "button", class: "close", onclick: () => go({}), "aria-label": "Close" }, "×"),
     h("p", {}, "A dead unit never answers, whatever comes; filters that are alike do one another's work. A layer's name opens its units and tells how much each would be missed.")), body);
   const told = await explain("alike", {});

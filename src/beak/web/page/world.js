@@ -10,6 +10,9 @@ export function meet(network) {
   world.layers = new Map(network.layers.map((layer) => [layer.name, layer]));
 }
 
+// Whether ONNX computes some layers, which beak does not open.
+export const hasBoxes = () => world.network.layers.some((layer) => layer.kind === "Opaque");
+
 // How numbers of a shape lie: spectrograms and what is made of them with time to the right.
 export const isTurned = (shape) => world.network.kind === "sounds" && shape.length === 3;
 export const lying = (shape) => geometry(shape, isTurned(shape));
