@@ -17,6 +17,7 @@ from beak.exchange.hub import PULLED, pull, push
 from beak.runs.card import CardData, write_card
 from beak.runs.directory import RunDirectory
 from tests.exchange.fake_hub import TOKEN, running
+from tests.small_disk import small_disk
 
 hub_library = pytest.importorskip("huggingface_hub", reason="needs the extra hub")
 pytestmark = pytest.mark.filterwarnings("default:Use 'content=:DeprecationWarning")
@@ -134,6 +135,22 @@ def test_a_fault_while_pulling_is_one_line_and_leaves_nothing(
     assert len(err.splitlines()) == 1
     assert re.search(says, err), err
     assert set(os.listdir(tmp_path)) == before
+
+
+def test_a_full_disk_is_one_line_and_the_pull_works_once_there_is_room(
+    hub, trained, tmp_path, capsys
+):
+    push(trained, "someone/animals")
+    with small_disk(tmp_path / "small", 64) as disk:
+        disk.fill()
+        words = ["pull", "someone/animals", str(disk.path / "got")]
+        assert command(words) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "the disk is full; make room and do it again" in line
+        assert {path.name for path in disk.path.iterdir()} == {"full"}
+        disk.make_room()
+        assert command(words) == 0
+        assert beak.load(disk.path / "got").labels == beak.load(trained).labels
 
 
 def test_a_transfer_that_breaks_off_leaves_nothing(hub, trained, tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 from typing import TYPE_CHECKING, Any
@@ -62,8 +63,9 @@ def plain(text: str) -> str:
 
 
 def note(text: str, level: str = "note") -> None:
-    """A line beside the result, on standard error: 'warning: …'."""
-    print(f"{level}: {plain(text)}", file=sys.stderr, flush=True)
+    """A line beside the result, on standard error: 'warning: …'; no reason to end if it is full."""
+    with contextlib.suppress(OSError):
+        print(f"{level}: {plain(text)}", file=sys.stderr, flush=True)
 
 
 def count(number: float) -> str:

@@ -41,7 +41,8 @@ def one_line(error: BaseException, arguments: Sequence[str]) -> tuple[str, int]:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         return say(speaker, "stopped"), 1
     if isinstance(error, BeakError):
-        return say(speaker, flat(str(error))), error.exit_code
+        begin = f"{speaker.removeprefix('beak ')}: "  # as Python users are told who speaks
+        return say(speaker, flat(str(error)).removeprefix(begin)), error.exit_code
     if isinstance(error, click.UsageError):
         hint = f" ({speaker} --help)" if "--help" not in usage(error) else ""
         return say(speaker, flat(usage(error)) + hint), 2

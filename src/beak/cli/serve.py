@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sys
 
@@ -102,12 +103,14 @@ def serve(
     address = f"http://{shown}:{port}{prefix}/"
 
     def ready() -> None:
-        if as_json:
-            print_json({"address": address, "token": token, "runs": [each.name for each in found]})
-        else:
-            click.echo(address + (f"?token={token}" if token else ""))
-            note("Ctrl-C stops it")
-        sys.stdout.flush()
+        with contextlib.suppress(OSError):  # a full disk under its logs does not end a service
+            if as_json:
+                names = [each.name for each in found]
+                print_json({"address": address, "token": token, "runs": names})
+            else:
+                click.echo(address + (f"?token={token}" if token else ""))
+                note("Ctrl-C stops it")
+            sys.stdout.flush()
 
     return serve_until_stopped(setting, workers, ready)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import shutil
 import subprocess
 import tempfile
@@ -127,6 +128,7 @@ def _compiled(made: bytes) -> ctypes.CDLL:
         done = subprocess.run(
             [compiler, *FLAGS, "-fPIC", "-shared", "-o", library, source, "-lm"],
             capture_output=True, text=True, errors="replace", check=False,
+            env={**os.environ, "TMPDIR": folder},
         )  # fmt: skip
         if done.returncode:
             said = (done.stderr.strip().splitlines() or ["no reason given"])[0]

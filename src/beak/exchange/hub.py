@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any
 
 from beak.errors import MissingExtraError, RunError, UsageError
 from beak.runs.directory import CARD, HISTORY, MODEL, RECIPE, REPORT, RunDirectory
-from beak.runs.files import FILE_LIMIT, TEXT_LIMIT, could_not_write, read_text
+from beak.runs.files import FILE_LIMIT, FULL, TEXT_LIMIT, could_not_write, read_text
 from beak.runs.history import read_history
 from beak.runs.model import load_model
 from beak.runs.safe import one_line, strict_toml
@@ -116,9 +117,11 @@ def _fetch(hub: Any, repository: str, revision: str | None, beside: Path) -> Non
         most = FILE_LIMIT if name == MODEL else TEXT_LIMIT
         if (sizes[name] or 0) > most:
             raise RunError(f"pull {repository}: {name} has {sizes[name]:,} bytes, {most:,} at most")
-        found = hub.hf_hub_download(
-            repository, name, revision=info.sha, local_dir=beside / "got", endpoint=_endpoint()
-        )
+        with warnings.catch_warnings():  # a full disk is told once, in our words
+            warnings.filterwarnings("ignore", "Not enough free disk space")
+            found = hub.hf_hub_download(
+                repository, name, revision=info.sha, local_dir=beside / "got", endpoint=_endpoint()
+            )
         os.replace(found, beside / "run" / name)
 
 
@@ -225,6 +228,8 @@ def _why(error: BaseException, errors: Any) -> str:
         return WHY[status]
     if status is not None:
         return f"the hub refuses it ({status}): {one_line(error, 200)}"
+    if isinstance(error, OSError) and error.errno in FULL:
+        return "the disk is full; make room and do it again"
     said = one_line(getattr(error, "strerror", None) or error, 200) or type(error).__name__
     if isinstance(error, ValueError):
         return f"the hub's answer makes no sense ({said}); try again later"
