@@ -49,7 +49,7 @@ def assert_answers(model, inputs, rtol=2e-5):
 def a_map_layer(draw):
     size = st.integers(1, 3)
     kind = draw(st.sampled_from(["conv", "depth", "separable", "max", "avg", "norm", "layer",
-                                 "function", "leaky", "drop", "spatial"]))  # fmt: skip
+                                 "function", "leaky", "drop", "spatial", "pad", "crop", "up", "reshape"]))  # fmt: skip
     shape = {"strides": draw(size), "padding": draw(PADDING)}
     window = (draw(size), draw(size))
     options = {"activation": draw(FUNCTIONS), "use_bias": draw(st.booleans())}
@@ -68,6 +68,12 @@ def a_map_layer(draw):
         "leaky": lambda: L.LeakyReLU(0.15),
         "drop": lambda: L.Dropout(0.4),
         "spatial": lambda: L.SpatialDropout2D(0.4),
+        "pad": lambda: L.ZeroPadding2D(((0, window[0]), (window[1], 1))),
+        "crop": lambda: L.Cropping2D(((0, 1), (window[0] - 1, 0))),
+        "up": lambda: L.UpSampling2D(
+            window, interpolation="nearest" if shape["padding"] == "same" else "bilinear"
+        ),
+        "reshape": lambda: L.Reshape((-1, window[0], 1)),
     }[kind]
 
 

@@ -33,7 +33,7 @@ def upsample_matrix(size: int, factor: int, how: str) -> Array:
     if how == "nearest":
         return np.repeat(np.eye(size), factor, axis=0)
     middle = np.clip((np.arange(size * factor) + 0.5) / factor - 0.5, 0, size - 1)
-    return np.maximum(0, 1 - np.abs(middle[:, None] - np.arange(size)))
+    return np.asarray(np.maximum(0, 1 - np.abs(middle[:, None] - np.arange(size))))
 
 
 def moved(x: Array, matrices: Sequence[Array]) -> Array:
