@@ -49,7 +49,8 @@ def assert_answers(model, inputs, rtol=2e-5):
 def a_map_layer(draw):
     size = st.integers(1, 3)
     kind = draw(st.sampled_from(["conv", "depth", "separable", "max", "avg", "norm", "layer",
-                                 "function", "leaky", "drop", "spatial", "pad", "crop", "up", "reshape"]))  # fmt: skip
+                                 "function", "leaky", "drop", "spatial", "pad", "crop", "up",
+                                 "reshape"]))  # fmt: skip
     shape = {"strides": draw(size), "padding": draw(PADDING)}
     window = (draw(size), draw(size))
     options = {"activation": draw(FUNCTIONS), "use_bias": draw(st.booleans())}
