@@ -469,3 +469,15 @@ def test_metrics_alone_count_each_answer_once():
     assert keras.metrics.BinaryAccuracy()([[1], [0]], [0.7, 0.2]) == 1
     with pytest.raises(ShapeError, match="labels of"):
         keras.metrics.Accuracy()([1, 2, 3], [1, 2])
+
+
+def test_a_reshape_of_the_input_and_layers_within_a_model_prepare():
+    pictures = np.arange(2 * 49, dtype=np.float32).reshape(2, 49)
+    flips = keras.Sequential([L.RandomFlip("horizontal"), L.RandomRotation(0.1)])
+    inputs = keras.Input((49,))
+    x = L.Rescaling(0.5)(inputs)
+    x = L.Reshape((7, -1, 1))(x)
+    model = keras.Model(inputs, L.Flatten()(L.MaxPooling2D(7)(flips(x))))
+    assert model.predict(pictures, verbose=0).ravel().tolist() == [24.0, 48.5]
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.train_on_batch(pictures, np.zeros((2, 1))))
