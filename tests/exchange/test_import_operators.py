@@ -150,6 +150,20 @@ CASES = {
     "scaled dense": lambda g, x: g("Gemm", g("Flatten", x), g.weight(5, 144), g.weight(5),
                                    alpha=0.5, beta=3.0, transB=1),
     "cast": lambda g, x: g("Cast", g("Cast", x, to=11), to=1),
+    "nearest": lambda g, x: g("Resize", x, "", const(g, 1, 1, 2, 3, kind=np.float32)),
+    "nearest by sizes": lambda g, x: g("Resize", x, "", "", g("Concat", g("Slice", g("Shape", x), *(
+        g.constant(np.array([n])) for n in (0, 2))), const(g, 12, 18, kind=np.int64), axis=0),
+        coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
+    "bilinear": lambda g, x: g.conv(g("Resize", x, "", const(
+        g, 1, 1, 2, 2), mode="linear"), 4, 3, 3),
+    "reshaped": lambda g, x: g.conv(g("Reshape", x, const(g, 0, 9, 4, 4, kind=np.int64)), 9, 2, 2),
+    "reshaped and pooled": lambda g, x: g("MaxPool", g("Reshape", x, const(
+        g, 0, 2, 8, 9, kind=np.int64)), kernel_shape=[2, 2]),
+    "reshaped channels last": lambda g, x: g("Relu", g("Transpose", g("Reshape", g(
+        "Transpose", x, perm=[0, 2, 3, 1]), const(g, 0, 8, 6, 3, kind=np.int64)),
+        perm=[0, 3, 1, 2])),
+    "a row as a map": lambda g, x: g.conv(g("Reshape", g("Gemm", g("Flatten", x), g.weight(
+        12, 144), transB=1), const(g, 0, 3, 2, 2, kind=np.int64)), 3, 2, 2),
     "norm last": lambda g, x: g("Transpose", g("BatchNormalization", g("Transpose", x, perm=[
         0, 2, 3, 1]), *(g.constant(g.random.uniform(0.5, 1, 6).astype(np.float32))
                         for _ in range(4))), perm=[0, 2, 3, 1]),

@@ -48,6 +48,14 @@ def one(layer, reads, weights, training):
         return x.amax(axes, layer.keepdims) if "Max" in kind else x.mean(axes, layer.keepdims)
     if kind == "Flatten":
         return x.reshape(len(x), -1)
+    if kind in ("ZeroPadding2D", "Cropping2D"):
+        (top, bottom), (left, right) = layer.padding if kind[0] == "Z" else layer.cropping
+        if kind[0] == "Z":
+            return F.pad(x, (0, 0, left, right, top, bottom))
+        return x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
+    if kind == "UpSampling2D":
+        first, factors = x.movedim(-1, 1), tuple(map(float, layer.size))
+        return F.interpolate(first, scale_factor=factors, mode=layer.interpolation).movedim(1, -1)
     if kind == "Reshape":
         return x.reshape(len(x), *layer.target_shape)
     if kind == "BatchNormalization":

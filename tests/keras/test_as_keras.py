@@ -267,3 +267,67 @@ def test_plateaus_cool_down_as_in_keras(cooldown, options):
         )
     )
     assert min(rates[-1] for rates, _, _ in found) < 0.5
+
+
+# Layers that move numbers.
+
+
+def moving(k, *names):
+    """Small models: what they are made of."""
+    layers = k.layers
+    made = {
+        "padded": [(6, 5, 3), layers.ZeroPadding2D(((1, 2), (0, 3))), layers.Conv2D(4, 3)],
+        "padded inside": [
+            (6, 5, 3), layers.Conv2D(4, 3), layers.ZeroPadding2D(), layers.MaxPooling2D(2)
+        ],
+        "cropped": [(6, 7, 3), layers.Conv2D(4, 2), layers.Cropping2D((1, 2)), layers.ReLU()],
+        "channels first": [
+            (3, 6, 7), layers.ZeroPadding2D((2, 1), data_format="channels_first"),
+            layers.Cropping2D(((0, 1), (2, 0)), data_format="channels_first"),
+        ],
+        "repeated": [(4, 3, 2), layers.UpSampling2D((3, 2)), layers.Conv2D(3, 2)],
+        "between": [
+            (4, 3, 2), layers.Conv2D(3, 2), layers.UpSampling2D(2, interpolation="bilinear"),
+            layers.Flatten(), layers.Dense(3),
+        ],
+        "sequence": [
+            (5, 3), layers.ZeroPadding1D((1, 2)), layers.Conv1D(4, 2), layers.UpSampling1D(3),
+            layers.Cropping1D((2, 1)), layers.Conv1D(2, 2),
+        ],
+        "row as map": [
+            (12,), layers.Dense(24), layers.Reshape((3, 4, 2)), layers.Conv2D(2, 2),
+            layers.Reshape((-1,)), layers.Dense(2),
+        ],
+        "map as sequence": [
+            (4, 6, 2), layers.Conv2D(3, 1), layers.Reshape((-1, 6)), layers.Conv1D(2, 3)
+        ],
+        "flattened and back": [
+            (4, 6, 2), layers.Conv2D(3, 1), layers.Flatten(), layers.Reshape((8, 9)),
+            layers.Conv1D(2, 3),
+        ],
+        "one place": [
+            (4, 6, 2), layers.GlobalAveragePooling2D(), layers.Reshape((1, 1, 2)),
+            layers.ZeroPadding2D(1), layers.Conv2D(2, 2),
+        ],
+    }  # fmt: skip
+    return made[names[0]] if names else made
+
+
+@pytest.mark.parametrize("name", moving(keras))
+def test_what_moves_numbers_answers_and_trains_as_in_keras(name, tmp_path):
+    def scenario(k):
+        shape, *layers = moving(k, name)
+        made = k.Sequential([k.Input(shape), *layers])
+        random = np.random.default_rng(0)
+        made.set_weights([random.normal(size=w.shape).astype("f") * 0.3 for w in made.weights])
+        x = random.normal(size=(4, *shape)).astype("f")
+        answers = np.asarray(made.predict(x, verbose=0))
+        path = str(tmp_path / f"{k.__name__}.keras")
+        made.save(path)
+        other = made if k is not keras else keras.models.load_model(str(tmp_path / "keras.keras"))
+        made.compile("sgd", "mse")
+        losses = [made.train_on_batch(x, random.normal(size=answers.shape)) for _ in range(3)]
+        again = answers if k is not keras else other.predict(x, verbose=0)
+        return [answers, again, [float(loss) for loss in losses], made.get_weights()]
+
+    agree(scenario, 1e-4)

@@ -49,7 +49,8 @@ def assert_answers(model, inputs, rtol=2e-5):
 def a_map_layer(draw):
     size = st.integers(1, 3)
     kind = draw(st.sampled_from(["conv", "depth", "separable", "max", "avg", "norm", "layer",
-                                 "function", "leaky", "drop", "spatial"]))  # fmt: skip
+                                 "function", "leaky", "drop", "spatial", "pad", "crop", "up",
+                                 "reshape"]))  # fmt: skip
     shape = {"strides": draw(size), "padding": draw(PADDING)}
     window = (draw(size), draw(size))
     options = {"activation": draw(FUNCTIONS), "use_bias": draw(st.booleans())}
@@ -68,6 +69,12 @@ def a_map_layer(draw):
         "leaky": lambda: L.LeakyReLU(0.15),
         "drop": lambda: L.Dropout(0.4),
         "spatial": lambda: L.SpatialDropout2D(0.4),
+        "pad": lambda: L.ZeroPadding2D(((0, window[0]), (window[1], 1))),
+        "crop": lambda: L.Cropping2D(((0, 1), (window[0] - 1, 0))),
+        "up": lambda: L.UpSampling2D(
+            window, interpolation="nearest" if shape["padding"] == "same" else "bilinear"
+        ),
+        "reshape": lambda: L.Reshape((-1, window[0], 1)),
     }[kind]
 
 
@@ -462,3 +469,15 @@ def test_metrics_alone_count_each_answer_once():
     assert keras.metrics.BinaryAccuracy()([[1], [0]], [0.7, 0.2]) == 1
     with pytest.raises(ShapeError, match="labels of"):
         keras.metrics.Accuracy()([1, 2, 3], [1, 2])
+
+
+def test_a_reshape_of_the_input_and_layers_within_a_model_prepare():
+    pictures = np.arange(2 * 49, dtype=np.float32).reshape(2, 49)
+    flips = keras.Sequential([L.RandomFlip("horizontal"), L.RandomRotation(0.1)])
+    inputs = keras.Input((49,))
+    x = L.Rescaling(0.5)(inputs)
+    x = L.Reshape((7, -1, 1))(x)
+    model = keras.Model(inputs, L.Flatten()(L.MaxPooling2D(7)(flips(x))))
+    assert model.predict(pictures, verbose=0).ravel().tolist() == [24.0, 48.5]
+    model.compile("sgd", "mse")
+    assert np.isfinite(model.train_on_batch(pictures, np.zeros((2, 1))))

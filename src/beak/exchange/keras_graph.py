@@ -102,7 +102,7 @@ def assemble(calls: Sequence[Call], output: str) -> Assembled:
             continue
         name = _node_name(call.name, taken)
         stream, fragment = translate(call.config, name, [streams[n] for n in call.inputs])
-        streams[call.name] = stream
+        streams[call.name] = _known_by_call(stream, name, call.name)
         fragments.append((call.name, fragment))
     read = [f.reads for _, f in fragments if f.reads is not None]
     written = [layer for _, f in fragments for layer in f.layers]
@@ -127,6 +127,14 @@ def assemble(calls: Sequence[Call], output: str) -> Assembled:
         streams[output],
         tuple(note for _, f in fragments for note in f.notes),
     )
+
+
+def _known_by_call(stream: Stream, node: str, call: str) -> Stream:
+    """A preparing layer that was translated last is known by its call: it has no node."""
+    if not stream.prepared or stream.prepared[-1][0] != node:
+        return stream
+    last = (call, stream.prepared[-1][1])
+    return replace(stream, prepared=(*stream.prepared[:-1], last))
 
 
 def input_shape_of(config: Config) -> Shape:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from beak.engine.moves import order_of
 from beak.errors import NetworkError, ShapeError
 from beak.exchange.onnx_views import (
     Array,
@@ -27,7 +28,9 @@ from beak.network.layers import (
     Dense,
     Flatten,
     Opaque,
+    Pad,
     PositionBias,
+    Reshape,
 )
 from beak.runs.model import VALUES_LIMIT
 from beak.shapes import shape_text
@@ -128,13 +131,30 @@ class Building:
             flat = value.places.ravel()
             if value.places.ndim == 2 and np.array_equal(flat, np.arange(len(flat))):
                 return self.value(self.flat(value.node))
-        block = self.block(value)
+        value = self.laid_out(value)
+        if np.array_equal(value.places, whole(self.shapes[value.node])):
+            return value
+        shape, block = self.shapes[value.node], self.block(value)
         node = value.node
         if not block.takes_all(shape):
             node = self._chosen(node, block.channels)
         if any(map(any, block.margins)):
             node = self._margins(node, block.margins)
         return self.value(node)
+
+    def laid_out(self, value: Value) -> Value:
+        """Numbers that are only laid out otherwise, as a map of a node's own: a Reshape."""
+        shape, target = self.shapes[value.node], value.shape[1:]
+        fits = (
+            len(value.places) == 1 and 2 <= len(target) <= 3 and value.places.size == count(shape)
+        )
+        if not fits or count(target[1:]) == 1 or block_of(value.places, shape) is not None:
+            return value
+        for last in (False, True):
+            layer = Reshape(target, last)
+            if np.array_equal(order_of(layer, shape), value.places.ravel()):
+                return self.value(self.add(layer, [value.node]))
+        return value
 
     def flat(self, node: str) -> str:
         """A node's numbers in one row; their places are the same."""
@@ -149,10 +169,11 @@ class Building:
         return self.add(kind(len(channels), 1, bias=False), [node], {"weight": weight}, "select")
 
     def _margins(self, node: str, margins: Sequence[tuple[int, int]]) -> str:
-        """Rows and columns of zeros added, or some cut off: a convolution of each channel alone."""
-        shape = self.shapes[node]
-        weight = np.ones((shape[0], 1, *(1,) * (len(shape) - 1)), np.float32)
-        return self.convolution(node, weight, None, margins, groups=shape[0], name="pad")
+        """Rows and columns of zeros added, or some cut off."""
+        before, after = (tuple(margin[end] for margin in margins) for end in (0, 1))
+        if len(margins) == 1:
+            return self.add(Pad(before[0], after[0]), [node], name="pad")
+        return self.add(Pad(before, after), [node], name="pad")
 
     def convolution(
         self,

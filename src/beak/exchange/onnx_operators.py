@@ -10,6 +10,7 @@ from beak.exchange.onnx_building import Building
 from beak.exchange.onnx_file import Operator
 from beak.exchange.onnx_given import Given, Pads, array_of, optional_array, value_of, windows
 from beak.exchange.onnx_pooling import POOLING
+from beak.exchange.onnx_upsampling import UPSAMPLING
 from beak.exchange.onnx_views import Array, LackingError, Value, channels_along
 from beak.exchange.onnx_windows import clean, spread_channels
 from beak.network.layers import BatchNorm, LayerNorm
@@ -27,6 +28,7 @@ def _conv(net: Building, op: Operator, args: Sequence[Given], names: Sequence[st
         )
     stride, dilation, pads = windows(op, value.shape[2:], weight.shape[2:])
     name = clean(names[1])
+    value = net.laid_out(value)
     shape = net.shapes[value.node]
     if len(shape) == 1:
         return _on_points(net, value, weight, bias, groups, (stride, dilation, pads), name)
@@ -169,5 +171,6 @@ LAYERS: dict[str, Callable[[Building, Operator, Sequence[Given], Sequence[str]],
     "BatchNormalization": _batch_norm,
     "LayerNormalization": _layer_norm,
     **POOLING,
+    **UPSAMPLING,
 }
 """Operator -> the layer it is: of its inputs, and the names these have in the file."""

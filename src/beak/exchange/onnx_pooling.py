@@ -47,6 +47,7 @@ def _pool(kinds: tuple[type[Layer], type[Layer]]) -> Any:
         value, kernel = value_of(args[0]), tuple(op.fields["kernel_shape"])
         if len(kernel) not in (1, 2):
             raise LackingError(f"windows along {len(kernel)} axes; pooling along 1 or 2 is there")
+        value = net.laid_out(value)
         shape = net.shapes[value.node]
         thin = _thin(value, shape, kernel)
         if thin is not None:

@@ -131,7 +131,7 @@ def _candidates(outside: Shape, operators: Sequence[Operator]) -> Iterator[tuple
         if op.kind == "Reshape" and len(outside) == 1:
             sides = round(len(order) ** 0.5)
             if sides * sides == len(order):
-                found.append(((1, sides, sides), flat))
+                found.insert(0, ((1, sides, sides), flat))
             break
     return iter([(s, p) for s, p in found if count(s) == len(order)])
 

@@ -20,6 +20,7 @@ from beak.exchange.onnx_given import Given, array_of, value_of
 from beak.exchange.onnx_moves import pad
 from beak.exchange.onnx_operators import LAYERS
 from beak.exchange.onnx_pooling import pooled
+from beak.exchange.onnx_upsampling import enlarged
 from beak.exchange.onnx_views import Array, Bent, LackingError, Value
 from beak.exchange.onnx_windows import clean
 from beak.network.layers import Dropout
@@ -229,6 +230,21 @@ def _padded(name: str) -> Read:
     return read
 
 
+def _upsampled(between: bool) -> Read:
+    def read(c: Call) -> Given:
+        value = value_of(c.given.get("input", c.given.get("self")))
+        if c.given.get("align_corners"):
+            raise LackingError("align_corners=True is not there; align_corners=False is")
+        size = c.given.get("output_size")
+        if size is not None:
+            scales: Any = np.asarray(size) / np.array(value.shape[2:])
+        else:
+            scales = np.asarray(c["scale_factors"], float)
+        return enlarged(c.net, value, scales, between)
+
+    return read
+
+
 def _softmax(c: Call) -> Given:
     kind = "LogSoftmax" if c.kind.startswith(("log", "_log")) else "Softmax"
     return c.as_onnx(kind, [c["self"]], axis=c["dim"])
@@ -310,6 +326,10 @@ OPERATORS: dict[str, Read] = {
     "expand": lambda c: c.moved(lambda p: np.broadcast_to(p, _unsaid(p.shape, c["size"])).copy()),
     "pad": _padded("pad"),
     "constant_pad_nd": _padded("pad"),
+    "upsample_nearest1d": _upsampled(between=False),
+    "upsample_nearest2d": _upsampled(between=False),
+    "upsample_linear1d": _upsampled(between=True),
+    "upsample_bilinear2d": _upsampled(between=True),
     "dropout": _dropout,
     "feature_dropout": _dropout,
     "contiguous": _same(),
@@ -323,8 +343,6 @@ NEAREST = {
     "group_norm": "batch_norm and layer_norm are there",
     "instance_norm": "batch_norm and layer_norm are there",
     "conv_transpose2d": "conv2d is there",
-    "upsample_nearest2d": "resize pictures before the network",
-    "upsample_bilinear2d": "resize pictures before the network",
     "elu": "relu, gelu and silu are there",
     "mish": "silu and gelu are there",
     "softplus": "relu and gelu are there",

@@ -2,6 +2,14 @@
 
 from beak.errors import NetworkError
 from beak.exchange.keras_layers import refusal
+from beak.keras.augmenting import (
+    RandomBrightness,
+    RandomContrast,
+    RandomFlip,
+    RandomRotation,
+    RandomTranslation,
+    RandomZoom,
+)
 from beak.keras.computing import (
     AveragePooling1D,
     AveragePooling2D,
@@ -31,12 +39,6 @@ from beak.keras.layer import Layer
 from beak.keras.preparing import (
     CenterCrop,
     Normalization,
-    RandomBrightness,
-    RandomContrast,
-    RandomFlip,
-    RandomRotation,
-    RandomTranslation,
-    RandomZoom,
     Rescaling,
     Resizing,
 )

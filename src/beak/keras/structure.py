@@ -8,7 +8,7 @@ from typing import Any
 from beak.errors import UsageError
 from beak.exchange.keras_stream import Stream
 from beak.keras.layer import Layer
-from beak.keras.tensors import KerasTensor, Node
+from beak.keras.tensors import Array, KerasTensor, Node
 
 
 class InputLayer(Layer):
@@ -86,6 +86,10 @@ class Reshape(Layer):
     def __init__(self, target_shape: Sequence[int], **common: Any) -> None:
         target_shape = tuple(target_shape)
         self._begin(locals(), common)
+
+    def apply(self, inputs: Array, training: bool) -> Array:
+        """Arrays of the input, before the network reads them."""
+        return inputs.reshape(len(inputs), *self.target_shape)
 
 
 class Activation(Layer):
