@@ -38,22 +38,46 @@ export function convolve(node, [x]) {
   const depth = g.channels / groups, each = filters / groups, taps = depth * g.kh * g.kw;
   const from = padded(x, g), out = new Float32Array(size(node.output)), plane = g.oh * g.ow;
   node.packed ??= Array.from({ length: groups }, (_, k) => packed(weight.subarray(k * each * taps, (k + 1) * each * taps), taps));
-  const sums = new Float64Array(4);
+  const sums = new Float64Array(8);
   for (let group = 0; group < groups; group++) {
     const w = node.packed[group], first = group * depth * g.ph * g.pw, whole = each - (each % 4);
     for (let f = 0; f < each; f += f < whole ? 4 : 1) {
       const many = f < whole ? 4 : 1, unit = group * each + f;
       for (let oy = 0; oy < g.oh; oy++) {
-        for (let ox = 0; ox < g.ow; ox++) {
+        for (let ox = 0, wide; ox < g.ow; ox += wide) {
           const begin = first + oy * g.sh * g.pw + ox * g.sw;
-          if (many === 4) four(from, begin, w, f * taps, depth, g, sums);
+          wide = many === 4 && ox + 1 < g.ow ? 2 : 1;
+          if (wide === 2) eight(from, begin, w, f * taps, depth, g, sums);
+          else if (many === 4) four(from, begin, w, f * taps, depth, g, sums);
           else sums[0] = single(from, begin, w, f * taps, depth, g);
-          for (let k = 0; k < many; k++) out[(unit + k) * plane + oy * g.ow + ox] = sums[k] + (bias ? bias[unit + k] : 0);
+          for (let k = 0; k < many; k++) {
+            const to = (unit + k) * plane + oy * g.ow + ox, start = bias ? bias[unit + k] : 0;
+            out[to] = sums[k] + start;
+            if (wide === 2) out[to + 1] = sums[k + 4] + start;
+          }
         }
       }
     }
   }
   return out;
+}
+
+// The sums of four filters at two places beside each other: each number read is used at least twice.
+function eight(x, begin, w, at, depth, g, sums) {
+  const { kh, kw, dh, dw, pw, sw } = g, channel = g.ph * pw;
+  let a = 0, b = 0, c = 0, d = 0, p = 0, q = 0, r = 0, s = 0, i = at;
+  for (let z = 0; z < depth; z++) {
+    for (let ky = 0; ky < kh; ky++) {
+      let from = begin + z * channel + ky * dh * pw;
+      for (let kx = 0; kx < kw; kx++, from += dw, i += 4) {
+        const u = x[from], v = x[from + sw], e = w[i], f = w[i + 1], h = w[i + 2], j = w[i + 3];
+        a += u * e; b += u * f; c += u * h; d += u * j;
+        p += v * e; q += v * f; r += v * h; s += v * j;
+      }
+    }
+  }
+  sums[0] = a; sums[1] = b; sums[2] = c; sums[3] = d;
+  sums[4] = p; sums[5] = q; sums[6] = r; sums[7] = s;
 }
 
 function four(x, begin, w, at, depth, g, sums) {
