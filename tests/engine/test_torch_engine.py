@@ -261,3 +261,23 @@ def catalogue_network(name):
 
 def test_native_is_made_where_torch_is_not_asked_for():
     assert isinstance(make_engine(network_of("plain")), NativeEngine)
+
+
+def test_after_a_step_of_training_all_answers_are_those_of_prediction():
+    """The module stays as in training between steps; whatever asks it for answers turns it back."""
+    network = Network((2, 4, 4), [Conv2D(3, 3), BatchNorm(), Flatten(),
+                                  Dense(2, activation="softmax")])  # fmt: skip
+    x = np.random.default_rng(0).standard_normal((6, 2, 4, 4), np.float32)
+    trained = TorchEngine(network, seed=1)
+    trained.start_training(Optimiser("sgd"), Loss())
+    slope = np.ones((6, 2), np.float32)
+    asked = (
+        lambda engine: engine.logits(x),
+        lambda engine: engine.activations(x)["norm1"],
+        lambda engine: engine.gradients(x, slope).input,
+    )
+    for ask in asked:
+        numbers = Randomness(0, 0, np.arange(6))
+        trained.train_step(x, np.zeros(6, np.int32), 0.1, numbers)
+        fresh = TorchEngine(network, trained.parameters())
+        np.testing.assert_allclose(ask(trained), ask(fresh), rtol=0, atol=1e-6)

@@ -6,8 +6,7 @@ wanted; the files of this room whose names begin with ``torch`` alone import tor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -116,6 +115,7 @@ class TorchEngine:
         answers = np.empty((len(inputs), *self.network.output), np.float32)
         self.module.logits = logits and self.network.classifies
         step = AT_ONCE.get(self.device.type, 1024)
+        self._mode(training=False)
         with torch.inference_mode():
             for begin in range(0, len(inputs), step):
                 found = self.module(self._in(inputs[begin : begin + step]))
@@ -125,6 +125,7 @@ class TorchEngine:
     def activations(self, inputs: Array) -> dict[str, Array]:
         """Every node's output by name, "input" first."""
         check_inputs(self.network, inputs)
+        self._mode(training=False)
         with torch.inference_mode():
             values, _ = self.module.values(self._in(inputs))
         dtype = np.int32 if self._words else np.float32
@@ -151,6 +152,7 @@ class TorchEngine:
         for name in at:
             self.network.node(name)
         x = self._in(inputs).requires_grad_(not self._words)
+        self._mode(training=False)
         values, logits = self.module.values(x)
         start = logits if node is None else values[node]
         slope = torch.from_numpy(np.array(output_gradient, np.float32)).to(self.device)
@@ -168,9 +170,9 @@ class TorchEngine:
         check_labels(self.network, labels, len(inputs))
         before = {name: b.clone() for name, b in self.module.named_buffers()}
         x = self._in(inputs).requires_grad_(not self._words)
-        with self._in_training():
-            logits = self._training_logits(x, randomness)
-            mean = loss_of(logits, self._labels(labels), loss)
+        self._mode(training=True)
+        logits = self._training_logits(x, randomness)
+        mean = loss_of(logits, self._labels(labels), loss)
         found = self._slopes(mean, torch.ones_like(mean), x, {})
         for name, buffer in self.module.named_buffers():
             buffer.copy_(before[name])
@@ -193,10 +195,10 @@ class TorchEngine:
         self.module.zero_grad(set_to_none=True)
         if self.group is not None:
             return self._shared_step(self.group, x, labels, learning_rate, randomness)
-        with self._in_training():
-            logits = self._training_logits(x, randomness)
-            mean = loss_of(logits, self._labels(labels), self._loss)
-            mean.backward()  # type: ignore[no-untyped-call]
+        self._mode(training=True)
+        logits = self._training_logits(x, randomness)
+        mean = loss_of(logits, self._labels(labels), self._loss)
+        mean.backward()  # type: ignore[no-untyped-call]
         touched = {name: rows for name, (rows, _) in self._touched(x).items()}
         optimiser.update(learning_rate, touched)
         return self._result(mean, logits, labels)
@@ -206,10 +208,10 @@ class TorchEngine:
     ) -> StepResult:
         """A step on this process's share; one sum over all; the same change in each."""
         optimiser = self._training()
-        with self._in_training():
-            logits = self._training_logits(x, randomness)
-            total, weight = loss_sums(logits, self._labels(labels), self._loss)
-            total.backward()  # type: ignore[no-untyped-call]
+        self._mode(training=True)
+        logits = self._training_logits(x, randomness)
+        total, weight = loss_sums(logits, self._labels(labels), self._loss)
+        total.backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in optimiser.parameters.values() if p.grad is not None]
         flat = torch.cat([gradient.flatten() for gradient in gradients]).cpu().numpy()
         masks_of = self._touched(x)
@@ -257,13 +259,10 @@ class TorchEngine:
             logits: Tensor = self.module(x, kept)
         return logits.float()
 
-    @contextmanager
-    def _in_training(self) -> Iterator[None]:
-        self.module.train()
-        try:
-            yield
-        finally:
-            self.module.eval()
+    def _mode(self, training: bool) -> None:
+        """As in training or as in prediction; it costs a walk through all modules, so only once."""
+        if self.module.training is not training:
+            self.module.train(training)
 
     def _touched(self, x: Tensor) -> dict[str, tuple[Tensor, int]]:
         """By trained embedding: the numbers of the rows that the batch read, of how many."""

@@ -47,8 +47,9 @@ class TorchOptimiser:
             if isinstance(node.layer, Embedding) and node.layer.trainable
         }
         whole = [name for name in self._specs if name not in self.words]
+        decays = (True, False) if settings.weight_decay else (None,)
         self._groups = [
-            [name for name in whole if self._specs[name].decay is decay] for decay in (True, False)
+            [name for name in whole if decay in (None, self._specs[name].decay)] for decay in decays
         ]
         self._moments = {
             f"{moment}.{name}": torch.zeros_like(p)
