@@ -9,7 +9,14 @@ from beak.data.augment import Augmentation
 from beak.data.batches import batches
 from beak.data.dataset import Part
 from beak.data.kinds import kind_of
-from beak.data.picture_augment import DRAWINGS, FEW_PHOTOGRAPHS, augmented, suitable
+from beak.data.picture_augment import (
+    DRAWINGS,
+    FEW_PHOTOGRAPHS,
+    MANY_PHOTOGRAPHS,
+    PHOTOGRAPHS,
+    augmented,
+    suitable,
+)
 from beak.data.picture_spec import PictureSpec
 from beak.data.rows import Rows
 from beak.errors import RecipeError, UsageError
@@ -243,6 +250,8 @@ def test_what_suits_which_pictures():
     assert suitable(digits, "0123456789", 60_000, False) == DRAWINGS
     assert not suitable(digits, ("a", "b"), 99, True).flip
     assert suitable(photos, ("cat", "dog"), 1100, False) == FEW_PHOTOGRAPHS
+    assert suitable(photos, ("cat", "dog"), 5_000, False) == PHOTOGRAPHS
+    assert suitable(photos, ("cat", "dog"), 20_000, False) == MANY_PHOTOGRAPHS
     assert suitable(photos, ("cat", "dog"), 50_000, False).flip
     assert not suitable(photos, ("turn left", "turn-right"), 50_000, False).flip
     assert not suitable(photos, ("0", "1", "42"), 50_000, False).flip

@@ -32,24 +32,27 @@ def test_examples_in_docstrings_hold(name):
 
 
 @pytest.mark.parametrize(
-    ("examples", "photographs", "low", "high"),
+    ("examples", "photographs", "small", "low", "high"),
     [
-        (54_000, False, 15, 20),
-        (1_400, False, 40, 60),
-        (1_100, True, 60, 100),
-        (600_000, True, 4, 13),
+        (54_000, False, True, 15, 20),
+        (1_400, False, True, 40, 60),
+        (1_100, True, True, 60, 100),
+        (45_000, True, False, 25, 30),
+        (45_000, True, True, 50, 60),
+        (600_000, True, True, 4, 13),
     ],
 )
-def test_epochs_follow_from_the_number_of_examples(examples, photographs, low, high):
-    assert low <= epochs_for(examples, photographs) <= high
+def test_epochs_follow_from_the_number_of_examples(examples, photographs, small, low, high):
+    assert low <= epochs_for(examples, photographs, small) <= high
 
 
-@given(st.integers(1, 10**7), st.integers(1, 10**7), st.booleans())
-def test_more_examples_mean_fewer_epochs_but_more_work(one, other, photographs):
+@given(st.integers(1, 10**7), st.integers(1, 10**7), st.booleans(), st.booleans())
+def test_more_examples_mean_fewer_epochs_but_more_work(one, other, photographs, small):
     few, many = sorted((one, other))
-    assert epochs_for(few, photographs) >= epochs_for(many, photographs)
+    fewer, more = (epochs_for(n, photographs, small) for n in (many, few))
+    assert more >= fewer
     assert batch_for(few) <= batch_for(many)
-    assert 1.01 * epochs_for(many, photographs) * many >= epochs_for(few, photographs) * few
+    assert (fewer + 1) * many >= (more - 1) * few  # whole epochs
 
 
 @given(st.integers(2, 10**7), st.integers(1, 10**6))

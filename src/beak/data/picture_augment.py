@@ -24,11 +24,15 @@ PHOTOGRAPHS = Augmentation(
     rotate=5.0, crop=0.2, stretch=0.1, flip=True, brightness=0.1, contrast=0.2, saturation=0.2,
     erase=0.25, outside="edge",
 )  # fmt: skip
+MANY_PHOTOGRAPHS = Augmentation(
+    crop=0.15, stretch=0.05, flip=True, brightness=0.05, contrast=0.1, saturation=0.1, erase=0.15,
+    outside="edge",
+)  # fmt: skip
 FEW_PHOTOGRAPHS = Augmentation(
     rotate=12.0, scale=0.1, crop=0.35, stretch=0.2, shear=5.0, flip=True, brightness=0.15,
     contrast=0.35, saturation=0.4, erase=0.4, outside="edge",
 )  # fmt: skip
-FEW_EXAMPLES = 5000
+FEW_EXAMPLES, MANY_EXAMPLES = 5000, 20_000
 SIDED = ("left", "right")
 
 
@@ -48,6 +52,7 @@ def suitable(
     if spec.shape[0] == 1 and max(spec.shape[1:]) <= 64 and (plain_border or signs):
         return DRAWINGS
     kind = FEW_PHOTOGRAPHS if examples < FEW_EXAMPLES else PHOTOGRAPHS
+    kind = MANY_PHOTOGRAPHS if examples >= MANY_EXAMPLES else kind
     if signs or any(
         side in w.replace("_", " ").replace("-", " ").split() for w in words for side in SIDED
     ):
