@@ -77,11 +77,30 @@ class Odd(nn.Module):
 
 
 @pytest.mark.parametrize(
+    "part",
+    [
+        nn.Upsample(scale_factor=2),
+        nn.Upsample(scale_factor=(3, 2)),
+        nn.Upsample(size=(16, 24), mode="bilinear"),
+        nn.UpsamplingNearest2d(scale_factor=2),
+        nn.ZeroPad2d((1, 2, 0, 3)),
+        nn.ZeroPad2d((-1, 2, 1, -2)),
+        nn.Sequential(nn.Conv2d(4, 4, 3), nn.Upsample(scale_factor=2), nn.Conv2d(4, 4, 3)),
+    ],
+    ids=str,
+)
+def test_what_moves_numbers_is_taken(part):
+    assert compared(read_module(Odd(part), (3, 8, 8)), 20) < 1e-4
+
+
+@pytest.mark.parametrize(
     ("part", "said"),
     [
         (nn.GroupNorm(2, 4), r"part\.0 \(GroupNorm\), group_norm: .* batch_norm and layer_norm"),
         (nn.ConvTranspose2d(4, 4, 2), r"part\.0 \(ConvTranspose2d\), .*: .*conv2d is there"),
         (nn.ELU(), r"part\.0 \(ELU\), elu: .*relu, gelu and silu are there"),
+        (nn.Upsample(scale_factor=1.5), r"whole numbers along height and width"),
+        (nn.UpsamplingBilinear2d(scale_factor=2), r"align_corners=False is"),
         (nn.AdaptiveAvgPool2d(3), r"windows of different sizes"),
         (nn.LayerNorm([4, 8, 8]), r"LayerNorm\), layer_norm: .*more than the channels"),
         (nn.BatchNorm2d(4, track_running_stats=False), r"BatchNorm2d\)"),

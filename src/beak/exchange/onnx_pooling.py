@@ -150,8 +150,8 @@ def _mean_with_padding(
 
 def pooled(net: Building, value: Value, axes: Sequence[int], keep: bool, largest: bool) -> Value:
     """The mean or the largest of each channel's whole map."""
-    shape = net.shapes[value.node]
     value = net.without_padding(value)
+    shape = net.shapes[value.node]
     axes = tuple(axis % value.places.ndim for axis in axes)
     rest = [axis for axis in range(value.places.ndim) if axis not in axes]
     rows = value.places.transpose(*rest, *axes).reshape(-1, count(value.shape[a] for a in axes))
