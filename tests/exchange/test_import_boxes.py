@@ -42,7 +42,7 @@ BOXES = {
     "ConvTranspose": lambda g, x: g(
         "ConvTranspose", x, g.weight(4, 4, 2, 2), g.weight(4), strides=[2, 2]
     ),
-    "Resize": lambda g, x: g("Resize", x, "", const(g, 1, 1, 2, 2), mode="nearest"),
+    "Resize": lambda g, x: g("Resize", x, "", const(g, 1, 1, 2, 2), mode="cubic"),
     "Softmax": lambda g, x: g("Softmax", x, axis=3),
     "MaxPool": lambda g, x: g("MaxPool", x, kernel_shape=[2, 2], dilations=[2, 2]),
     "Div": lambda g, x: g("Div", x, g("Add", g("Abs", x), const(g, 1))),

@@ -241,7 +241,7 @@ def test_a_source_on_disk_resumes_by_itself_from_another_directory(
 def test_a_run_is_not_written_over_unless_asked(begin, tmp_path, monkeypatch):
     first, _ = begin(tmp_path / "run")
     kept = weights(first.path)
-    with pytest.raises(RunError, match="holds a run already"):
+    with pytest.raises(UsageError, match="holds a run already"):
         begin(tmp_path / "run", seed=99)
     assert weights(first.path) == kept
     begin(tmp_path / "run", seed=99, overwrite=True)

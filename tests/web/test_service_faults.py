@@ -133,7 +133,10 @@ def test_a_killed_workers_requests_get_a_503_and_another_answers_within_two_seco
     assert until(lambda: client.post("/predict", content=picture()).status_code == 200, 2.0) < 2.0
 
 
-def test_connections_of_one_request_each_lose_none_to_a_killed_worker(service, client):
+def test_connections_of_one_request_each_get_a_503_from_a_killed_worker(service, client):
+    """All but the one that it may just have taken: between the system's giving a connection away
+    and the worker's telling its supervisor nobody else knows of it.
+    """
     port, process = service
     once = asking(port).replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1)
     for number in range(3):
@@ -146,7 +149,7 @@ def test_connections_of_one_request_each_lose_none_to_a_killed_worker(service, c
         until(lambda there=there: len(set(workers_of(process)) - set(there)) == 1)
         assert set(driven.answers) <= {200, 503}
         assert driven.answers[200] > 0
-        assert driven.lost == 0
+        assert driven.lost <= 1
         until(lambda: client.get("/readyz").status_code == 200)
 
 
