@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from beak.cli.group import run as beak
+from beak.keras.utils import clear_session
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -63,6 +64,8 @@ def test_the_examples_of_a_page_run(page, workplace):
     names: dict[str, object] = {}
     if page.stem == "torch":
         pytest.importorskip("torch")
+    if page.stem == "keras":
+        clear_session()  # layers are numbered through a whole program
     for kind, text in blocks(page):
         if text.startswith(">>> "):
             run_session(text, page, names)

@@ -203,7 +203,14 @@ def test_a_place_where_nothing_can_be_made_is_told_as_it_is(tmp_path):
 
 
 def test_leftovers_of_a_killed_write_go_and_foreign_files_stay(run):
+    (run.path / "epochs").mkdir()
+    of_an_epoch = run.path / "epochs" / ".epoch-0.safetensors.30374.47818ff9.part"
     leftover = run.path / ".model.safetensors.123.0a1b2c3d.part"
+    leftover.touch()
+    of_an_epoch.touch()
+    run.tidy()
+    assert not of_an_epoch.exists()
+    assert not leftover.exists()
     leftover.touch()
     (run.path / ".other.part").touch()
     assert RunDirectory.create(run.path, overwrite=True) == run

@@ -51,7 +51,7 @@ def test_from_an_answer_down_to_the_pixels_and_back(opened):
     page.wait_for_url(re.compile("layer=pool1"))
     page.locator("#detail .numbers a").first.click()
     page.wait_for_url(re.compile("layer=conv1"))
-    page.get_by_text("sum of inputs x weights").first.wait_for()
+    page.get_by_text("sum of inputs × weights").first.wait_for()
     heading = page.locator("#detail h2")
     assert "conv1[" in heading.inner_text()
     assert page.locator("#detail .numbers a").count() == 0  # below are the input's own pixels

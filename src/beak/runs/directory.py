@@ -149,7 +149,7 @@ class RunDirectory:
 
     def tidy(self) -> None:
         """Remove what a killed write left beside; only under the lock."""
-        for part in self.path.glob(".*.part"):
+        for part in (*self.path.glob(".*.part"), *(self.path / EPOCHS).glob(".*.part")):
             if _passing(part.name):
                 part.unlink(missing_ok=True)
 
@@ -278,5 +278,5 @@ def existing(path: str | Path) -> Path:
 
 def _passing(name: str) -> bool:
     """Names that come and go: the lock, and parts of files being written."""
-    known = "|".join(re.escape(f) for f in (*FILES, CARD))
+    known = "|".join((*(re.escape(f) for f in (*FILES, CARD)), r"epoch-\d+\.safetensors"))
     return name == ".lock" or re.fullmatch(rf"\.({known})\.\d+\.[0-9a-f]+\.part", name) is not None
