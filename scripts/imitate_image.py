@@ -137,7 +137,9 @@ def served(stage: Stage, told: dict[str, str]) -> None:
     (stage.root / "made").chmod(0o777)
     entry = json.loads(told["ENTRYPOINT"])
     train = [*entry, "train", "digits", "--epochs", "1", "--no-baseline", "--out", "/made/digits"]
-    stage.environment["HOME"] = "/home/beak"
+    home = re.search(r"--home-dir (\S+)", (ROOT / "Dockerfile").read_text())
+    assert home is not None
+    stage.environment["HOME"] = home[1]
     stage.place = "/"
     stage.run([*train, "--json"])
     call("mount", "--bind", f"{stage.root}/made", f"{stage.root}/runs")

@@ -211,6 +211,13 @@ def test_what_is_too_large_for_the_disk_is_refused(tmp_path):
     assert not list((tmp_path / "cache" / "unpacked").iterdir())
 
 
+def test_what_is_wrong_inside_is_said_of_the_archive(tmp_path):
+    path = packed_zip(tmp_path / "empty.zip", {})
+    with pytest.raises(DataError, match=r"empty\.zip: no pictures") as caught:
+        load_dataset(path, cache_dir=tmp_path / "cache")
+    assert "unpacked" not in str(caught.value)
+
+
 def test_other_packers_are_refused_with_what_is_read(tmp_path):
     path = tmp_path / "photos.7z"
     path.write_bytes(b"7z\xbc\xaf\x27\x1c")

@@ -72,6 +72,8 @@ def test_a_range_of_shards_and_a_shard_alone(shards, tmp_path):
     assert sorted(values_of(some)) == [*range(60)]
     alone = load_dataset(shards / "train-01.tar", cache_dir=tmp_path / "cache")
     assert sorted(values_of(alone)) == [*range(20, 60)]
+    with pytest.raises(UsageError, match=r"a range of more than 1,000,000 shards"):
+        load_dataset(shards / "train-{0..99999999999}.tar", cache_dir=tmp_path / "cache")
     with pytest.raises(UsageError, match=r"train-02.tar of the 3 is not there"):
         load_dataset(shards / "train-{00..02}.tar", cache_dir=tmp_path / "cache")
 

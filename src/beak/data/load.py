@@ -84,7 +84,12 @@ def load_dataset(
         path, told = unpacked(path, packed, wishes.cache, progress)
     seen = shards[0] if shards else path
     there = kind if kind != "auto" else spec.kind if spec is not None else kind_at(seen)
-    made = kind_of(_chosen(kind, there, spec, name)).read(path, wishes)
+    try:
+        made = kind_of(_chosen(kind, there, spec, name)).read(path, wishes)
+    except (DataError, UsageError) as error:
+        if not packed:
+            raise
+        raise type(error)(str(error).replace(str(path), name)) from None  # as the user called it
     return replace(made, report=Report((*told, *made.report.findings))) if told else made
 
 

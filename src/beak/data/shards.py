@@ -32,6 +32,8 @@ PART = re.compile(rf"(?i)({'|'.join(PART_NAMES)})(?![a-z])")
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 SAMPLE = 64
 """So many files of an archive tell whether it is a shard."""
+MOST = 1_000_000
+"""Shards that a range in braces may name."""
 LONGEST = 200
 """Letters of a class's name."""
 TOLD_EVERY = 1000
@@ -40,6 +42,8 @@ TOLD_EVERY = 1000
 def in_range(name: str) -> list[Path]:
     """The files that a name with a range in braces stands for; none where it has no range.
 
+    Raises UsageError for more than a million.
+
     >>> [str(path) for path in in_range("train-{08..10}.tar")]
     ['train-08.tar', 'train-09.tar', 'train-10.tar']
     """
@@ -47,6 +51,8 @@ def in_range(name: str) -> list[Path]:
     if found is None:
         return []
     first, last = found.groups()
+    if int(last) - int(first) >= MOST:
+        raise UsageError(f"{name[:200]}: a range of more than {MOST:,} shards; give a part of it")
     return [
         Path(f"{name[: found.start()]}{number:0{len(first)}d}{name[found.end() :]}")
         for number in range(int(first), int(last) + 1)
