@@ -6,6 +6,7 @@ They are read where they lie. Source: https://github.com/webdataset/webdataset (
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import sys
 import tarfile
@@ -13,7 +14,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -177,11 +178,13 @@ def _samples(shard: Path, suffixes: frozenset[str]) -> Iterator[_Sample]:
     sample = _Sample()
     with open_plain(shard) as file, tarfile.open(fileobj=file, mode="r:") as archive:
         for entry in archive:
-            path = PurePosixPath(entry.name)
-            first, dot, kind = path.name.partition(".")
-            if not entry.isfile() or is_junk(path.name):
+            # No pathlib here: it interns each part, and Python's table of those would grow.
+            path = posixpath.normpath(entry.name)
+            folder, name = posixpath.split(path)
+            first, dot, kind = name.partition(".")
+            if not entry.isfile() or is_junk(name):
                 continue
-            key = str(path.with_name(first))
+            key = posixpath.join(folder, first)
             if key != sample.key:
                 if sample.key:
                     yield sample
@@ -191,7 +194,7 @@ def _samples(shard: Path, suffixes: frozenset[str]) -> Iterator[_Sample]:
                 held = archive.extractfile(entry)
                 sample.label = _label(held.read(LONGEST + 1) if held else b"", shard, key)
             elif ending in suffixes and not sample.name:
-                sample.name, sample.begin, sample.size = str(path), entry.offset_data, entry.size
+                sample.name, sample.begin, sample.size = path, entry.offset_data, entry.size
             archive.members = []  # type: ignore[attr-defined]  # else it keeps every header that it has seen
     if sample.key:
         yield sample
