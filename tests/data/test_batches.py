@@ -14,6 +14,7 @@ from beak.data.picture_augment import (
     FEW_PHOTOGRAPHS,
     MANY_PHOTOGRAPHS,
     PHOTOGRAPHS,
+    SMALL_PHOTOGRAPHS,
     augmented,
     suitable,
 )
@@ -184,6 +185,15 @@ def centres(out):
     return (weights * rows).sum(axis=(1, 2)) / total, (weights * columns).sum(axis=(1, 2)) / total
 
 
+def test_a_shift_alone_moves_by_whole_pixels():
+    """So that not one of them is a mixture: in small pictures that is a blur."""
+    noise = 255 * np.random.default_rng(0).integers(0, 2, (300, 1, 21, 21)).astype(np.uint8)
+    out = changed(BYTES, noise, 300, shift=0.2, flip=True, outside="edge")
+    assert set(np.unique(out)) == {0, 1}
+    assert sum(not np.array_equal(255 * out[i], noise[i]) for i in range(300)) > 250
+    assert len(np.unique(changed(BYTES, noise, 300, shift=0.2, rotate=1.0))) > 2
+
+
 def test_shift_moves_up_to_its_share_each_way():
     rows, columns = centres(changed(BYTES, dot(), shift=0.2))
     for places in (rows, columns):
@@ -253,6 +263,9 @@ def test_what_suits_which_pictures():
     assert suitable(photos, ("cat", "dog"), 5_000, False) == PHOTOGRAPHS
     assert suitable(photos, ("cat", "dog"), 20_000, False) == MANY_PHOTOGRAPHS
     assert suitable(photos, ("cat", "dog"), 50_000, False).flip
+    small = PictureSpec("pictures", (3, 32, 32), mean=(0.5,) * 3, std=(0.3,) * 3)
+    assert suitable(small, ("cat", "dog"), 20_000, False) == SMALL_PHOTOGRAPHS
+    assert suitable(small, ("cat", "dog"), 5_000, False) == PHOTOGRAPHS
     assert not suitable(photos, ("turn left", "turn-right"), 50_000, False).flip
     assert not suitable(photos, ("0", "1", "42"), 50_000, False).flip
     assert suitable(PictureSpec("numbers", (1, 1, 4)), ("a", "b"), 9, False).none

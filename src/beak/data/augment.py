@@ -25,7 +25,7 @@ class Augmentation:
     """
 
     shift: float = change("pictures")
-    """Moved by up to this share of its side, each way."""
+    """Moved by up to this share of its side, each way; by whole pixels if it is all."""
     rotate: float = change("pictures", most=180.0)
     """Turned by up to this many degrees, either way."""
     scale: float = change("pictures", most=3.0)

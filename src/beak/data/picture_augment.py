@@ -28,11 +28,17 @@ MANY_PHOTOGRAPHS = Augmentation(
     crop=0.15, stretch=0.05, flip=True, brightness=0.05, contrast=0.1, saturation=0.1, erase=0.15,
     outside="edge",
 )  # fmt: skip
+SMALL_PHOTOGRAPHS = Augmentation(
+    shift=0.125, flip=True, brightness=0.05, contrast=0.1, saturation=0.1, erase=0.25,
+    outside="edge",
+)  # fmt: skip
 FEW_PHOTOGRAPHS = Augmentation(
     rotate=12.0, scale=0.1, crop=0.35, stretch=0.2, shear=5.0, flip=True, brightness=0.15,
     contrast=0.35, saturation=0.4, erase=0.4, outside="edge",
 )  # fmt: skip
 FEW_EXAMPLES, MANY_EXAMPLES = 5000, 20_000
+SMALL = 48
+"""Pixels a side, up to which photographs move by whole pixels: anything else would blur them."""
 SIDED = ("left", "right")
 
 
@@ -52,7 +58,8 @@ def suitable(
     if spec.shape[0] == 1 and max(spec.shape[1:]) <= 64 and (plain_border or signs):
         return DRAWINGS
     kind = FEW_PHOTOGRAPHS if examples < FEW_EXAMPLES else PHOTOGRAPHS
-    kind = MANY_PHOTOGRAPHS if examples >= MANY_EXAMPLES else kind
+    if examples >= MANY_EXAMPLES:
+        kind = SMALL_PHOTOGRAPHS if max(spec.shape[1:]) <= SMALL else MANY_PHOTOGRAPHS
     if signs or any(
         side in w.replace("_", " ").replace("-", " ").split() for w in words for side in SIDED
     ):
@@ -90,7 +97,10 @@ def augmented(
 
 
 def place_matrices(draws: Array, a: Augmentation, height: int, width: int) -> Array:
-    """From output places to input places, float64 (B, 2, 3), as ``ops/augment`` wants them."""
+    """From output places to input places, float64 (B, 2, 3), as ``ops/augment`` wants them.
+
+    Where nothing but ``shift`` and the flips is asked for, pictures move by whole pixels.
+    """
     either = draws * 2.0 - 1.0
     zoom = np.power(1.0 + a.scale, either[:, 2]) / (1.0 - a.crop * draws[:, 6])
     aspect = np.power(1.0 + a.stretch, either[:, 3] / 2)
@@ -105,6 +115,8 @@ def place_matrices(draws: Array, a: Augmentation, height: int, width: int) -> Ar
     room = a.crop * draws[:, 6] / 2
     moved_x = either[:, 0] * a.shift * width + either[:, 9] * room * (width - 1)
     moved_y = either[:, 1] * a.shift * height + either[:, 10] * room * (height - 1)
+    if not (a.rotate or a.scale or a.stretch or a.shear or a.crop):
+        moved_x, moved_y = np.rint(moved_x), np.rint(moved_y)
     middle = np.array([(width - 1) / 2, (height - 1) / 2])
     offset = middle + np.stack([moved_x, moved_y], axis=1) - linear @ middle
     return np.concatenate([linear, offset[:, :, None]], axis=2)
