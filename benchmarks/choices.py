@@ -21,7 +21,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from beak.ops.convolution import bench_pooled, bench_winograd, kernels, winograd
+from beak.ops.convolution import bench_pooled, bench_slide, bench_winograd, kernels, winograd
 from beak.ops.convolution.bench_winograd import best_seconds, floats, table
 from beak.ops.convolution.choices import PATH
 from beak.ops.kernel import supported_sets
@@ -114,6 +114,35 @@ def slide_cases(seconds: float) -> Iterator[Case]:
         yield Case((window, out), times)
 
 
+def row_cases(seconds: float) -> Iterator[Case]:
+    """Windows along rows: forward and gradients together, direct and by Winograd.
+
+    Without the input's gradient for a single channel, which is the input of a network.
+    """
+    sizes = ((1, 7), (1, 30), (1, 200), (9, 9), (14, 30))
+    for size, channels, filters, height, width in itertools.product(
+        sizes, (1, 16, 64), (16, 100), (1, 4, 9), (2, 3, 4, 5, 7, 8)
+    ):
+        if height > size[0] or width > size[1]:
+            continue
+        images = max(1, 2**22 // (size[0] * size[1] * channels * filters))
+        layer, calls, _ = bench_slide.measured(images, size, channels, filters, (height, width))
+        if channels == 1:
+            del calls["input"]
+        direct, slide = (
+            sum(best_seconds(pair[i].run, seconds) for pair in calls.values()) for i in (0, 1)
+        )
+        about = (channels, filters, layer.out_h, layer.out_w, layer.window, size[0])
+        yield Case(about, {"direct": direct, "winograd": slide})
+
+
+def row_choice(cost: Any, about: tuple[Any, ...]) -> str:
+    """The row that a given cost of the transforms chooses."""
+    *shape, window, in_h = about
+    layer = winograd.Layer(*shape, window=tuple(window), padding=(0, 0))
+    return "winograd" if winograd.slide_pays(layer, in_h, cost) else "direct"
+
+
 LIMITS = (
     *(
         Limit(
@@ -129,6 +158,9 @@ LIMITS = (
         pooled_cases,
         list(range(13)),
         lambda limit, about: "few" if about[0] <= limit else "many",
+    ),
+    Limit(
+        ("slide_transform",), row_cases, [*SIDES, 18.0, 20.0, 24.0, 28.0, 34.0, 40.0], row_choice
     ),
     Limit(
         ("slide_work",),

@@ -39,6 +39,7 @@ NETWORKS = {
         ],
     ),
     "words": Network((40,), [Embedding(30, 32), Conv1D(32, 3), GlobalMaxPool(), end()]),
+    "sounds": Network((1, 32, 40), [Conv2D(32, (20, 8), activation="relu"), Flatten(), end()]),
 }
 
 

@@ -117,6 +117,18 @@ NETWORKS = {
         head(Conv2D(33, 5, padding=2, activation="relu"), Conv2D(32, 5, padding=(1, 2)),
              GlobalAvgPool()),
     ),
+    "winograd along rows": (
+        (3, 12, 40),
+        head(Conv2D(16, (4, 7), activation="relu"), MaxPool2D((1, 2)),
+             Conv2D(33, (3, 4), padding=(1, 2)), BatchNorm(), Activation("relu"),
+             Conv2D(20, (5, 2), padding=(0, 1), activation="relu"), Conv2D(18, (1, 9)),
+             GlobalAvgPool()),
+    ),
+    "winograd along a sequence": (
+        (18, 40),
+        head(Conv1D(32, 5, padding="same", activation="relu"), MaxPool1D(2),
+             Conv1D(16, 3, bias=False), GlobalAvgPool()),
+    ),
     "large windows": (
         (1, 12, 20),
         head(Conv2D(20, (5, 4), activation="relu"), MaxPool2D((1, 3)), Conv2D(18, (6, 3)),
@@ -434,6 +446,7 @@ def trained(threads, steps=8, name="norms", batch=37, optimiser="adamw"):
         "pooled many",
         "winograd",
         "winograd of five",
+        "winograd along rows",
         "large windows",
         "sentence",
         "largest",
@@ -447,6 +460,18 @@ def test_the_number_of_threads_changes_no_byte(name):
         for average in (False, True):
             for parameter, value in one.parameters(average).items():
                 np.testing.assert_array_equal(other.parameters(average)[parameter], value)
+
+
+def test_windows_along_rows_go_by_winograd_forward_and_back():
+    rows = plan_rows(network_of("winograd along rows"), 4, "train")
+    used = {(row.layer, row.kernel) for row in rows if "winograd_slide" in row.kernel}
+    layers = {
+        way: {layer for layer, kernel in used if kernel == f"winograd_slide_{way}"}
+        for way in ("forward", "input_gradient", "weight_gradient")
+    }
+    assert layers["forward"] >= {"conv1", "conv2", "conv3"}
+    assert layers["input_gradient"] == layers["forward"] - {"conv1"}
+    assert layers["weight_gradient"] == layers["forward"]
 
 
 def test_an_average_that_is_not_kept_is_an_error():

@@ -19,6 +19,7 @@ from beak.engine.lowering.depthwise import (
 from beak.engine.lowering.global_max import lower_global_max
 from beak.engine.lowering.input_gradient import bands, filled, input_gradient
 from beak.engine.lowering.pooled import lower_pooled
+from beak.engine.lowering.slide import slide_forward, slide_weight_gradient, slides_for
 from beak.engine.lowering.weights import (
     GRADIENT_PARTS,
     partial_sizes,
@@ -73,6 +74,8 @@ def lower_convolution(c: Context, node: Node, inputs: list[Tensor], fused: Fused
         winograd_forward(c, side, shape, x, weight, bias, y)
     elif is_depthwise(shape):
         depthwise_forward(c, shape, x, weight, bias, y)
+    elif slides_for(c, shape):
+        slide_forward(c, shape, x, weight, bias, y)
     else:
         c.tape.emit(
             convolution.FORWARD,
@@ -119,6 +122,9 @@ def _weight_gradient(
         return
     if is_depthwise(shape):
         depthwise_weight_gradient(c, node, shape, x, dy, bias)
+        return
+    if slides_for(c, shape):
+        slide_weight_gradient(c, node, shape, x, dy)
         return
     size, stride = partial_sizes(c, node)
     parts = min(GRADIENT_PARTS, x.images)

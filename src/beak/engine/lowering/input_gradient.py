@@ -15,6 +15,7 @@ import numpy as np
 
 from beak.engine.lowering.context import Context, split
 from beak.engine.lowering.depthwise import is_depthwise, pack
+from beak.engine.lowering.slide import slide_input_gradient, slides_for
 from beak.engine.lowering.weights import Weights
 from beak.engine.lowering.winograd import side_for, winograd_forward
 from beak.engine.tape import Tensor
@@ -52,7 +53,11 @@ def input_gradient(c: Context, node: Node, shape: Shape, x: Tensor, dy: Tensor) 
     dx = c.tape.like(x)
     strides = shape["stride_h"], shape["stride_w"]
     back = _whole(shape, x)
-    if not is_depthwise(shape) and not side_for(c, back) and scatters(shape):
+    plain = not is_depthwise(shape) and not side_for(c, back)
+    if plain and slides_for(c, shape):
+        slide_input_gradient(c, node, shape, dy, dx)
+        return dx
+    if plain and scatters(shape):
         _scatter(c, node, shape, dy, dx)
         return dx
     if strides == (1, 1) or (shape["dilation_h"], shape["dilation_w"]) != (1, 1):

@@ -25,6 +25,8 @@ class Choices:
     value they make, in multiply-adds, of tiles of 2 and of 4 outputs."""
     few_channels: int
     """Up to so many channels a pooled weight gradient goes over vectors of filters."""
+    slide_transform: float
+    """What the transforms along rows cost for each value they read, in multiply-adds."""
     slide_work: float
     """Up to this share of the direct work a window slides along a sequence by Winograd."""
 
@@ -43,4 +45,6 @@ def choices(isa: str) -> Choices:
     costs = {
         purpose: (float(two), float(four)) for purpose, (two, four) in row["transform"].items()
     }
-    return Choices(costs, int(row["few_channels"]), float(row["slide_work"]))
+    return Choices(
+        costs, int(row["few_channels"]), float(row["slide_transform"]), float(row["slide_work"])
+    )

@@ -299,3 +299,43 @@ WINOGRAD_WEIGHT_GRADIENT = _winograd_rows(
         "int:channel_blocks int:filter_blocks int:stride int:bias_at",
     ),
 )
+
+# Winograd's algorithm along rows (slide.h): windows of two or more columns that move by one.
+_SLIDE_SHAPE = (
+    "int:images int:in_h int:in_w int:in_channels int:out_h int:out_w int:out_channels "
+    "int:window_h int:window_w int:pad_top int:pad_left int:piece"
+)
+_SLIDE_ARGS = structure(
+    "SlideArgs",
+    f"ptr:x ptr:prepared ptr:bias ptr:y {_SLIDE_SHAPE} int:relu int:together int:groups",
+)
+SLIDE_PREPARE = (
+    Kernel(
+        "winograd_slide_prepare",
+        structure(
+            "SlideFilterArgs",
+            "ptr:weight ptr:prepared int:channels int:filters int:window_h int:window_w int:piece "
+            "int:turned",
+        ),
+    ),
+)
+SLIDE_FORWARD = (
+    Kernel("winograd_slide_forward", _SLIDE_ARGS, scratch="winograd_slide_forward_scratch"),
+)
+SLIDE_INPUT_GRADIENT = (
+    Kernel(
+        "winograd_slide_input_gradient",
+        _SLIDE_ARGS,
+        scratch="winograd_slide_input_gradient_scratch",
+    ),
+)
+SLIDE_WEIGHT_GRADIENT = (
+    Kernel(
+        "winograd_slide_weight_gradient",
+        structure(
+            "SlideGradientArgs",
+            f"ptr:x ptr:dy ptr:partials {_SLIDE_SHAPE} int:together int:stride int:bias_at",
+        ),
+        scratch="winograd_slide_weight_gradient_scratch",
+    ),
+)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from beak.ops.convolution import bench_depthwise, bench_pooled, bench_winograd
+from beak.ops.convolution import bench_depthwise, bench_pooled, bench_slide, bench_winograd
 from beak.ops.convolution.choices import PATH
 
 SCRIPT = Path(__file__).parents[4] / "benchmarks" / "choices.py"
@@ -20,6 +20,9 @@ TINY = {
     bench_pooled: ("LAYERS", (bench_pooled.Layer(2, 8, 3, 5),), ("pooled_direct", "unfused")),
     bench_depthwise: (
         "LAYERS", (bench_depthwise.Layer(2, 6, 5, each=2),), ("grouped", "depthwise", "input"),
+    ),
+    bench_slide: (
+        "SHAPES", ((2, (3, 9), 16, 16, (2, 4)),), ("forward", "input", "weights", "taken"),
     ),
 }  # fmt: skip
 

@@ -27,6 +27,7 @@ def test_the_table_has_a_row_for_every_instruction_set():
         assert set(row.transform) == {"forward", "weights"}
         assert all(0 < cost < 50 for costs in row.transform.values() for cost in costs)
         assert 0 <= row.few_channels <= 16
+        assert 0 < row.slide_transform < 50
         assert 0.3 <= row.slide_work <= 1
 
 
@@ -38,7 +39,7 @@ def test_the_examples_in_the_docstrings_hold():
 def test_the_limits_are_what_the_choice_goes_by(isa, monkeypatch):
     shape = PooledShape((3, 3), 3, 8)
     for few, name in ((2, "pooled_weight_gradient_many"), (3, "pooled_weight_gradient_few")):
-        limits = Choices(choices("v3").transform, few, 0.75)
+        limits = Choices(choices("v3").transform, few, 10.0, 0.75)
         with using_instruction_set(isa), monkeypatch.context() as patch:
             patch.setattr(kernels, "choices", {isa: limits}.__getitem__)
             assert choose(kernels.POOLED_WEIGHT_GRADIENT, shape).name == name

@@ -110,6 +110,83 @@ def slide_work(window: int, out: int) -> float:
     return 6 * -(-out // (7 - window)) / (out * window)
 
 
+SLIDE_TERMS = 1536
+"""Up to so many terms of a sum, channels times the window's rows and pieces, F(7 - r, r) along rows
+stays below 2e-5 of its output's standard deviation: 1.2e-5 at most, without fused multiply-adds."""
+SLIDE_FLOATS = 1 << 18
+"""Up to so many values of a picture's tiles at all points, so that they lie in the cache."""
+
+
+class Slide(NamedTuple):
+    """How F(7 - r, r) goes along the rows of a layer."""
+
+    piece: int
+    """r: the window is cut into pieces of so many columns, the last one filled with zeros."""
+    pieces: int
+    tiles: int
+    """Of a row of outputs, 7 - r outputs each."""
+
+
+def slide_cut(window_w: int, out_w: int) -> Slide:
+    """The cut of a window along a row that takes the fewest products; of equals the fewest pieces.
+
+    >>> slide_cut(4, 8), slide_cut(8, 33)
+    (Slide(piece=4, pieces=1, tiles=3), Slide(piece=4, pieces=2, tiles=11))
+    """
+    cuts = (Slide(r, -(-window_w // r), -(-out_w // (7 - r))) for r in (2, 3, 4, 5))
+    return min(cuts, key=lambda cut: (cut.pieces * cut.tiles, cut.pieces))
+
+
+def slides(layer: Layer, in_h: int, isa: str) -> bool:
+    """Whether F(7 - r, r) along rows takes a layer: windows of any height, 2 or more columns wide.
+
+    Asked where ``choose_side`` takes none, once for forward and both gradients; ``in_h``: the
+    input's rows.
+
+    >>> slides(Layer(64, 64, 4, 8, window=(10, 4), padding=(0, 0)), 13, "v4")
+    True
+    """
+    return slide_pays(layer, in_h, choices(isa).slide_transform)
+
+
+def slide_pays(layer: Layer, in_h: int, transform: float) -> bool:
+    """The same for a given cost of the transforms, in multiply-adds for each value they read."""
+    (height, width), (top, left) = layer.window, layer.padding
+    channels, filters = layer.in_channels, layer.out_channels
+    takes = (
+        width >= 2
+        and layer.stride == layer.dilation == (1, 1)
+        and layer.groups == 1
+        and 0 <= top < height
+        and 0 <= left < width
+        and filters >= PANEL
+    )
+    if not takes:
+        return False
+    cut = slide_cut(width, layer.out_w)
+    pairs = layer.out_h * height * channels * filters
+    values = 6 * cut.tiles * cut.pieces * in_h
+    products = 6 * cut.tiles * cut.pieces * pairs
+    vectors = channels if channels < PANEL else padded(channels)
+    read = values * vectors + 6 * cut.tiles * layer.out_h * padded(filters)
+    return (
+        height * max(cut.pieces * channels, filters) <= SLIDE_TERMS
+        and values * channels <= SLIDE_FLOATS
+        and products + transform * read
+        < layer.out_h * layer.out_w * height * width * channels * filters
+    )
+
+
+def slide_together(layer: Layer, in_h: int) -> int:
+    """So many images go through the filters together: few, so that their tiles stay in the cache.
+
+    >>> slide_together(Layer(64, 64, 4, 8, window=(10, 4), padding=(0, 0)), 13)
+    4
+    """
+    cut = slide_cut(layer.window[1], layer.out_w)
+    return max(1, min(4, (1 << 16) // (in_h * cut.tiles * cut.pieces * layer.in_channels)))
+
+
 def prepared_floats(m: int, terms: int, outputs: int, window: int = 3) -> int:
     """Floats of ``outputs`` prepared filters of ``terms`` channels, for tiles of this side.
 
