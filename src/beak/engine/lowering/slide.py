@@ -83,7 +83,7 @@ def slide_weight_gradient(c: Context, node: Node, shape: Shape, x: Tensor, dy: T
     sum_partials(c, node, partials, parts)
 
 
-def _prepare(c: Context, shape: Shape, weight: Weights, turned: bool) -> Tensor:
+def _prepare(c: Context, shape: Shape, weight: Weights, turned: bool) -> Weights:
     """The filters at the points of their rows, made once a step."""
     channels, filters = shape["in_channels"], shape["out_channels"]
     terms, outputs = (filters, channels) if turned else (channels, filters)
