@@ -57,10 +57,11 @@ void transform_input(const SequenceMaxArgs& args, const float* image, const floa
     }
 }
 
-// The maximum over one image's tiles of A^T m + bias; points of m lie `step` floats apart. `side`
-// outputs a tile.
+// The maximum over one image's tiles of A^T m + bias; points of m lie `step` floats apart, tiles
+// `tile_step`. `side` outputs a tile.
 template <int SIDE>
-void largest(const SequenceMaxArgs& args, int64_t image, int64_t panel, const float* m, int64_t step) {
+void largest(const SequenceMaxArgs& args, int64_t image, int64_t panel, const float* m, int64_t step,
+             int64_t tile_step) {
     const GlobalMaxShape& s = args.shape;
     for (int64_t lane = 0; lane < PANEL && panel * PANEL + lane < s.filters; lane += LANES) {
         vec best = broadcast(-INFINITE);
@@ -73,7 +74,7 @@ void largest(const SequenceMaxArgs& args, int64_t image, int64_t panel, const fl
             where = select(better, ivec{} + static_cast<int32_t>(place), where);
         };
         const float* from = m + lane;
-        for (int64_t t = 0; t < args.tiles(); t++, from += PANEL) {
+        for (int64_t t = 0; t < args.tiles(); t++, from += tile_step) {
             vec p[POINTS];
             UNROLL for (int i = 0; i < POINTS; i++) p[i] = load(from + i * step);
             const vec ones = p[1] + p[2], twos = p[3] + p[4], one = p[1] - p[2], two = p[3] - p[4];
@@ -118,42 +119,53 @@ BEAK_KERNEL(global_max_winograd_prepare, PrepareArgs) {
 
 BEAK_EXPORT int64_t global_max_winograd_scratch(const SequenceMaxArgs* args) {
     const int64_t rows = round_up(args->rows(), 8), channels = round_up(args->shape.channels, 16);
-    return rows * 8 + (rows * POINTS * PANEL + channels + POINTS * args->rows() * args->shape.channels) * 4;
+    return rows * 8 + (rows * POINTS * WIDE * PANEL + channels + POINTS * args->rows() * args->shape.channels) * 4;
 }
 
-// Parts split groups of images x panels of filters.
+// Parts split groups of images x groups of panels of filters.
 BEAK_KERNEL(global_max_winograd, SequenceMaxArgs) {
     const GlobalMaxShape& s = args->shape;
     const int64_t rows = args->rows(), step = rows * s.channels, channels = round_up(s.channels, 16);
     int64_t* offsets = reinterpret_cast<int64_t*>(scratch);
-    float* products = reinterpret_cast<float*>(offsets + round_up(rows, 8));    // [POINTS][rows][16]
-    float* zeros = products + POINTS * round_up(rows, 8) * PANEL;
+    float* products = reinterpret_cast<float*>(offsets + round_up(rows, 8));    // [POINTS][rows][panels x 16]
+    float* zeros = products + POINTS * round_up(rows, 8) * WIDE * PANEL;
     float* transformed = zeros + channels;    // [POINTS][rows][channels]
     for (int64_t r = 0; r < rows; r++) offsets[r] = r * s.channels;
     memset(zeros, 0, static_cast<size_t>(channels) * 4);
     const Segments k{1, 0, 1, 0, s.channels};
     int64_t ready = -1;
-    const Share units(args->groups() * s.panels(), part, parts);
+    const int64_t blocks = (s.panels() + WIDE - 1) / WIDE;
+    const Share units(args->groups() * blocks, part, parts);
     for (int64_t unit = units.begin; unit < units.end; unit++) {
-        const int64_t first = unit / s.panels() * GROUP, panel = unit % s.panels();
+        const int64_t first = unit / blocks * GROUP;
         const int64_t images = least(GROUP, s.images - first), used = images * args->tiles();
         if (ready != first)
             for (int64_t i = 0; i < images; i++)
                 transform_input(*args, args->x + (first + i) * s.image_floats(), zeros,
                                 transformed + i * args->tiles() * s.channels, step);
         ready = first;
-        for (int64_t point = 0; point < POINTS; point++)
-            times_panel(used, transformed + point * step, offsets, k,
-                        args->prepared + (panel * POINTS + point) * s.channels * PANEL, nullptr, false,
-                        products + point * rows * PANEL, PANEL, PANEL);
-        for (int64_t i = 0; i < images; i++) {
-            const float* m = products + i * args->tiles() * PANEL;
-            switch (args->side()) {
-                case 2: largest<2>(*args, first + i, panel, m, rows * PANEL); break;
-                case 3: largest<3>(*args, first + i, panel, m, rows * PANEL); break;
-                case 4: largest<4>(*args, first + i, panel, m, rows * PANEL); break;
-                default: largest<5>(*args, first + i, panel, m, rows * PANEL);
-            }
-        }
+        const Share panels(s.panels(), unit % blocks, blocks);
+        as_constant<WIDE>(panels.end - panels.begin, [&](auto wide) {
+            constexpr int P = wide.value;
+            const int64_t apart = rows * P * PANEL, prepared = s.channels * PANEL;
+            for (int64_t point = 0; point < POINTS; point++)
+                times_panels_in_pieces<P>(used, transformed + point * step, offsets, k,
+                                          args->prepared + (panels.begin * POINTS + point) * prepared,
+                                          POINTS * prepared, nullptr, false, products + point * apart, P * PANEL,
+                                          P * PANEL);
+            for (int64_t i = 0; i < images; i++)
+                for (int p = 0; p < P; p++) {
+                    const float* m = products + (i * args->tiles() * P + p) * PANEL;
+                    const auto take = [&](auto side) {
+                        largest<side.value>(*args, first + i, panels.begin + p, m, apart, P * PANEL);
+                    };
+                    switch (args->side()) {
+                        case 2: take(Constant<2>{}); break;
+                        case 3: take(Constant<3>{}); break;
+                        case 4: take(Constant<4>{}); break;
+                        default: take(Constant<5>{});
+                    }
+                }
+        });
     }
 }
