@@ -373,6 +373,7 @@ class NativeEngine:
                 loss=loss,
                 optimiser=self._optimiser,
                 exact=self.exact,
+                threads=self.threads,
                 frozen=self._frozen if purpose == "learn" else frozenset(),
             )
             self._plans[key] = plan

@@ -49,6 +49,7 @@ class Plan:
         loss: Loss | None = None,
         optimiser: Optimiser | None = None,
         exact: bool = False,
+        threads: int = 4,
         frozen: frozenset[str] = frozenset(),
     ) -> None:
         self.network, self.buffers, self.images = network, buffers, images
@@ -68,6 +69,7 @@ class Plan:
             direct=exact or purpose == "activations",
             goes_back=purpose not in NO_WAY_BACK,
             preparation=None if purpose in TRAINING else Tape(),
+            threads=threads,
             frozen=frozen,
         )
         self.lowered: dict[str, Lowered] = {}

@@ -52,6 +52,8 @@ class Context:
     preparation: Tape | None = None
     """Calls that depend on parameters alone and run only when these have changed; None in
     training, where they change with each step and such calls stand in the tape itself."""
+    threads: int = 4
+    """So many may share a small batch's calls; how these are cut changes no bit of the result."""
     frozen: frozenset[str] = frozenset()
     """Names of parameters that stay as they are, running statistics too."""
     makers: dict[Tensor, tuple[Callable[[], Tensor], int]] = field(default_factory=dict)

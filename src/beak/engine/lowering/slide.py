@@ -28,7 +28,7 @@ def slide_forward(
 ) -> None:
     """Emit the call."""
     prepared = _prepare(c, shape, weight, turned=False)
-    images, groups, units = _cut(shape)
+    images, groups, units = _cut(c, shape, shape["out_channels"])
     c.tape.emit(
         convolution.SLIDE_FORWARD,
         units,
@@ -49,7 +49,7 @@ def slide_input_gradient(c: Context, node: Node, shape: Shape, dy: Tensor, dx: T
     back = _fields(shape) | {"pad_top": shape["window_h"] - 1 - shape["pad_top"]}
     for one, other in (("in_h", "out_h"), ("in_w", "out_w"), ("in_channels", "out_channels")):
         back |= {one: shape[other], other: shape[one]}
-    images, groups, units = _cut(shape, back["out_channels"])
+    images, groups, units = _cut(c, shape, shape["in_channels"])
     c.tape.emit(
         convolution.SLIDE_INPUT_GRADIENT,
         units,
@@ -105,16 +105,16 @@ def _prepare(c: Context, shape: Shape, weight: Weights, turned: bool) -> Weights
     return prepared
 
 
-def _cut(shape: Shape, outputs: int = 0) -> tuple[int, int, int]:
-    """Images that go together, groups of panels, units of work: a bit of none of the results.
+def _cut(c: Context, shape: Shape, outputs: int) -> tuple[int, int, int]:
+    """Images that go together, groups of panels, units of work; none of it changes a bit.
 
-    A small batch is cut for four threads: into single images, then over its panels as well.
+    A small batch is cut for all threads, or for four: into images, then over the panels as well.
     """
-    outputs = outputs or shape["out_channels"]
+    threads = min(4, c.threads)
     most = winograd.slide_together(layer_of(shape), shape["in_h"])
-    together = min(most, -(-shape["images"] // 4))
+    together = min(most, -(-shape["images"] // threads))
     blocks = -(-shape["images"] // together)
-    groups = min(padded(outputs) // PANEL, max(1, -(-4 // blocks)))
+    groups = min(padded(outputs) // PANEL, -(-threads // blocks))
     return together, groups, min(64, blocks * groups)
 
 

@@ -64,7 +64,7 @@ def winograd_forward(
         filters=terms if turned else outputs,
         turned=int(turned),
     )
-    cut = winograd.forward_cut(side, x.images, layer_of(shape))
+    cut = winograd.forward_cut(side, x.images, layer_of(shape), c.threads)
     c.tape.emit(
         convolution.WINOGRAD_FORWARD[window][side],
         cut.parts,

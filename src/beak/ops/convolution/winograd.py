@@ -210,15 +210,19 @@ class ForwardCut(NamedTuple):
     parts: int
 
 
-def forward_cut(m: int, images: int, layer: Layer) -> ForwardCut:
+def forward_cut(m: int, images: int, layer: Layer, threads: int = 4) -> ForwardCut:
     """A batch of few tiles is cut into smaller blocks, so that one image keeps all threads busy.
 
     Each block reads all filters, and each group transforms its block anew: neither is cut further
-    than for four threads.
+    than for so many threads, or for four.
+
+    >>> forward_cut(4, 1, Layer(192, 192, 19, 19), threads=2)
+    ForwardCut(blocks=2, groups=1, parts=2)
     """
+    threads = min(4, threads)
     tiles = images * tiles_in(layer.out_h, layer.out_w, m)
-    blocks = max(-(-tiles // TILES), min(4, -(-tiles // 6)))
-    groups = min(padded(layer.out_channels) // PANEL, -(-4 // blocks))
+    blocks = max(-(-tiles // TILES), min(threads, -(-tiles // 6)))
+    groups = min(padded(layer.out_channels) // PANEL, -(-threads // blocks))
     return ForwardCut(blocks, groups, min(64, blocks * groups))
 
 
