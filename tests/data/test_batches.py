@@ -12,7 +12,6 @@ from beak.data.kinds import kind_of
 from beak.data.picture_augment import (
     DRAWINGS,
     FEW_PHOTOGRAPHS,
-    MANY_PHOTOGRAPHS,
     PHOTOGRAPHS,
     SMALL_PHOTOGRAPHS,
     augmented,
@@ -261,7 +260,7 @@ def test_what_suits_which_pictures():
     assert not suitable(digits, ("a", "b"), 99, True).flip
     assert suitable(photos, ("cat", "dog"), 1100, False) == FEW_PHOTOGRAPHS
     assert suitable(photos, ("cat", "dog"), 5_000, False) == PHOTOGRAPHS
-    assert suitable(photos, ("cat", "dog"), 20_000, False) == MANY_PHOTOGRAPHS
+    assert suitable(photos, ("cat", "dog"), 20_000, False) == PHOTOGRAPHS
     assert suitable(photos, ("cat", "dog"), 50_000, False).flip
     small = PictureSpec("pictures", (3, 32, 32), mean=(0.5,) * 3, std=(0.3,) * 3)
     assert suitable(small, ("cat", "dog"), 20_000, False) == SMALL_PHOTOGRAPHS

@@ -24,10 +24,6 @@ PHOTOGRAPHS = Augmentation(
     rotate=5.0, crop=0.2, stretch=0.1, flip=True, brightness=0.1, contrast=0.2, saturation=0.2,
     erase=0.25, outside="edge",
 )  # fmt: skip
-MANY_PHOTOGRAPHS = Augmentation(
-    crop=0.15, stretch=0.05, flip=True, brightness=0.05, contrast=0.1, saturation=0.1, erase=0.15,
-    outside="edge",
-)  # fmt: skip
 SMALL_PHOTOGRAPHS = Augmentation(
     shift=0.125, flip=True, brightness=0.05, contrast=0.1, saturation=0.1, erase=0.25,
     outside="edge",
@@ -58,8 +54,8 @@ def suitable(
     if spec.shape[0] == 1 and max(spec.shape[1:]) <= 64 and (plain_border or signs):
         return DRAWINGS
     kind = FEW_PHOTOGRAPHS if examples < FEW_EXAMPLES else PHOTOGRAPHS
-    if examples >= MANY_EXAMPLES:
-        kind = SMALL_PHOTOGRAPHS if max(spec.shape[1:]) <= SMALL else MANY_PHOTOGRAPHS
+    if examples >= MANY_EXAMPLES and max(spec.shape[1:]) <= SMALL:
+        kind = SMALL_PHOTOGRAPHS
     if signs or any(
         side in w.replace("_", " ").replace("-", " ").split() for w in words for side in SIDED
     ):
