@@ -26,7 +26,7 @@ widths = pytest.mark.parametrize("width", [2, 3, 4, 5, 7, 8])
 def cases(draw):
     """A picture, filters, bias, padding: sequences (height 1) and windows taller than wide too."""
     window = draw(st.sampled_from([1, 1, 2, 3, 7])), draw(st.integers(2, 5) | st.integers(6, 11))
-    padding = tuple(draw(st.integers(0, n - 1)) for n in window)
+    padding = tuple(draw(st.integers(0, n + 1)) for n in window)
     size = [
         max(1, n - 2 * p) + draw(st.integers(0, 9)) for n, p in zip(window, padding, strict=True)
     ]

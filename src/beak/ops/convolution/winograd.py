@@ -151,14 +151,12 @@ def slides(layer: Layer, in_h: int, isa: str) -> bool:
 
 def slide_pays(layer: Layer, in_h: int, transform: float) -> bool:
     """The same for a given cost of the transforms, in multiply-adds for each value they read."""
-    (height, width), (top, left) = layer.window, layer.padding
+    height, width = layer.window
     channels, filters = layer.in_channels, layer.out_channels
     takes = (
         width >= 2
         and layer.stride == layer.dilation == (1, 1)
         and layer.groups == 1
-        and 0 <= top < height
-        and 0 <= left < width
         and filters >= PANEL
     )
     if not takes:
