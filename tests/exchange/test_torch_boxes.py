@@ -277,6 +277,13 @@ def test_explain_and_predict_take_a_run_with_boxes():
         beak.explain(run, picture, "moved", method="integrated")
 
 
+def test_who_imports_a_module_with_such_a_part_is_told_of_the_page():
+    with pytest.raises(
+        RunError, match=r"features\.2 \(Mish\), mish: .*beak\.look\(module, input\)"
+    ):
+        beak.from_torch(around("Mish"), (3, 8, 8))
+
+
 def test_boxes_are_in_no_file(tmp_path):
     with pytest.raises(UsageError, match="in no file"):
         beak.from_torch(around("Mish"), (3, 8, 8), tmp_path / "run", boxes=True)

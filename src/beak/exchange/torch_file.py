@@ -23,6 +23,7 @@ from beak.data.kinds import read_spec
 from beak.errors import BeakError, RunError, UsageError
 from beak.exchange.import_run import ImportedRun, Preparation, as_run
 from beak.exchange.importing import Imported, Original
+from beak.exchange.onnx_views import LackingError
 from beak.exchange.torch_parts import read_boxed
 from beak.exchange.torch_read import read_module, read_program
 from beak.exchange.torch_write import TOLD, pt2_answers
@@ -197,7 +198,11 @@ def from_torch(
     )  # fmt: skip
     if boxes and run is not None:
         raise UsageError("from_torch: boxes live with their module, in no file; leave out 'run'")
-    imported = (read_boxed if boxes else read_module)(module, input_shape, name)
+    try:
+        imported = (read_boxed if boxes else read_module)(module, input_shape, name)
+    except LackingError as error:
+        more = "" if boxes else "; beak.look(module, input) opens the page on it all the same"
+        raise RunError(f"{error}{more}") from None
     found: ImportedRun = as_run(
         imported, Path(name), run, labels=labels, preparation=wanted, overwrite=overwrite
     )
