@@ -146,6 +146,7 @@ PARTS = {
     "ELU": nn.ELU(),
     "ConvTranspose2d": nn.ConvTranspose2d(8, 8, 2, stride=2),
     "AdaptiveAvgPool2d": nn.AdaptiveAvgPool2d(3),
+    "padded": nn.Sequential(nn.ZeroPad2d((1, 2, 0, 1)), nn.Mish()),
     "softly gated": Gate(softly=True),
     "ChannelNorm": ChannelNorm(),
     "Frequencies": Frequencies(),

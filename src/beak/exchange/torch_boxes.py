@@ -47,7 +47,7 @@ class Run:
         return np.stack(rows)
 
     def _example(self, flat: Sequence[Array]) -> Array:
-        known: dict[Node, Any] = {node: _copied(held) for node, held in self.constants.items()}
+        known: dict[Node, Any] = dict(self.constants)
         for node, (which, places) in self.reads.items():
             numbers = np.where(places < 0, np.float32(0), flat[which][places])
             known[node] = torch.from_numpy(numbers).to(self.device, node.meta["val"].dtype)
@@ -59,11 +59,6 @@ class Run:
             raise RunError(f"PyTorch's {self.last.name}: {one_line(error, 200)}") from None
         found = known[self.last]
         return np.asarray(found.detach().cpu().float().numpy()).ravel()
-
-
-def _copied(held: Any) -> Any:
-    """A constant that what writes into it does not change for good."""
-    return held.detach().clone() if isinstance(held, torch.Tensor) else held
 
 
 def _computed(node: Node, known: Mapping[Node, Any], program: Any) -> Any:
