@@ -7,6 +7,7 @@ import pytest
 
 from beak.data import far
 from beak.data.load import load_dataset
+from beak.data.manifest import file_key
 from beak.data.pictures import SUFFIXES
 from beak.data.plain import open_plain
 from beak.data.shards import find_samples
@@ -87,11 +88,15 @@ def test_of_a_shard_that_lies_far_single_samples_come_alone(shelf, tmp_path):
     for i in (3, 30, 31, 80):
         with open_plain(found.path(i)) as file:
             assert file.read() == picture(i)
+    assert found.there(3)
     assert [count for _, _, count in shelf.asked] == [len(picture(i)) for i in (3, 30, 31, 80)]
     for i in (81, 82):
         with open_plain(found.path(i)) as file:
             assert file.read() == picture(i)
     assert tars(tmp_path / "cache") == ["train-03.tar"]
+    shelf.cut["train-01.tar"] = [10]  # what comes short is not taken for the sample
+    with open_plain(found.path(30)) as file:
+        assert file.read() == picture(30)
 
 
 @pytest.mark.parametrize("trouble", ["ranges", "heads", "tags"])
@@ -103,7 +108,7 @@ def test_a_server_without_ranges_heads_or_tags_will_do(shelf, tmp_path, trouble)
 
 def test_a_connection_that_breaks_is_gone_on_with(shelf, tmp_path):
     size = len(shelf.files["train-01.tar"])
-    shelf.cut["train-01.tar"] = [size // 3, size // 3]
+    shelf.cut["train-01.tar"] = [size // 10] * 8  # more often than it is tried without progress
     made = load_dataset(address(shelf, 1), cache_dir=tmp_path / "cache")
     assert len(made.together()) == 50
     assert shelf.bytes_of("train-01.tar") == size
@@ -146,6 +151,22 @@ def test_a_shard_that_changes_is_read_again(shelf, tmp_path):
     made = load_dataset(address(shelf, 1), cache_dir=tmp_path / "cache")
     pixels = np.asarray(made.together().inputs)[:, 0, 0, 0]
     assert sorted(pixels) == [*range(25), *range(100, 125)]
+    assert "train-01.tar/100.png" in list(made.together().names)
+
+
+def test_what_a_shard_holds_is_known_the_second_time_without_it(shelf, tmp_path):
+    folder, _ = far.far_source(address(shelf, 1), tmp_path / "cache")
+    for _ in range(2):
+        found = find_samples(far.listed(folder), frozenset(SUFFIXES), "pictures")
+        assert [found.key(i) for i in range(50)] == [file_key(found.path(i)) for i in range(50)]
+
+
+def test_those_that_came_first_go_first(shelf, tmp_path, monkeypatch):
+    monkeypatch.setenv("BEAK_SHARDS_GB", str(2.5 * len(shelf.files["train-00.tar"]) / 1e9))
+    folder, _ = far.far_source(address(shelf, 2), tmp_path / "cache")
+    for path in far.listed(folder):
+        far.bring(path)
+    assert tars(tmp_path / "cache") == ["train-01.tar", "train-02.tar"]
 
 
 def test_a_shard_that_changes_while_it_is_read_ends_the_work(shelf, tmp_path):

@@ -147,6 +147,7 @@ PARTS = {
     "ConvTranspose2d": nn.ConvTranspose2d(8, 8, 2, stride=2),
     "AdaptiveAvgPool2d": nn.AdaptiveAvgPool2d(3),
     "padded": nn.Sequential(nn.ZeroPad2d((1, 2, 0, 1)), nn.Mish()),
+    "after a logarithm": nn.Sequential(nn.LogSoftmax(1), nn.ELU()),
     "softly gated": Gate(softly=True),
     "ChannelNorm": ChannelNorm(),
     "Frequencies": Frequencies(),
@@ -234,6 +235,7 @@ def test_what_beak_has_layers_for_stays_open_within_a_part():
     assert not boxes_of(hand.network)
     soft = read_boxed(Around(Gate(softly=True)), (3, 8, 8))
     assert list(boxes_of(soft.network)) == ["features.2.softplus"]
+    assert soft.network.node("features.2.softplus").output == (8,)  # maps of 1x1 are a row
     assert {"features.2.fc1", "features.2.fc2"} <= {node.name for node in soft.network.nodes}
 
 
