@@ -56,6 +56,10 @@ class TooLargeError(DataError):
     """An input is larger than is taken here; see `beak.data.limits`."""
 
 
+class UnreachableError(BeakError):
+    """A server does not answer, or not with what it was asked for."""
+
+
 class RunError(BeakError):
     """A run directory, weights file or checkpoint is missing, damaged or does not fit."""
 

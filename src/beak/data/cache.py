@@ -15,7 +15,7 @@ from beak.data.build import FRAMES, GREY, SEE_THROUGH, TURNED, UNSURE, build_sto
 from beak.data.decode import Decoded, decode_file
 from beak.data.found import Found
 from beak.data.kept import made_store
-from beak.data.manifest import Manifest, file_key
+from beak.data.manifest import Manifest
 from beak.data.picture_spec import PictureSpec
 from beak.data.report import NOTE, WARNING, Finding
 from beak.data.store import DamagedStoreError, Store, open_store
@@ -31,7 +31,7 @@ DEFINITION = 1
 def up_to_date_manifest(found: Found, source: Path, cache: Path, threads: int) -> Manifest:
     """The source's manifest, with the keys of all its files."""
     return Manifest.of(source, cache).brought_up_to_date(
-        found.names, found.sizes, found.times, lambda i: file_key(found.path(i)), threads
+        found.names, found.sizes, found.times, found.key, threads
     )
 
 
@@ -43,9 +43,9 @@ def survey_files(found: Found, manifest: Manifest, threads: int) -> Survey:
     except (KeyError, TypeError, ValueError):
         pass
     order = np.lexsort(manifest.keys.T[::-1])
-    readable = order[manifest.keys[order].any(axis=1)]
+    chosen = np.sort(order[manifest.keys[order].any(axis=1)][:SAMPLE])  # shard after shard
     with ThreadPoolExecutor(threads) as pool:
-        tried = pool.map(lambda i: _decoded(found, int(i)), readable[:SAMPLE])
+        tried = pool.map(lambda i: _decoded(found, int(i)), chosen)
         survey = look_at(p.pixels for p in tried if isinstance(p, Decoded))
     if not survey.pictures:
         _, why = next(iter(unreadable(found, manifest.keys, {}, order[:1])), ("", "no pictures"))

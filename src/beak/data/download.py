@@ -8,7 +8,7 @@ import http.client
 import os
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from beak.data.lock import locked
@@ -73,7 +73,7 @@ def _from_any(
     for url in urls:
         for _ in range(2):  # a part from elsewhere may not fit: then once more from the start
             began = part.stat().st_size if part.exists() else 0
-            reason = _fetch(url, part, size, progress, timeout)
+            reason = fetch_part(url, part, size, progress, timeout)
             if reason is None:
                 if sha256_of(part) == sha256:
                     return True
@@ -85,8 +85,13 @@ def _from_any(
     return False
 
 
-def _fetch(
-    url: str, part: Path, size: int, progress: Progress | None, timeout: float
+def fetch_part(
+    url: str,
+    part: Path,
+    size: int,
+    progress: Progress | None = None,
+    timeout: float = TIMEOUT,
+    headers: Mapping[str, str] | None = None,
 ) -> str | None:
     """Append to ``part`` what is missing; None when it is whole, else why it is not."""
     have = part.stat().st_size if part.exists() else 0
@@ -95,7 +100,7 @@ def _fetch(
         have = 0
     if have == size:
         return None
-    request = urllib.request.Request(url, headers={"User-Agent": "beak"})
+    request = urllib.request.Request(url, headers={"User-Agent": "beak", **(headers or {})})
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:

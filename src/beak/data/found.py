@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from beak.data.far import note_of
+from beak.data.manifest import file_key
 from beak.data.plain import Stretch
 from beak.data.report import Finding
 
@@ -53,6 +55,8 @@ class Found:
     """Where the source names each example: "train.csv:17"."""
     stretches: Stretches | None = None
     """Where the examples lie, if they have no files of their own."""
+    keys: Array | None = None
+    """uint8 (N, 16): ``file_key`` of each, where the search has read them."""
 
     def path(self, i: int) -> Path | Stretch:
         """Where example ``i`` is; see ``open_plain``."""
@@ -61,10 +65,16 @@ class Found:
         held = self.stretches
         return Stretch(held.files[held.which[i]], int(held.begins[i]), int(self.sizes[i]))
 
+    def key(self, i: int) -> bytes:
+        """16 bytes that stand for example ``i``'s content; see ``file_key``."""
+        return file_key(self.path(i)) if self.keys is None else bytes(self.keys[i])
+
     def there(self, i: int) -> bool:
         """Whether example ``i``'s file can be read at all."""
         place = self.path(i)
-        return os.access(place.path if isinstance(place, Stretch) else place, os.R_OK)
+        if isinstance(place, Stretch):
+            return os.access(place.path, os.R_OK) or note_of(place.path) is not None
+        return os.access(place, os.R_OK)
 
 
 def is_junk(name: str) -> bool:

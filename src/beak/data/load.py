@@ -14,6 +14,7 @@ from typing import Any
 from beak.data.archives import archives_at, unpacked
 from beak.data.builtin import BUILTIN, default_cache_dir
 from beak.data.dataset import Dataset
+from beak.data.far import far_source, is_far
 from beak.data.kinds import CHOICES, kind_at, kind_of
 from beak.data.memory import load_arrays
 from beak.data.report import Finding, Report
@@ -43,7 +44,8 @@ def load_dataset(
 
     ``source``: a built-in name, or a folder or file of one of the kinds, such as a folder of class
     folders or a table, or an archive of these (.zip, .tar, .tar.gz, …; several shards of
-    WebDataset: ``train-{00..19}.tar``), which is unpacked once into the cache; ``kind`` "auto"
+    WebDataset: ``train-{00..19}.tar``, also ``https://…``), which is unpacked once into the cache;
+    ``kind`` "auto"
     looks what its files are. ``options``: the recipe's [data] keys of that kind (for pictures
     ``size``: side or (height, width); ``channels``; ``fit``); what
     is not given follows from the data and is said in the report. ``spec`` and ``labels`` of a
@@ -51,7 +53,8 @@ def load_dataset(
     an error. ``progress(done, all)`` is called while files are decoded or
     downloaded, ``progress(seen, 0)`` while they are looked for.
 
-    Raises UsageError for a source that is not there, DataError for one that cannot be used.
+    Raises UsageError for a source that is not there, DataError for one that cannot be used,
+    UnreachableError where a server does not give it.
     """
     if kind not in ("auto", *CHOICES):
         raise UsageError(f"kind: no {kind!r}{did_you_mean(kind, CHOICES)}")
@@ -71,7 +74,11 @@ def load_dataset(
     if name in BUILTIN and (not Path(name).exists() or is_run(Path(name))):
         chosen = _chosen(kind, BUILTIN[name].kind, spec, name)
         return kind_of(chosen).built_in(name, wishes)
-    path = existing(name)
+    told: list[Finding] = []
+    if is_far(name):
+        path, told = far_source(name, wishes.cache)
+    else:
+        path = existing(name)
     if is_run(path):
         raise UsageError(
             f"{name}: a run (a trained network), not a source of examples; "
@@ -79,7 +86,6 @@ def load_dataset(
         )
     shards = shards_at(path)
     packed = [] if shards else archives_at(path)
-    told: list[Finding] = []
     if packed and "go" not in (kind, spec.kind if spec else "", kind_at(packed[0])):
         path, told = unpacked(path, packed, wishes.cache, progress)
     seen = shards[0] if shards else path

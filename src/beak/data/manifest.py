@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -131,11 +131,16 @@ class Manifest:
 
 def file_key(path: Path | Stretch) -> bytes:
     """16 bytes that stand for a file's content; NOTHING where it cannot be read."""
-    digest = hashlib.blake2b(digest_size=16)
     try:
         with open_plain(path) as file:
-            while piece := file.read(1 << 20):
-                digest.update(piece)
+            return stream_key(file)
     except (OSError, ValueError):
         return NOTHING
+
+
+def stream_key(file: IO[bytes]) -> bytes:
+    """16 bytes that stand for what a stream holds."""
+    digest = hashlib.blake2b(digest_size=16)
+    while piece := file.read(1 << 20):
+        digest.update(piece)
     return digest.digest()

@@ -49,7 +49,9 @@ def open_plain(path: Path | Stretch) -> IO[bytes]:
 def _stretch(place: Stretch) -> IO[bytes]:
     if place.size > LONGEST:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-    with open_plain(place.path) as file:
-        file.seek(place.begin)
-        data = file.read(place.size)
-    return io.BytesIO(data)
+    from beak.data.far import far_stretch, read_here
+
+    try:
+        return io.BytesIO(read_here(place))
+    except FileNotFoundError:
+        return io.BytesIO(far_stretch(place))

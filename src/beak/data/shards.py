@@ -6,12 +6,11 @@ They are read where they lie. Source: https://github.com/webdataset/webdataset (
 from __future__ import annotations
 
 import os
-import posixpath
 import re
 import sys
-import tarfile
 from array import array
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -19,45 +18,29 @@ from pathlib import Path
 import numpy as np
 
 from beak.data.damage import DAMAGED
+from beak.data.far import bring, listed, note_of
+from beak.data.far_samples import far_samples
 from beak.data.found import Found, Stretches, in_order, is_junk, numbered
-from beak.data.plain import open_plain
+from beak.data.ranges import spelled_out
 from beak.data.report import WARNING, Finding, printable
+from beak.data.samples import LABEL, Sample, samples_of
 from beak.data.split import PART_NAMES, UNKNOWN
 from beak.data.unpack import names_in
 from beak.data.wishes import Progress
 from beak.errors import DataError, UsageError
 
-LABEL = ".cls"
 SUFFIX = ".tar"
 PART = re.compile(rf"(?i)({'|'.join(PART_NAMES)})(?![a-z])")
-RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 SAMPLE = 64
 """So many files of an archive tell whether it is a shard."""
-MOST = 1_000_000
-"""Shards that a range in braces may name."""
-LONGEST = 200
-"""Letters of a class's name."""
+BROUGHT = 4
+"""Shards that are brought from a server at once."""
 TOLD_EVERY = 1000
 
 
 def in_range(name: str) -> list[Path]:
-    """The files that a name with a range in braces stands for; none where it has no range.
-
-    Raises UsageError for more than a million.
-
-    >>> [str(path) for path in in_range("train-{08..10}.tar")]
-    ['train-08.tar', 'train-09.tar', 'train-10.tar']
-    """
-    found = RANGE.search(name)
-    if found is None:
-        return []
-    first, last = found.groups()
-    if int(last) - int(first) >= MOST:
-        raise UsageError(f"{name[:200]}: a range of more than {MOST:,} shards; give a part of it")
-    return [
-        Path(f"{name[: found.start()]}{number:0{len(first)}d}{name[found.end() :]}")
-        for number in range(int(first), int(last) + 1)
-    ]
+    """The files that a name with a range in braces stands for; none where it has no range."""
+    return [Path(one) for one in spelled_out(name)]
 
 
 def files_at(source: Path) -> list[Path]:
@@ -80,6 +63,10 @@ def files_at(source: Path) -> list[Path]:
 
 def shards_at(source: Path) -> list[Path]:
     """The shards that a source is made of; none where it is something else."""
+    far = listed(source)
+    if far:
+        bring(far[0])
+        return far
     files = files_at(source)
     plain = bool(files) and all(path.suffix.lower() == SUFFIX for path in files)
     return files if plain and _has_labels(files[0]) else []
@@ -101,15 +88,8 @@ class _Samples:
     """Three for each: its shard, its first byte, its bytes."""
     bare: list[str] = field(default_factory=list)
     """Without a class, or with nothing of the kind that is looked for."""
-
-
-@dataclass
-class _Sample:
-    key: str = ""
-    label: str = ""
-    name: str = ""
-    begin: int = 0
-    size: int = 0
+    contents: bytearray = field(default_factory=bytearray)
+    """16 bytes for each, where they were made."""
 
 
 def find_samples(
@@ -122,11 +102,11 @@ def find_samples(
     damage is taken. Raises DataError for a class that is no name, and where nothing is found.
     """
     found, damaged = _Samples(), []
-    for number, shard in enumerate(shards):
+    for number, (shard, samples) in enumerate(_each(shards, suffixes)):
         named = PART.match(shard.name)
         part = PART_NAMES[named[1].lower()] if named else UNKNOWN
         try:
-            for sample in _samples(shard, suffixes):
+            for sample in samples:
                 name = f"{shard.name}/{sample.name or sample.key}"
                 if not (sample.label and sample.name):
                     found.bare.append(printable(name))
@@ -135,6 +115,7 @@ def find_samples(
                 found.labels.append(sys.intern(sample.label))
                 found.given.append(part)
                 found.places.extend((number, sample.begin, sample.size))
+                found.contents.extend(sample.content)
                 if progress is not None and len(found.names) % TOLD_EVERY == 0:
                     progress(len(found.names), 0)
         except DataError:
@@ -159,7 +140,8 @@ def _as_found(shards: list[Path], found: _Samples, damaged: list[str]) -> Found:
             findings.append(Finding(WARNING, text, tuple(names)))
     labels = in_order(found.labels)
     which, begins, sizes = np.array(found.places, np.int64).reshape(-1, 3).T
-    times = np.array([shard.stat().st_mtime_ns for shard in shards], np.int64)
+    times = np.array([_time(shard) for shard in shards], np.int64)
+    keys = np.frombuffer(bytes(found.contents), np.uint8).reshape(-1, 16)
     return Found(
         shards[0].parent,
         labels,
@@ -170,41 +152,26 @@ def _as_found(shards: list[Path], found: _Samples, damaged: list[str]) -> Found:
         times[which],
         findings,
         stretches=Stretches(tuple(shards), which, begins),
+        keys=keys if len(keys) == len(which) else None,
     )
 
 
-def _samples(shard: Path, suffixes: frozenset[str]) -> Iterator[_Sample]:
-    """The samples of a shard; the files of one follow one another."""
-    sample = _Sample()
-    with open_plain(shard) as file, tarfile.open(fileobj=file, mode="r:") as archive:
-        for entry in archive:
-            # No pathlib here: it interns each part, and Python's table of those would grow.
-            path = posixpath.normpath(entry.name)
-            folder, name = posixpath.split(path)
-            first, dot, kind = name.partition(".")
-            if not entry.isfile() or is_junk(name):
-                continue
-            key = posixpath.join(folder, first)
-            if key != sample.key:
-                if sample.key:
-                    yield sample
-                sample = _Sample(key)
-            ending = f"{dot}{kind}".lower()
-            if ending == LABEL:
-                held = archive.extractfile(entry)
-                sample.label = _label(held.read(LONGEST + 1) if held else b"", shard, key)
-            elif ending in suffixes and not sample.name:
-                sample.name, sample.begin, sample.size = path, entry.offset_data, entry.size
-            archive.members = []  # type: ignore[attr-defined]  # else it keeps every header that it has seen
-    if sample.key:
-        yield sample
+def _time(shard: Path) -> int:
+    note = note_of(shard)
+    return shard.stat().st_mtime_ns if note is None else note.stamp
 
 
-def _label(content: bytes, shard: Path, key: str) -> str:
-    label = content.decode("utf-8", "replace").strip()
-    if not label or not label.isprintable() or len(label) > LONGEST:
-        raise DataError(
-            f"{shard}: the class of {printable(key)} is '{printable(label)[:50]}'; a name or a "
-            f"number of at most {LONGEST} letters is wanted"
-        )
-    return label
+def _each(shards: list[Path], suffixes: frozenset[str]) -> Iterator[tuple[Path, Iterator[Sample]]]:
+    """Each shard with its samples; those on a server a few at once."""
+    if note_of(shards[0]) is None:
+        for shard in shards:
+            yield shard, samples_of(shard, suffixes)
+        return
+    with ThreadPoolExecutor(BROUGHT) as pool:
+        try:
+            for first in range(0, len(shards), 2 * BROUGHT):  # not all at once: memory
+                some = shards[first : first + 2 * BROUGHT]
+                read = pool.map(lambda one: far_samples(one, suffixes), some)
+                yield from zip(some, read, strict=True)
+        finally:
+            pool.shutdown(cancel_futures=True)

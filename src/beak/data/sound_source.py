@@ -16,7 +16,7 @@ from beak.data.augment import Augmentation
 from beak.data.builtin import builtin
 from beak.data.dataset import Dataset, Part
 from beak.data.found import Found, in_order
-from beak.data.manifest import Manifest, file_key
+from beak.data.manifest import Manifest
 from beak.data.report import NOTE, SUMMARY, Finding
 from beak.data.sound_augment import suitable
 from beak.data.sound_builtin import folder_of
@@ -78,7 +78,7 @@ def _official(found: Found) -> Found:
 def _made(name: str, source: Path, sounds: FoundSounds, wishes: Wishes) -> Dataset:
     found = sounds.found
     manifest = Manifest.of(source, wishes.cache).brought_up_to_date(
-        found.names, found.sizes, found.times, lambda i: file_key(found.path(i)), wishes.threads
+        found.names, found.sizes, found.times, found.key, wishes.threads
     )
     told: list[Finding] = []
     if wishes.spec is not None:
@@ -113,7 +113,7 @@ def _made(name: str, source: Path, sounds: FoundSounds, wishes: Wishes) -> Datas
 def survey_of(found: Found, manifest: Manifest, threads: int) -> Survey:
     """What the headers say, of a sample that the files' contents choose."""
     order = np.lexsort(manifest.keys.T[::-1])
-    chosen = order[manifest.keys[order].any(axis=1)][:SAMPLE].tolist()
+    chosen = np.sort(order[manifest.keys[order].any(axis=1)][:SAMPLE]).tolist()
     pieces = [chosen[first : first + PIECE] for first in range(0, len(chosen), PIECE)]
     with ThreadPoolExecutor(threads) as pool:
         looks = pool.map(lambda piece: [rate_and_seconds(found.path(i)) for i in piece], pieces)

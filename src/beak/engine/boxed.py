@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -16,6 +16,7 @@ from beak.engine.onnx_running import Operator
 from beak.engine.reference_layers import RULES, Call
 from beak.errors import RunError
 from beak.network.initial import initial_parameters
+from beak.network.layer import count
 from beak.network.layers import Opaque
 from beak.network.network import Network, Node
 from beak.network.opaque import refuse_boxes
@@ -25,7 +26,7 @@ Array = np.ndarray[Any, Any]
 
 
 def regions(network: Network) -> list[list[Node]]:
-    """The nodes in stretches: each an operator of ONNX's alone, what joins several stretches
+    """The nodes in stretches: each a box alone, what joins several stretches
     alone, or nodes that read one value from before and give one value on.
     """
     nodes, found, first = network.nodes, [], 0
@@ -50,7 +51,7 @@ class Part:
 
     nodes: Sequence[Node]
     engine: NativeEngine | None = None
-    operator: Operator | None = None
+    operator: Callable[[Sequence[Array]], Array] | None = None
     """Neither: a join, by its definition."""
 
     @property
@@ -68,7 +69,7 @@ class Part:
 
 
 class BoxedEngine:
-    """A network with operators of ONNX's in it: it answers and shows; it has no gradients."""
+    """A network with boxes of ONNX's or PyTorch's in it: it answers, without gradients."""
 
     name = "native"
 
@@ -98,6 +99,8 @@ class BoxedEngine:
     def _part(self, nodes: Sequence[Node]) -> Part:
         first = nodes[0]
         own = {name: self._parameters[name] for node in nodes for name in node.parameters}
+        if isinstance(first.layer, Opaque) and first.layer.by == "PyTorch":
+            return Part(nodes, operator=_alive(first))
         if isinstance(first.layer, Opaque):
             arrays = {name.rpartition(".")[2]: value for name, value in own.items()}
             operator = Operator(first.layer, arrays, self._how["threads"])
@@ -205,6 +208,25 @@ class BoxedEngine:
             self.network.nodes, "the network cannot be trained here; train it where it was made"
         )
         raise AssertionError("a network without boxes needs no such engine")
+
+
+def _alive(node: Node) -> Callable[[Sequence[Array]], Array]:
+    """What computes a box of PyTorch's; RunError where its module is gone."""
+    layer = node.layer
+    if not isinstance(layer, Opaque) or layer.run is None:
+        raise RunError(
+            f"{node.name}: a part of a PyTorch module, in no file; open the module itself: "
+            "beak.look(module, input)"
+        )
+    run = layer.run
+
+    def boxed(inputs: Sequence[Array]) -> Array:
+        found = np.asarray(run(inputs), np.float32)
+        if found.size != len(inputs[0]) * count(node.output):
+            raise RunError(f"{node.name}: PyTorch gave {found.shape}, not {node.output} each")
+        return np.ascontiguousarray(found.reshape(-1, *node.output))
+
+    return boxed
 
 
 def _check(node: Node, operator: Operator) -> None:

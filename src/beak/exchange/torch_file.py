@@ -23,6 +23,8 @@ from beak.data.kinds import read_spec
 from beak.errors import BeakError, RunError, UsageError
 from beak.exchange.import_run import ImportedRun, Preparation, as_run
 from beak.exchange.importing import Imported, Original
+from beak.exchange.onnx_views import LackingError
+from beak.exchange.torch_parts import read_boxed
 from beak.exchange.torch_read import read_module, read_program
 from beak.exchange.torch_write import TOLD, pt2_answers
 from beak.network.network import Network
@@ -172,6 +174,7 @@ def from_torch(
     std: Sequence[float] | None = None,
     weights: str | Path | None = None,
     overwrite: bool = False,
+    boxes: bool = False,
 ) -> Run:
     """A PyTorch module as a run: predict, look, explain and export take it.
 
@@ -179,6 +182,7 @@ def from_torch(
     None: in memory alone. ``mean``, ``std``: of pixels from 0 to 1, as torchvision's Normalize
     takes them. ``weights``: a state dict's file, read with ``weights_only``. The network's answers
     are compared with the module's. RunError names what beak has no layer for, and the nearest.
+    ``boxes``: let PyTorch compute that; such a run is looked at and predicts, in memory alone.
 
     >>> from torch import nn
     >>> small = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 2))
@@ -192,7 +196,13 @@ def from_torch(
         mean=None if mean is None else tuple(mean), std=None if std is None else tuple(std),
         scale=None if mean is None and std is None else 1 / 255,
     )  # fmt: skip
-    imported = read_module(module, input_shape, name)
+    if boxes and run is not None:
+        raise UsageError("from_torch: boxes live with their module, in no file; leave out 'run'")
+    try:
+        imported = (read_boxed if boxes else read_module)(module, input_shape, name)
+    except LackingError as error:
+        more = "" if boxes else "; beak.look(module, input) opens the page on it all the same"
+        raise RunError(f"{error}{more}") from None
     found: ImportedRun = as_run(
         imported, Path(name), run, labels=labels, preparation=wanted, overwrite=overwrite
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import operator
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from beak.errors import BeakError, RunError, did_you_mean
-from beak.exchange.importing import Imported, Original
+from beak.exchange.importing import INPUTS, Imported, Original
 from beak.exchange.onnx_building import Building
 from beak.exchange.onnx_ends import ended
 from beak.exchange.onnx_given import Given
@@ -24,9 +27,16 @@ from beak.runs.safe import one_line
 
 ODD = (ValueError, IndexError, KeyError, TypeError, OverflowError, ArithmeticError)
 """What arrays raise when a graph's numbers do not fit each other."""
+FAILED = (RuntimeError, TypeError, ValueError, AttributeError, LookupError, ArithmeticError)
+"""What modules raise for an input that they do not take, and torch.export for a module."""
 
 
-def read_module(module: nn.Module, input_shape: Sequence[int], name: str = "") -> Imported:
+def read_module(
+    module: nn.Module,
+    input_shape: Sequence[int],
+    name: str = "",
+    reading: type[Reading] | None = None,
+) -> Imported:
     """A module that reads one batch of inputs (B, *input_shape) and answers (B, classes).
 
     The module is traced in evaluation mode and left as it was. RunError: it cannot be traced, or
@@ -34,39 +44,83 @@ def read_module(module: nn.Module, input_shape: Sequence[int], name: str = "") -
     """
     said = name or type(module).__name__
     shape = checked_shape(input_shape)
+    device = next(module.parameters(), torch.zeros(())).device
+    program = traced(module, torch.zeros(1, *shape, device=device), said)
+    step = INPUTS if reading is None else 1  # boxes may tell the examples of a batch apart
+
+    def answers(inputs: Array) -> Array:
+        with evaluating(module), torch.no_grad():
+            given = torch.from_numpy(inputs).to(device)
+            parts = [given[i : i + step] for i in range(0, len(given), step)]
+            return np.concatenate([module(part).cpu().numpy() for part in parts])
+
+    return read_program(program, said, answers, reading)
+
+
+def traced(module: nn.Module, example: torch.Tensor, name: str) -> ExportedProgram:
+    """The module's graph in evaluation mode. UntracedError, one line: torch.export has none."""
+    try:
+        with evaluating(module), _silently():
+            return torch.export.export(module, (example,))
+    except FAILED as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise UntracedError(
+            f"{name}: torch.export cannot trace it with inputs {tuple(example.shape)}: "
+            f"{one_line(lines[0], 200)}{_why(error)}",
+            example.device,
+        ) from None
+
+
+def _why(error: Exception) -> str:
+    if "data-dependent" not in str(error):
+        return ""
+    return " (it decides by computed numbers; torch.where can be traced, or look at a part of it)"
+
+
+@contextmanager
+def _silently() -> Iterator[None]:
+    """Without what torch.export logs and prints on its way to an error, graphs of many lines."""
+    before, said = logging.root.manager.disable, io.StringIO()
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            yield
+    finally:
+        logging.disable(before)
+
+
+class UntracedError(RunError):
+    """A module that torch.export cannot trace."""
+
+    def __init__(self, told: str, device: torch.device) -> None:
+        super().__init__(told)
+        self.device = device
+
+
+@contextmanager
+def evaluating(module: nn.Module) -> Iterator[None]:
+    """The module in evaluation mode, and afterwards each part of it as it was."""
     modes = {part: part.training for part in module.modules()}
-    example = torch.zeros(1, *shape, device=next(module.parameters(), torch.zeros(())).device)
     module.eval()
     try:
-        program = torch.export.export(module, (example,))
-    except (RuntimeError, TypeError, ValueError, AttributeError) as error:
-        first = one_line(str(error).strip().splitlines()[0] if str(error).strip() else error, 200)
-        raise RunError(
-            f"{said}: torch.export cannot trace it with inputs {tuple(example.shape)}: {first}"
-        ) from None
+        yield
     finally:
         for part, training in modes.items():
             part.training = training
 
-    def answers(inputs: Array) -> Array:
-        before = module.training
-        try:
-            with torch.inference_mode():
-                found = module.eval()(torch.from_numpy(inputs).to(example.device))
-        finally:
-            module.train(before)
-        return np.asarray(found.cpu().numpy())
 
-    return read_program(program, said, answers)
-
-
-def read_program(program: ExportedProgram, name: str, answers: Any = None) -> Imported:
-    """An exported program; ``answers``: what runs the original."""
-    reading = _Reading(program, name)
-    last = reading.outcome()
+def read_program(
+    program: ExportedProgram,
+    name: str,
+    answers: Any = None,
+    reading: type[Reading] | None = None,
+) -> Imported:
+    """An exported program; ``answers``: what runs the original; ``reading``: who reads it."""
+    read = (reading or Reading)(program, name)
+    last = read.outcome()
     try:
-        end = ended(reading.net, last)
-        network, parameters = finished(reading.net, end.node)
+        end = ended(read.net, last)
+        network, parameters = finished(read.net, end.node)
     except BeakError as error:
         raise RunError(f"{name}: {error}") from None
     original = Original("PyTorch", lambda inputs: end.turned(answers(inputs)))
@@ -75,7 +129,7 @@ def read_program(program: ExportedProgram, name: str, answers: Any = None) -> Im
     )
 
 
-class _Reading:
+class Reading:
     """The graph's values as far as they are known."""
 
     def __init__(self, program: ExportedProgram, name: str) -> None:
@@ -99,23 +153,29 @@ class _Reading:
         self.known[inputs[0].name] = Value("input", whole(shape[1:]))
         for placeholder, target in held.items():
             tensor = arrays[target]
-            self.known[placeholder] = tensor.detach().cpu().float().numpy()
+            real = not tensor.is_complex()
+            self.known[placeholder] = tensor.detach().cpu().float().numpy() if real else None
             self.names[placeholder] = target
 
     def outcome(self) -> Given:
         """What the graph gives."""
         for node in self.program.graph.nodes:
             if node.op == "call_function":
-                self.known[node.name] = self._step(node)
+                self.known[node.name] = self.step(node)
             elif node.op == "output":
-                given = node.args[0]
-                if len(given) != 1 or getattr(given[0], "name", None) not in self.known:
-                    raise RunError(f"{self.name}: it gives {len(given)} answers; one was wanted")
-                found: Given = self.known[given[0].name]
-                return found
+                return self.answer(node)
         raise RunError(f"{self.name}: it gives nothing")
 
-    def _step(self, node: Any) -> Any:
+    def answer(self, node: Any) -> Given:
+        """What the graph's last node, its output, gives. RunError where it gives several."""
+        given = node.args[0]
+        if len(given) != 1 or getattr(given[0], "name", None) not in self.known:
+            raise RunError(f"{self.name}: it gives {len(given)} answers; one was wanted")
+        found: Given = self.known[given[0].name]
+        return found
+
+    def step(self, node: Any) -> Any:
+        """What one node gives. LackingError where beak has no layer for it."""
         if node.target is operator.getitem:
             return self.known[node.args[0].name][node.args[1]]
         schema = getattr(node.target, "_schema", None)
@@ -136,7 +196,7 @@ class _Reading:
                 if isinstance(error, LackingError)
                 else f"its numbers do not fit each other ({one_line(error, 120)})"
             )
-            raise RunError(f"{self.name}: {_where(node)}{kind}: {said}") from None
+            raise LackingError(f"{self.name}: {place_of(node)}{kind}: {said}") from None
         many = kind == "_native_batch_norm_legit_no_training"
         return [found] if many else found
 
@@ -164,7 +224,7 @@ class _Reading:
         return came
 
 
-def _where(node: Any) -> str:
+def place_of(node: Any) -> str:
     """'layer1.0.norm (GroupNorm), ': the place in the module that an operator comes from."""
     stack: Mapping[str, Any] = node.meta.get("nn_module_stack") or {}
     for path, kind in reversed(list(stack.values())):

@@ -236,19 +236,20 @@ def concat(at: At, index: Index) -> Terms:
 
 
 def opaque(at: At, index: Index) -> Terms:
-    """No terms: the number is ONNX's own, as it is."""
+    """No terms: the number is another library's own, as it is."""
     empty = np.zeros(0)
-    name = at.layer.operator
+    name = f"{at.layer.by}'s {at.layer.operator}"
     return Terms(
         np.zeros((0, len(index)), np.int64),
         empty,
         empty,
         empty.astype(np.int64),
         empty.astype(bool),
-        constants=(Constant(f"what ONNX's {name} gives", float(at.output[index])),),
+        constants=(Constant(f"what {name} gives", float(at.output[index])),),
         facts={
-            "operator": name,
-            "formula": f"computed by ONNX's {name}; beak does not open it",
+            "operator": at.layer.operator,
+            "by": at.layer.by,
+            "formula": f"computed by {name}; beak does not open it",
         },
     )
 
@@ -305,6 +306,6 @@ FORMULAS = {
     "Add": "sum of the inputs",
     "Concat": "the input, behind the channels of others",
     "Multiply": "product of the inputs",
-    "Opaque": "computed by an operator of ONNX's; beak does not open it",
+    "Opaque": "computed by another library; beak does not open it",
 }
 """In words, for captions and pages."""

@@ -1,8 +1,9 @@
-"""A layer that beak does not open: an operator of ONNX's, kept and run as it is."""
+"""A layer that beak does not open: an operator of ONNX's or a part of a PyTorch module."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from beak.errors import NetworkError, ShapeError, UsageError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 MOST_WHOLE = 4096
 """Whole numbers that an argument may hold; what is larger are weights, which are floats."""
 WHOLE = ("int64", "int32", "bool")
+LIBRARIES = ("ONNX", "PyTorch")
 
 
 @layer
@@ -26,6 +28,8 @@ class Opaque(Layer):
     ("own", shape): floats of the file, a parameter by the argument's place ("argument1");
     ("int64", shape, values), or int32 or bool; (): left out.
     ``attributes``: (name, number, text or list of them). ``last``: ONNX has the channels last.
+    ``by``: "PyTorch" for a part of a module, named by ``operator``; ``run`` computes it from
+    what it reads (B, …) and is in no file: such a network lives as long as its module does.
     """
 
     prefix: ClassVar[str] = "box"
@@ -37,6 +41,8 @@ class Opaque(Layer):
     arguments: tuple[tuple[Any, ...], ...]
     attributes: tuple[tuple[str, Any], ...] = ()
     last: bool = False
+    by: str = "ONNX"
+    run: Callable[..., Any] | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -44,6 +50,10 @@ class Opaque(Layer):
             raise NetworkError(f"Opaque: {short(self.operator)} is no operator's name")
         self._whole("opset")
         self._true_or_false("last")
+        if self.by not in LIBRARIES:
+            raise NetworkError(f"Opaque: by {short(self.by)}; one of {', '.join(LIBRARIES)}")
+        if self.run is not None and not callable(self.run):
+            raise NetworkError(f"Opaque: run {short(self.run)}; a function was wanted")
         self._set("shape", _sizes(self.shape, "shape"))
         if not 1 <= len(self.shape) <= 3:
             raise NetworkError(f"Opaque: shape {short(self.shape)}; one to three sizes were wanted")
@@ -61,8 +71,8 @@ class Opaque(Layer):
         if list(map(count, shapes)) != list(map(count, wanted)):
             raise ShapeError(
                 f"{' and '.join(map(shape_text, shapes))} came in, "
-                f"{' and '.join(map(shape_text, wanted)) or 'nothing'} was wanted by ONNX's "
-                f"{self.operator}, which works on no other shape"
+                f"{' and '.join(map(shape_text, wanted)) or 'nothing'} was wanted by "
+                f"{self.by}'s {self.operator}, which works on no other shape"
             )
         return self.shape
 
@@ -76,16 +86,21 @@ class Opaque(Layer):
 
     def fields(self) -> dict[str, Any]:
         """The layer's fields as lists, which JSON keeps as they are."""
-        return {name: _lists(value) for name, value in super().fields().items()}
+        found = {name: _lists(value) for name, value in super().fields().items() if name != "run"}
+        if self.by == LIBRARIES[0]:  # as files of older versions have it
+            del found["by"]
+        return found
 
 
 def refuse_boxes(nodes: Iterable[Node], what: str) -> None:
     """UsageError with ``what`` (a clause) is not to be had where some of the nodes are opaque."""
-    found = [f"{n.name} ({n.layer.operator})" for n in nodes if isinstance(n.layer, Opaque)]
+    boxes = [(n.name, n.layer) for n in nodes if isinstance(n.layer, Opaque)]
+    found = [f"{name} ({layer.operator})" for name, layer in boxes]
     if found:
         more = f" and {len(found) - 4} more" if len(found) > 4 else ""
         names = f"{', '.join(found[:4])}{more}"
-        raise UsageError(f"{names}: computed by ONNX and not opened by beak, so {what}")
+        by = boxes[0][1].by
+        raise UsageError(f"{names}: computed by {by} and not opened by beak, so {what}")
 
 
 def _lists(value: Any) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 
 from beak.data.builtin import BUILTIN
 from beak.data.dataset import Dataset
+from beak.data.far import is_far
 from beak.data.load import load_dataset
 from beak.data.memory import load_arrays
 from beak.data.text_spec import TextSpec
@@ -137,7 +138,7 @@ def data_values(source: Any, dataset: Dataset, values: Mapping[str, Any]) -> dic
     found: dict[str, Any] = {"data.source": ""}
     if isinstance(said, str | Path) and str(said):
         path = Path(said)
-        named = str(said) in BUILTIN and not path.exists()
+        named = is_far(str(said)) or (str(said) in BUILTIN and not path.exists())
         found["data.source"] = str(said) if named else str(path.absolute())
     directory = values.get("data.directory", "")
     found["data.directory"] = str(Path(directory).absolute()) if directory else ""

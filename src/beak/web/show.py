@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Any
 
 from beak.runs.run import Run, load
@@ -12,12 +11,18 @@ from beak.web.session import Session
 
 
 def look(
-    run: Run | str | Path, input: Any = None, *, data: str | None = None, height: int | None = None
+    run: Any,
+    input: Any = None,
+    *,
+    data: str | None = None,
+    height: int | None = None,
 ) -> Any:
     """Look into a trained network, as ``beak look`` does.
 
-    ``run``: as ``beak.load`` gives it, or its path. ``input``: a raw input to begin with (path,
-    array, text, samples). ``data``: a source of examples; None is what the run was trained on.
+    ``run``: as ``beak.load`` gives it, its path, or a ``torch.nn.Module``, of which the parts that
+    beak has no layers for are boxes with their values. ``input``: a raw input to begin with (path,
+    array, text, samples); of a module, one tensor that it takes. ``data``: a source of examples;
+    None is what the run was trained on.
     In a notebook (extra ``notebook``) returns a widget, ``height`` pixels high; elsewhere serves
     the page to this machine until Ctrl-C and returns None.
 
@@ -26,6 +31,10 @@ def look(
     """
     from beak.web.widget import HEIGHT, widget
 
+    if _is_module(run):
+        from beak.exchange.torch_look import module_as_run
+
+        run, input = module_as_run(run, input)
     session = Session(run if isinstance(run, Run) else load(run), data)
     place = ""
     if input is not None:
@@ -35,6 +44,12 @@ def look(
     if in_notebook():
         return widget(session, place, height or HEIGHT)
     return _serve(session, place)
+
+
+def _is_module(run: Any) -> bool:
+    """Whether it is PyTorch's, which then is imported already."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(run, torch.nn.Module)
 
 
 def _serve(session: Session, place: str) -> None:

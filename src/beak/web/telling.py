@@ -11,6 +11,7 @@ import numpy as np
 from beak.data.go_spec import GoSpec
 from beak.network.network import Network
 from beak.network.summary import summarise
+from beak.runs.likely import log_softmax
 from beak.runs.run import Run
 from beak.web.session import Seen, Session
 
@@ -111,13 +112,16 @@ def maps_bytes(session: Session, seen: Seen) -> bytes:
         packed += b"\0" * (-len(packed) % 4)
         parts.append(packed)
         at += len(packed)
-    outputs = seen.look.outputs
+    look = seen.look
+    outputs = look.outputs
+    if not look.subject.network.classifies:  # as beak predict has it
+        outputs = np.exp(log_softmax(look.logits[None])[0])
     head = {
         "input": seen.name,
         "about": dict(seen.about),
         "places": list(seen.opened.places) if seen.opened else seen.about.get("places", []),
         "answers": [round(float(value), 9) for value in outputs],
-        "logits": [round(float(value), 6) for value in seen.look.logits],
+        "logits": [round(float(value), 6) for value in look.logits],
         "best": int(outputs.argmax()),
         "layers": layers,
     }

@@ -105,7 +105,7 @@ function allOf(name, index) {
 }
 
 function middle(told) {
-  if (told.facts.kind === "Opaque") return h("div", { class: "products opaque" }, h("b", {}, told.facts.operator), h("p", {}, "ONNX computes it. beak does not open it: which of these numbers made this one, it cannot say."));
+  if (told.facts.kind === "Opaque") return h("div", { class: "products opaque" }, h("b", {}, told.facts.operator), h("p", {}, `${told.facts.by} computes it. beak does not open it: which of these numbers made this one, it cannot say.`));
   return h("div", { class: "products" }, channels(told));
 }
 

@@ -21,7 +21,7 @@ export function showLayer(section, { layer: name, tab = "maps", map }) {
 
 function heading(name, layer) {
   const facts = layer
-    ? [`${sizes(layer.output)} numbers`, layer.parameters ? `${whole(layer.parameters)} weights` : layer.kind === "Opaque" ? boxed(layer) : "no weights of its own",
+    ? [`${sizes(layer.output)} numbers`, layer.kind === "Opaque" ? boxed(layer) : layer.parameters ? `${whole(layer.parameters)} weights` : "no weights of its own",
       layer.multiply_adds ? `${whole(layer.multiply_adds)} multiply-adds` : null,
       layer.receptive_field.length ? `each number sees ${layer.receptive_field.join(" × ")} of the input` : null,
       layer.dense_parameters > layer.parameters && layer.parameters
@@ -33,7 +33,7 @@ function heading(name, layer) {
     h("p", {}, facts.filter(Boolean).join(" · ")));
 }
 
-const boxed = (layer) => `ONNX computes it; beak has no layer ${layer.fields.operator} and does not open it: its values pass, no gradient does`;
+const boxed = (layer) => `${layer.fields.by ?? "ONNX"} computes it; beak has no layer ${layer.fields.operator} and does not open it: its values pass, no gradient does`;
 
 function tabs(name, layer, tab) {
   const there = Object.entries(TABS).filter(([, one]) => one.fits(layer));

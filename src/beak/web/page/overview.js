@@ -110,10 +110,11 @@ function folded(block, section) {
   const last = block.layers.at(-1);
   const layer = world.layers.get(last);
   const weights = block.layers.reduce((sum, name) => sum + world.layers.get(name).parameters, 0);
+  const boxes = block.layers.filter((name) => world.layers.get(name).kind === "Opaque").length;
   const mosaic = made(last, layer.output);
   return h("article", { class: "column folded", "data-layer": last },
     h("h2", {}, h("button", { type: "button", onclick: () => unfold(block, section) }, block.name)),
-    h("p", { class: "kind" }, `${block.layers.length} layers, folded`),
+    h("p", { class: "kind" }, `${block.layers.length} layers, folded${boxes ? `, ${boxes} of them not opened` : ""}`),
     h("p", { class: "shape" }, sizes(shapeOf(last))),
     mosaic.element,
     h("p", { class: "count" }, h("b", {}, `${whole(weights)} weights`), h("br"), `maps of ${last}`));

@@ -10,7 +10,7 @@ export function meet(network) {
   world.layers = new Map(network.layers.map((layer) => [layer.name, layer]));
 }
 
-// Whether ONNX computes some layers, which beak does not open.
+// Whether another library computes some layers, which beak does not open.
 export const hasBoxes = () => world.network.layers.some((layer) => layer.kind === "Opaque");
 
 // How numbers of a shape lie: spectrograms and what is made of them with time to the right.
@@ -44,7 +44,7 @@ const SAID = {
 };
 export function said(layer) {
   const fields = layer.fields || {};
-  if (layer.kind === "Opaque") return `${fields.operator}, a box that ONNX computes`;
+  if (layer.kind === "Opaque") return `${fields.operator}, a box that ${fields.by ?? "ONNX"} computes`;
   const kernel = fields.kernel ?? fields.window;
   const size = kernel === undefined ? "" : ` ${[kernel].flat().length === 1 && layer.kind.endsWith("2D") ? `${kernel}×${kernel}` : [kernel].flat().join("×")}`;
   const then = fields.activation || (layer.kind === "Activation" ? fields.function : "");
