@@ -326,7 +326,7 @@ def test_augmentation_happens_in_training_alone():
     assert model.train_on_batch(x, np.zeros((6, 1))) != pytest.approx(loss, rel=1e-4)
 
 
-def test_a_folder_of_class_folders_is_split_without_overlap(tmp_path):
+def test_a_folder_of_class_folders_is_split_without_overlap(tmp_path, capsys):
     for number, name in enumerate(("a", "b")):
         (tmp_path / name).mkdir()
         for k in range(6):
@@ -335,6 +335,9 @@ def test_a_folder_of_class_folders_is_split_without_overlap(tmp_path):
     read = keras.utils.image_dataset_from_directory
     train = read(tmp_path, subset="training", **options)
     rest = read(tmp_path, subset="validation", **options)
+    found = "Found 12 files belonging to 2 classes.\nUsing"
+    said = f"{found} 9 files for training.\n{found} 3 files for validation.\n"
+    assert capsys.readouterr().out == said
     assert train.class_names == ["a", "b"]
     assert (len(train), len(rest)) == (3, 1)
     assert not set(train.file_paths) & set(rest.file_paths)

@@ -130,6 +130,7 @@ def image_dataset_from_directory(
     follow_links: bool = False,
     crop_to_aspect_ratio: bool = False,
     data_format: str | None = None,
+    verbose: bool = True,
     **more: Any,
 ) -> Any:
     """Batches of a folder of class folders; files are split and shuffled as Keras does it."""
@@ -147,6 +148,9 @@ def image_dataset_from_directory(
     if validation_split and shuffle and seed is None:
         raise UsageError("validation_split with shuffle wants a seed, or the parts would overlap")
     names, files, numbers = _found(Path(directory), class_names)
+    if verbose:
+        belong = "" if labels is None else f" belonging to {len(names)} classes"
+        print(f"Found {len(files)} files{belong}.")
     mode = None if labels is None else label_mode
     if mode == "binary" and len(names) != 2:
         raise UsageError(f"label_mode='binary' with {len(names)} classes; two were wanted")
@@ -163,7 +167,10 @@ def image_dataset_from_directory(
                   "validation": slice(len(files) - held, None)}  # fmt: skip
         if subset not in (*halves, "both"):
             raise UsageError(f"subset={subset!r}; 'training', 'validation' or 'both' was wanted")
-        parts = list(halves.values()) if subset == "both" else [halves[str(subset)]]
+        chosen = list(halves) if subset == "both" else [str(subset)]
+        parts = [halves[name] for name in chosen]
+        for name in chosen:
+            print(f"Using {len(files[halves[name]])} files for {name}.")
     size = (int(image_size[0]), int(image_size[1]))
     wanted = (*size, CHANNELS[color_mode])
     first = config.data_format_of(data_format) == "channels_first"
