@@ -156,7 +156,9 @@ def test_weights_alone_bring_moments_to_a_model_that_has_some(tmp_path, capsys):
     first = losses(model, 1)
     model.save_weights(tmp_path / "m.weights.h5")
     second = losses(model, 1)
+    model.optimizer.learning_rate = 0.5
     model.load_weights(tmp_path / "m.weights.h5")
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.001)
     np.testing.assert_array_equal(losses(model, 1), second)
     fresh = made(keras)
     assert not capsys.readouterr().err
