@@ -326,7 +326,7 @@ def test_augmentation_happens_in_training_alone():
     assert model.train_on_batch(x, np.zeros((6, 1))) != pytest.approx(loss, rel=1e-4)
 
 
-def test_a_folder_of_class_folders_is_split_without_overlap(tmp_path):
+def test_a_folder_of_class_folders_is_split_without_overlap(tmp_path, capsys):
     for number, name in enumerate(("a", "b")):
         (tmp_path / name).mkdir()
         for k in range(6):
@@ -335,6 +335,9 @@ def test_a_folder_of_class_folders_is_split_without_overlap(tmp_path):
     read = keras.utils.image_dataset_from_directory
     train = read(tmp_path, subset="training", **options)
     rest = read(tmp_path, subset="validation", **options)
+    found = "Found 12 files belonging to 2 classes.\nUsing"
+    said = f"{found} 9 files for training.\n{found} 3 files for validation.\n"
+    assert capsys.readouterr().out == said
     assert train.class_names == ["a", "b"]
     assert (len(train), len(rest)) == (3, 1)
     assert not set(train.file_paths) & set(rest.file_paths)
@@ -346,6 +349,29 @@ def test_a_folder_of_class_folders_is_split_without_overlap(tmp_path):
     changed = train.map(lambda x, y: (x + 1, y)).prefetch(2)
     assert next(iter(changed))[0].min() == 1
     assert len(model.fit(train, validation_data=rest, epochs=2, verbose=0).epoch) == 2
+
+
+def test_pictures_of_a_folder_are_their_pixels(tmp_path):
+    rng = np.random.default_rng(0)
+    held = {}
+    for name, shape in (("a", (5, 7, 3)), ("b", (5, 7)), ("c", (5, 7, 4))):
+        (tmp_path / name).mkdir()
+        pixels = rng.integers(0, 255, shape).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name / "1.png")
+        held[name] = np.repeat(pixels[..., None], 3, 2) if pixels.ndim == 2 else pixels[..., :3]
+    read = keras.utils.image_dataset_from_directory
+    options = {"image_size": (5, 7), "shuffle": False}
+    pictures, labels = next(iter(read(tmp_path, **options)))
+    np.testing.assert_array_equal(pictures, np.stack(list(held.values())))
+    assert labels.tolist() == [0, 1, 2]
+    first, _ = next(iter(read(tmp_path, data_format="channels_first", **options)))
+    np.testing.assert_array_equal(first, np.moveaxis(pictures, -1, 1))
+    one = keras.utils.load_img(tmp_path / "a" / "1.png")
+    np.testing.assert_array_equal(keras.utils.img_to_array(one), held["a"])
+    grey = keras.utils.load_img(tmp_path / "a" / "1.png", color_mode="grayscale")
+    assert grey.shape == (5, 7, 1)
+    smaller = keras.utils.load_img(tmp_path / "b" / "1.png", target_size=(5, 3))
+    assert smaller.shape == (5, 3, 3)
 
 
 def test_a_summary_counts_what_is_there(capsys):

@@ -23,11 +23,16 @@ from beak.exchange.keras_names import group_names
 from beak.runs.safe import one_line, parse_json
 
 Array = np.ndarray[Any, Any]
+Listed = Sequence[tuple[str, Array]]
+"""An optimiser's variables, in order: path, numbers."""
 WEIGHTS = "model.weights.h5"
 LARGEST = 1 << 32
 """No part of a file may be larger than this when unpacked: 4 GB."""
 TREES = ("layers", "_layer_checkpoint_dependencies")
 """What Keras 3 calls the layers' group, now and in its first files."""
+OLD_MOMENTS = "optimizer_weights"
+OWN_MOMENTS = "beak_optimizer_weights"
+"""Where an old .h5 of ours has them: Keras 3 cannot train a model whose .h5 has the other."""
 VERSION = "3.15.1"
 """The version of Keras whose files these are."""
 
@@ -44,6 +49,8 @@ class Stored:
     """Whether the arrays of a model within are all the trained ones, then the others (old .h5)."""
     compiled: Mapping[str, Any] | None = None
     """Optimiser, loss and metrics, as the file says them."""
+    optimizer: list[Array] | None = None
+    """The optimiser's variables: steps, rate, moments."""
 
 
 def h5py() -> Any:
@@ -99,7 +106,8 @@ def _read_archive(path: Path, where: str) -> Stored:
     with _open(io.BytesIO(weights), where) as file:
         compiled = config.get("compile_config")
         arrays = _tree(file, description, where)
-        return Stored(description, arrays, False, compiled if isinstance(compiled, dict) else None)
+        compiled = compiled if isinstance(compiled, dict) else None
+        return Stored(description, arrays, False, compiled, _optimizer(file, where))
 
 
 def _part(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
@@ -153,13 +161,14 @@ def _numbered(group: Any, where: str) -> list[Array]:
 def _array(data: Any, where: str) -> Array:
     if not hasattr(data, "shape") or data.dtype.kind not in "fiu" or data.size * 4 > LARGEST:
         raise RunError(f"{where}: {one_line(data, 80)} is no array of numbers of a fair size")
-    return np.asarray(data[()], np.float32)
+    return np.asarray(data[()], np.float64 if data.shape == () else np.float32)
 
 
 def _read_weights(file: Any, where: str, of: Description | None) -> Stored:
     if "layer_names" in file.attrs:
         return Stored(None, _by_names(file, where), True)
-    return Stored(None, None if of is None else _tree(file, of, where))
+    arrays = None if of is None else _tree(file, of, where)
+    return Stored(None, arrays, optimizer=_optimizer(file, where))
 
 
 def _read_old(file: Any, where: str) -> Stored:
@@ -168,7 +177,16 @@ def _read_old(file: Any, where: str) -> Stored:
     if "training_config" in file.attrs:
         compiled = parse_json(_text(file.attrs["training_config"]), where)
         compiled = {**compiled, "optimizer": compiled.get("optimizer_config")}
-    return Stored(description, _by_names(file["model_weights"], where), True, compiled)
+    arrays = _by_names(file["model_weights"], where)
+    group = next((file[name] for name in (OWN_MOMENTS, OLD_MOMENTS) if name in file), None)
+    held = None
+    if group is not None:
+        held = [_array(group[_text(name)], where) for name in _list(group, "weight_names")]
+    return Stored(description, arrays, True, compiled, held)
+
+
+def _optimizer(file: Any, where: str) -> list[Array] | None:
+    return _numbered(file["optimizer"], where) if "optimizer" in file else None
 
 
 def _by_names(group: Any, where: str) -> dict[str, list[Array]]:
@@ -197,11 +215,18 @@ def _text(value: Any) -> str:
 # Writing.
 
 
-def archive_bytes(config: Mapping[str, Any], tree: Sequence[tuple[str, Any]]) -> bytes:
-    """A .keras file. ``tree``: (class name, arrays or a tree of a model within) of each layer."""
+def archive_bytes(
+    config: Mapping[str, Any], tree: Sequence[tuple[str, Any]], optimizer: Listed = ()
+) -> bytes:
+    """A .keras file.
+
+    ``tree``: (class name, arrays or a tree of a model within) of each layer; ``optimizer``: its
+    variables by path, none where the model is not compiled.
+    """
     buffer = io.BytesIO()
     with h5py().File(buffer, "w") as file:
         _write_tree(file, tree, config["config"].get("name", "model"))
+        _write_optimizer(file, optimizer)
     meta = {
         "keras_version": VERSION,
         "date_saved": datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
@@ -214,11 +239,14 @@ def archive_bytes(config: Mapping[str, Any], tree: Sequence[tuple[str, Any]]) ->
     return whole.getvalue()
 
 
-def write_weights(path: Path, tree: Sequence[tuple[str, Any]], name: str) -> None:
+def write_weights(
+    path: Path, tree: Sequence[tuple[str, Any]], name: str, optimizer: Listed = ()
+) -> None:
     """A .weights.h5 file."""
     beside = path.with_name(path.name + ".part")
     with h5py().File(beside, "w") as file:
         _write_tree(file, tree, name)
+        _write_optimizer(file, optimizer)
     beside.replace(path)
 
 
@@ -236,11 +264,21 @@ def _write_tree(file: Any, tree: Sequence[tuple[str, Any]], name: str) -> None:
     file.create_group("vars").attrs["name"] = name
 
 
+def _write_optimizer(file: Any, optimizer: Listed) -> None:
+    if not optimizer:
+        return
+    held = file.create_group("optimizer/vars")
+    held.attrs["name"] = optimizer[0][0].split("/")[0]
+    for place, (_, array) in enumerate(optimizer):
+        held.create_dataset(str(place), data=array)
+
+
 def write_old(
     path: Path,
     config: Mapping[str, Any],
     layers: Sequence[tuple[str, Sequence[tuple[str, Array]]]],
     compiled: Mapping[str, Any] | None,
+    optimizer: Listed = (),
 ) -> None:
     """An old .h5 file. ``layers``: name, and its arrays by name, of each layer."""
     beside = path.with_name(path.name + ".part")
@@ -256,4 +294,9 @@ def write_old(
             group.attrs["weight_names"] = [f"{name}/{one}".encode() for one, _ in arrays]
             for one, array in arrays:
                 group.create_dataset(f"{name}/{one}", data=np.asarray(array, np.float32))
+        if optimizer:
+            moments = file.create_group(OWN_MOMENTS)
+            moments.attrs["weight_names"] = [path.encode() for path, _ in optimizer]
+            for path_within, array in optimizer:
+                moments.create_dataset(path_within, data=array)
     beside.replace(path)

@@ -129,6 +129,8 @@ def image_dataset_from_directory(
     interpolation: str = "bilinear",
     follow_links: bool = False,
     crop_to_aspect_ratio: bool = False,
+    data_format: str | None = None,
+    verbose: bool = True,
     **more: Any,
 ) -> Any:
     """Batches of a folder of class folders; files are split and shuffled as Keras does it."""
@@ -146,6 +148,9 @@ def image_dataset_from_directory(
     if validation_split and shuffle and seed is None:
         raise UsageError("validation_split with shuffle wants a seed, or the parts would overlap")
     names, files, numbers = _found(Path(directory), class_names)
+    if verbose:
+        belong = "" if labels is None else f" belonging to {len(names)} classes"
+        print(f"Found {len(files)} files{belong}.")
     mode = None if labels is None else label_mode
     if mode == "binary" and len(names) != 2:
         raise UsageError(f"label_mode='binary' with {len(names)} classes; two were wanted")
@@ -162,12 +167,18 @@ def image_dataset_from_directory(
                   "validation": slice(len(files) - held, None)}  # fmt: skip
         if subset not in (*halves, "both"):
             raise UsageError(f"subset={subset!r}; 'training', 'validation' or 'both' was wanted")
-        parts = list(halves.values()) if subset == "both" else [halves[str(subset)]]
+        chosen = list(halves) if subset == "both" else [str(subset)]
+        parts = [halves[name] for name in chosen]
+        for name in chosen:
+            print(f"Using {len(files[halves[name]])} files for {name}.")
     size = (int(image_size[0]), int(image_size[1]))
-    shape = (*size, CHANNELS[color_mode])
+    wanted = (*size, CHANNELS[color_mode])
+    first = config.data_format_of(data_format) == "channels_first"
+    shape = (wanted[-1], *size) if first else wanted
 
     def load(path: Path) -> Array:
-        return _picture(path, shape, interpolation, crop_to_aspect_ratio)
+        picture = _picture(path, wanted, interpolation, crop_to_aspect_ratio)
+        return np.moveaxis(picture, -1, 0) if first else picture
 
     made = [
         _dataset(files[part], numbers[part], names, mode, batch_size, shape, load,
@@ -229,8 +240,8 @@ def _found(root: Path, class_names: list[str] | None) -> tuple[list[str], list[P
 
 
 def _picture(path: Path, shape: tuple[int, ...], interpolation: str, crop: bool) -> Array:
-    pixels = np.moveaxis(decode_file(path, str(path)).pixels, 0, -1).astype(np.float32)
-    if pixels.shape[2] in (2, 4):  # the last is how see-through it is
+    pixels = decode_file(path, str(path)).pixels.astype(np.float32)
+    if pixels.shape[2] == 4:  # the last is how see-through it is
         pixels = pixels[..., :-1]
     if shape[2] == 3 and pixels.shape[2] == 1:
         pixels = np.repeat(pixels, 3, axis=2)
@@ -260,7 +271,7 @@ def load_img(
         raise config.refuse(f"color_mode={color_mode!r}", "'rgb' or 'grayscale'")
     size = target_size
     if size is None:
-        size = decode_file(Path(path), str(path)).pixels.shape[1:]
+        size = decode_file(Path(path), str(path)).pixels.shape[:2]
     return _picture(Path(path), (*size, CHANNELS[color_mode]), interpolation, keep_aspect_ratio)
 
 

@@ -193,6 +193,10 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
         super().__init__(from_logits, 0.0, axis, reduction, name)
         self.ignore_class = None
 
+    def get_config(self) -> dict[str, Any]:
+        """Its settings as plain values."""
+        return {k: v for k, v in super().get_config().items() if k != "label_smoothing"}
+
     def targets(self, labels: Array, answers: Array) -> Array:
         """Class numbers as one-hot rows."""
         labels = np.asarray(labels)

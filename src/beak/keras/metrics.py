@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -216,6 +217,16 @@ class _OfLoss(Metric):
         answers = np.atleast_1d(np.asarray(answers, np.float32))
         return self._loss.judge(np.atleast_1d(labels), answers, None).values
 
+    def get_config(self) -> dict[str, Any]:
+        """Its settings as plain values, the loss's among them."""
+        loss = self._loss.get_config()
+        return {**{k: v for k, v in loss.items() if k != "reduction"}, **super().get_config()}
+
+    @classmethod
+    def from_config(cls, settings: dict[str, Any]) -> Any:
+        """One made of ``get_config``'s values."""
+        return cls(**{k: v for k, v in settings.items() if k != "dtype"})
+
 
 class MeanSquaredError(_OfLoss):
     """The mean of squared differences."""
@@ -351,6 +362,8 @@ def get(value: Any, labels: Array, answers: Array) -> Metric:
         made = WORDS[value]() if value in WORDS else TABLE[value]()
         made.name = value
         return made
+    if getattr(value, "__module__", "") == __name__ and value.__name__ in WORDS:
+        return get(value.__name__, labels, answers)
     if callable(value):
         return _OfFunction(value)
     near = f"; nearest: {NEAREST[value]}" if value in NEAREST else ""
@@ -383,4 +396,32 @@ class _OfFunction(Metric):
         return np.full(len(answers), float(found)) if found.ndim == 0 else found
 
 
+def _function(kind: type[Metric], name: str) -> Callable[..., Array]:
+    def counted(y_true: Any, y_pred: Any, **options: Any) -> Array:
+        found = kind(**options).each(np.asarray(y_true), np.asarray(y_pred))
+        return np.asarray(found, np.float32)
+
+    counted.__name__ = name
+    counted.__doc__ = f"{kind.__name__} of each example."
+    return counted
+
+
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Array:
+    """The share of each example's answers on their label's side of the threshold."""
+    answers = np.asarray(y_pred)
+    right = BinaryAccuracy(threshold=threshold).each(np.asarray(y_true), answers)
+    return np.asarray(right.mean(axis=-1), np.float32)
+
+
+categorical_accuracy = _function(CategoricalAccuracy, "categorical_accuracy")
+sparse_categorical_accuracy = _function(SparseCategoricalAccuracy, "sparse_categorical_accuracy")
+top_k_categorical_accuracy = _function(TopKCategoricalAccuracy, "top_k_categorical_accuracy")
+sparse_top_k_categorical_accuracy = _function(
+    SparseTopKCategoricalAccuracy, "sparse_top_k_categorical_accuracy"
+)
+mean_squared_error = mse = losses_.mean_squared_error
+mean_absolute_error = mae = losses_.mean_absolute_error
+categorical_crossentropy = losses_.categorical_crossentropy
+sparse_categorical_crossentropy = losses_.sparse_categorical_crossentropy
+binary_crossentropy = losses_.binary_crossentropy
 __getattr__ = config.missing("metrics", list(TABLE), NEAREST)

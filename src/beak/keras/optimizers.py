@@ -7,6 +7,7 @@ from typing import Any
 
 from beak.engine.rules import Rules
 from beak.errors import UsageError, did_you_mean
+from beak.exchange.keras_names import snake
 from beak.keras import config
 from beak.keras.named import Named
 
@@ -64,7 +65,7 @@ class Optimizer(Named):
             learning_rate = shared.pop("lr")
         if "decay" in shared and shared.pop("decay"):
             raise config.refuse("decay", "learning_rate=schedules.InverseTimeDecay(…)")
-        self.name = shared.pop("name", None) or type(self).__name__.lower()
+        self.name = shared.pop("name", None) or config.unique_name(snake(type(self).__name__))
         self.weight_decay = shared.pop("weight_decay", None)
         self.clipnorm = shared.pop("clipnorm", None)
         self.clipvalue = shared.pop("clipvalue", None)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Judge = Callable[[Array], Array]
 """From logits as Keras has them to the loss's gradient by them."""
+Moments = dict[tuple[int, str], Array]
+"""By a variable's id and the learner's name of the kind, in Keras's layout."""
 
 
 def without_end(network: Network) -> tuple[Network, str | None]:
@@ -141,10 +143,11 @@ class Runtime:
 
     # Training.
 
-    def start(self, optimizer: Optimizer) -> None:
+    def start(self, optimizer: Optimizer) -> NativeLearner:
         """Take an optimiser: its moments begin at zero, what is frozen is taken down."""
         self.learner = NativeLearner(self.engine, optimizer.rules(**self._around(optimizer)))
         self.seed = config.draw_seed()
+        return self.learner
 
     def step(self, inputs: Array, judge: Judge, rate: float, epoch: int, numbers: Array) -> None:
         """One change of the parameters."""
@@ -156,6 +159,33 @@ class Runtime:
 
         randomness = Randomness(self.seed, epoch, numbers)
         self.learner.step(self.prepared(inputs, True), judged, rate, randomness)
+
+    def weight_of(self) -> dict[int, Weight]:
+        """Where each variable, by its id, lies in the network."""
+        return {
+            id(variable): weight
+            for variable, (_, weight) in zip(self.variables, self.assembled.weights, strict=True)
+        }
+
+    def moments(self) -> Moments:
+        """What the learner remembers of each variable, as Keras lays it."""
+        assert self.learner is not None
+        state, kinds = self.learner.state(), list(self.learner.moments)
+        return {
+            (at, kind): np.ascontiguousarray(weight.to_keras(state[f"{kind}.{weight.parameter}"]))
+            for at, weight in self.weight_of().items()
+            for kind in kinds
+            if f"{kind}.{weight.parameter}" in state
+        }
+
+    def remember(self, moments: Moments, steps: int) -> None:
+        """Let the learner go on with these moments, behind so many steps."""
+        assert self.learner is not None
+        state, weights = self.learner.state(), self.weight_of()
+        for (at, kind), array in moments.items():
+            weight = weights[at]
+            state[f"{kind}.{weight.parameter}"] = weight.to_beak(np.asarray(array, np.float32))
+        self.learner.set_state({**state, "step": np.array(steps, np.int64)})
 
     def take_over(self) -> None:
         """From now on the engine holds the newest values."""
@@ -177,10 +207,7 @@ class Runtime:
 
     def _around(self, optimizer: Optimizer) -> dict[str, Any]:
         """What of the rules hangs on the model: what is frozen, penalised, constrained."""
-        place = {
-            id(variable): weight
-            for variable, (_, weight) in zip(self.variables, self.assembled.weights, strict=True)
-        }
+        place = self.weight_of()
         frozen, l1, l2, constraints = set(self.assembled.fixed), {}, {}, {}
         for layer in self.layers.values():
             if not layer.trainable:

@@ -20,6 +20,7 @@ from beak.exchange.keras_model import Description, described
 from beak.keras import config
 from beak.keras.layer import Layer
 from beak.keras.model import Model, Sequential
+from beak.keras.moments import listed, take
 from beak.keras.named import Named
 from beak.keras.structure import InputLayer
 from beak.keras.tensors import KerasTensor, Node
@@ -124,16 +125,22 @@ def tree_of(model: Model) -> list[tuple[str, Any]]:
 
 
 def save_model(
-    model: Model, filepath: Any, overwrite: bool = True, zipped: Any = None, **more: Any
+    model: Model,
+    filepath: Any,
+    overwrite: bool = True,
+    zipped: Any = None,
+    include_optimizer: bool = True,
+    **more: Any,
 ) -> None:
     """Write a model: .keras, or the old .h5."""
     path = _target(filepath, (".keras", ".h5"), overwrite)
     whole = model_config(model)
-    compiled = compile_config(model)
+    compiled = compile_config(model) if include_optimizer else None
+    moments = [] if compiled is None else listed(model)
     if path.suffix == ".keras":
         if compiled is not None:
             whole["compile_config"] = compiled
-        write_whole(path, [archive_bytes(whole, tree_of(model))])
+        write_whole(path, [archive_bytes(whole, tree_of(model), moments)])
         return
     layers = [
         (layer.name, [(f"{layer.name}/{_label(v, layer)}", v.numpy()) for v in _old_order(layer)])
@@ -143,7 +150,7 @@ def save_model(
         optimizer = compiled.pop("optimizer")
         compiled["optimizer_config"] = {k: optimizer[k] for k in ("class_name", "config")}
     old = {"class_name": whole["class_name"], "config": whole["config"]}
-    write_old(path, old, layers, compiled)
+    write_old(path, old, layers, compiled, moments)
 
 
 def _old_order(layer: Layer) -> list[Any]:
@@ -158,7 +165,8 @@ def _label(variable: Any, layer: Layer) -> str:
 def save_weights(model: Model, filepath: Any, overwrite: bool = True, **more: Any) -> None:
     """Write a model's arrays: .weights.h5."""
     path = _target(filepath, (".weights.h5",), overwrite)
-    write_weights(path, tree_of(model), model.name)
+    moments = [] if model.optimizer is None else listed(model)
+    write_weights(path, tree_of(model), model.name, moments)
 
 
 def _target(filepath: Any, endings: tuple[str, ...], overwrite: bool) -> Path:
@@ -197,6 +205,8 @@ def load_model(
             )  # fmt: skip
         except BeakError as error:
             config.note(f"{path}: not compiled: {error}")
+        else:
+            take(model, stored.optimizer, str(path))
     return model
 
 
@@ -277,6 +287,16 @@ def load_weights(
         if len(steps) == len(own):
             arrays = {mine: arrays.get(theirs, []) for mine, theirs in zip(own, steps, strict=True)}
     _fill(model, Stored(None, arrays, stored.trainable_first), str(path))
+    if model.optimizer is not None and not stored.trainable_first:
+        take(model, stored.optimizer, str(path), built=_has_moments(model))
+
+
+def _has_moments(model: Model) -> bool:
+    """Whether its optimiser has seen a step, or a file: Keras takes moments then alone."""
+    state = model._training
+    return state.moments is not None or (
+        state.runtime is not None and state.runtime.learner is not None
+    )
 
 
 def model_from_json(json_string: str, custom_objects: Any = None) -> Model:

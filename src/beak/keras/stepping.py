@@ -17,7 +17,7 @@ from beak.keras.tensors import Array
 
 if TYPE_CHECKING:
     from beak.keras.model import Model
-    from beak.keras.runtime import Runtime
+    from beak.keras.runtime import Moments, Runtime
 
 
 @dataclass
@@ -27,8 +27,8 @@ class Training:
     compiled: Compiled | None = None
     runtime: Runtime | None = None
     trainable: tuple[bool, ...] = ()
-    state: dict[str, Array] | None = None
-    """Moments read from a file, for the learner that comes."""
+    moments: Moments | None = None
+    """Those of a file, for the learner that comes."""
     examples: int = 0
     epoch: int = 0
     history: Any = field(default=None)
@@ -72,7 +72,7 @@ class Stepper:
             flat(weighted_metrics),
             said,
         )
-        state.state = None
+        state.moments = None
         if state.runtime is not None:
             state.runtime.learner = None
 
@@ -206,12 +206,13 @@ class Stepper:
         trainable = tuple(layer.trainable for layer in runtime.layers.values())
         if runtime.learner is None or trainable != state.trainable:
             kept = None if runtime.learner is None else runtime.learner.state()
-            runtime.start(compiled.optimizer)
+            learner = runtime.start(compiled.optimizer)
             state.trainable = trainable
-            wanted = kept if kept is not None else state.state
-            if wanted is not None and runtime.learner is not None:
-                runtime.learner.set_state(wanted)
-                state.state = None
+            if kept is not None:
+                learner.set_state(kept)
+            elif state.moments is not None:
+                runtime.remember(state.moments, compiled.optimizer.iterations)
+            state.moments = None
 
     def _running(self) -> Runtime:
         state = self._training
