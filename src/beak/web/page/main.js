@@ -30,10 +30,16 @@ async function begin() {
   overview.build(at("network"));
   inputs.build(at("own"), seen);
   ways();
+  addEventListener("resize", laid);
   listen(follow);
   await first();
   if (network.examples) await inputs.offerExamples(place().input === "nothing");
   follow(place());
+}
+
+function laid() {
+  overview.resized(at("network"));
+  overview.choose(place().layer);
 }
 
 // The views of the whole network, from the header.
@@ -88,6 +94,7 @@ async function follow(where, scroll = true) {
   at("network").hidden = Boolean(where.beside);
   at("beside").hidden = !where.beside;
   section.hidden = !view || Boolean(where.walk);
+  overview.resized(at("network"));
   overview.choose(where.layer);
   if (where.input && world.maps && where.input !== world.maps.input && scroll) inputs.again(where.input);
   else if (where.beside && world.maps && scroll) besides(where);
