@@ -57,7 +57,7 @@ def test_layers_are_laid_out_anew_when_the_window_changes(opened):
     assert laid["needed"] <= laid["room"]
     assert page.evaluate("document.activeElement.textContent") == "conv2"
     page.set_viewport_size({"width": 390, "height": 800})
-    page.wait_for_function("!document.querySelector('.strip.all')")
+    page.wait_for_function("() => !document.querySelector('.strip.all')")
     assert wide(page) > 200  # one below the other, as wide as the phone
 
 

@@ -18,7 +18,7 @@ let room = null; // for a layer
 export function build(section) {
   drawn = [];
   room = measured(section, across());
-  const strip = h("div", { class: room.all ? "strip all" : "strip", style: { "--each": `${room.each}px` }, tabindex: "0", role: "group", "aria-label": "Layers, from the input to the answer" });
+  const strip = h("div", { class: room.all ? "strip all" : "strip", style: { "--each": `${room.each}px` }, tabindex: room.all ? undefined : "0", role: "group", "aria-label": "Layers, from the input to the answer" });
   strip.append(column("input", "input", inputLine(), [world.network.input]));
   let alone = [];
   const rest = () => { strip.append(...inOrder(alone)); alone = []; };
@@ -143,7 +143,7 @@ function folded(block, section) {
   const weights = block.layers.reduce((sum, name) => sum + world.layers.get(name).parameters, 0);
   const mosaic = made(last, layer.output);
   return h("article", { class: "column folded", "data-layer": last },
-    h("h2", {}, h("button", { type: "button", onclick: () => unfold(block, section) }, block.name)),
+    h("h2", {}, h("button", { type: "button", "data-block": block.name, "aria-expanded": "false", onclick: () => unfold(block, section) }, block.name)),
     h("p", { class: "kind" }, `${block.layers.length} layers, folded`),
     h("p", { class: "shape" }, sizes(shapeOf(last))),
     mosaic.element,
@@ -152,7 +152,7 @@ function folded(block, section) {
 
 function unfolded(block, section) {
   return h("div", { class: "block" },
-    h("button", { type: "button", class: "fold", onclick: () => unfold(block, section) }, `fold ${block.name}`),
+    h("button", { type: "button", class: "fold", "data-block": block.name, "aria-expanded": "true", onclick: () => unfold(block, section) }, `fold ${block.name}`),
     h("div", { class: "strip inner" }, inOrder(block.layers)));
 }
 
@@ -160,7 +160,9 @@ function unfold(block, section) {
   if (!open.delete(block.name)) open.add(block.name);
   const left = section.querySelector(".strip").scrollLeft;
   build(section);
-  section.querySelector(".strip").scrollLeft = left;
+  const strip = section.querySelector(".strip");
+  strip.scrollLeft = left;
+  strip.querySelector(`[data-block="${CSS.escape(block.name)}"]`)?.focus({ preventScroll: true });
 }
 
 // New numbers on the same canvases.
