@@ -198,7 +198,7 @@ def test_an_earlier_input_comes_back_to_where_one_draws(opened):
     page.locator('[data-layer="conv1"] h2 button').click()
     page.locator(".draw").click(position={"x": 20, "y": 20})
     page.wait_for_function(f"() => {pixel}[0] > 200")
-    page.wait_for_timeout(300)
+    page.wait_for_function("() => !location.hash.includes('example-0')")  # it was looked at
     page.go_back()
     page.wait_for_function(f"() => {pixel}[0] < 200")
     assert abs(page.evaluate(pixel)[0] - before[0]) < 3

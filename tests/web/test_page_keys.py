@@ -74,6 +74,15 @@ def test_a_number_its_neighbours_and_back_to_the_map(opened):
     assert page.locator('[data-layer="conv1"] .cursor').is_visible()  # where one was
 
 
+def test_back_to_a_layer_that_was_laid_out_anew_meanwhile(opened):
+    page = opened("digits", "#input=example-0", width=1600)
+    at(page, '[data-layer="conv2"] canvas')
+    assert press(page, "Enter") == "#detail"
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.wait_for_timeout(200)
+    assert press(page, "Escape").startswith("conv2, 50 × 11 × 11")
+
+
 def test_an_answer_and_back(opened):
     page = opened("digits", "#input=example-0")
     at(page, ".bars li:nth-child(4) button")

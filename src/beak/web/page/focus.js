@@ -8,8 +8,9 @@ const lost = () => {
   return !active || active === document.body || Boolean(active.closest("[hidden]"));
 };
 
-// A control as it can be found again when its section is drawn anew: numbers in it may change.
-const mark = (element) => [element.tagName, element.className, element.id, (element.getAttribute("aria-label") ?? element.textContent).replace(/\d+/g, "#")].join("|");
+// A control as it can be found again when its part of the page is drawn anew.
+const exactly = (element) => [element.tagName, element.className, element.id, element.getAttribute("aria-label") ?? element.textContent].join("|");
+const mark = (element) => exactly(element).replace(/\d+/g, "#"); // numbers in it may change
 
 // What has the keyboard in a section: a function that gives it back there, to the section itself
 // where there is no such control any more.
@@ -36,10 +37,11 @@ export function enter(section) {
 
 // Nothing is open any more: back to what opened it, else to the network.
 export function leave(otherwise) {
-  const back = opener;
+  const was = opener;
   opener = null;
   if (!lost()) return;
-  reach(back?.isConnected && !back.closest("[hidden]") ? back : otherwise);
+  const back = !was || was.isConnected ? was : [...document.querySelectorAll(CONTROLS)].find((one) => exactly(one) === exactly(was));
+  reach(back && !back.closest("[hidden]") ? back : otherwise);
 }
 
 const reach = (element) => element.focus({ preventScroll: true });

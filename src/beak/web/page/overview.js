@@ -143,7 +143,7 @@ function folded(block, section) {
   const weights = block.layers.reduce((sum, name) => sum + world.layers.get(name).parameters, 0);
   const mosaic = made(last, layer.output);
   return h("article", { class: "column folded", "data-layer": last },
-    h("h2", {}, h("button", { type: "button", "data-block": block.name, "aria-expanded": "false", onclick: () => unfold(block, section) }, block.name)),
+    h("h2", {}, h("button", { type: "button", "data-block": block.name, "aria-expanded": "false", onclick: () => unfold(block, section) }, breaking(block.name))),
     h("p", { class: "kind" }, `${block.layers.length} layers, folded`),
     h("p", { class: "shape" }, sizes(shapeOf(last))),
     mosaic.element,
