@@ -63,7 +63,7 @@ async function work() {
 
 function tell(about, note) {
   const select = document.getElementById("example");
-  if (select && about.example !== undefined) select.value = String(about.example);
+  if (select) select.value = String(about.example ?? ""); // none of them is chosen where it is one's own
   const line = [about.name ? `${about.name}, labelled ${about.label}` : null, ...(about.notes ?? []), note];
   document.getElementById("about").textContent = line.filter(Boolean).join("; ");
 }
@@ -82,7 +82,7 @@ async function offer(place) {
   const select = h("select", { id: "example", onchange: () => again(`example-${select.value}`) },
     found.names.slice(0, 200).map((name, i) => h("option", { value: String(i) }, `${name}: ${found.labels[i]}`)));
   const next = h("button", { type: "button", onclick: () => {
-    select.value = String((Number(select.value) + 1) % found.names.length);
+    select.value = String((select.selectedIndex + 1) % select.length);
     again(`example-${select.value}`);
   } }, "next");
   fill(place, h("label", { for: "example" }, "or one of the examples it was tested on"), h("div", { class: "row" }, select, next));

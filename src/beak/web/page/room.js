@@ -12,7 +12,7 @@ export function measured(section, { columns, frames }) {
   const hall = innerWidth >= HALL;
   const answers = hall ? 216 : 172;
   const each = Math.floor((section.clientWidth - SIDES - answers - GAP * columns - FRAME * frames) / columns);
-  const height = Math.max(400, Math.min(600, innerHeight - 340));
+  const height = Math.max(400, Math.min(600, innerHeight - 440)); // what is opened below is seen too
   const usual = hall ? 156 : 128;
   const all = each >= LEAST;
   return { width: all ? Math.min(each, usual) : usual, height, each: all ? Math.min(each, MOST) : MOST, all };
