@@ -135,6 +135,27 @@ def test_stones_and_records_are_undone(opened):
     page.get_by_text("Black to move").wait_for()
 
 
+def test_a_new_stroke_leaves_nothing_to_do_again(opened):
+    page = opened("digits", "#input=example-0")
+    page.locator("#example").wait_for()
+    undo, redo = page.get_by_label("Undo"), page.get_by_label("Redo")
+    page.locator(".draw").click(position={"x": 30, "y": 60})
+    undo.click()
+    assert redo.get_attribute("aria-disabled") == "false"
+    page.locator(".draw").click(position={"x": 90, "y": 60})
+    assert redo.get_attribute("aria-disabled") == "true"
+
+
+def test_a_record_is_left_for_an_earlier_input(opened):
+    page = opened("small go")
+    page.evaluate(MANY, ["paste", [], "(;SZ[19];B[dd];W[pp])"])
+    page.get_by_text("after move 0 of 2").wait_for()
+    on = page.get_by_label("One move on")
+    assert on.get_attribute("aria-disabled") == "false"
+    page.evaluate("location.hash = '#input=nothing'")
+    page.locator('[aria-label="One move on"][aria-disabled="true"]').wait_for()
+
+
 @pytest.mark.parametrize(
     ("record", "why"),
     [
@@ -202,3 +223,14 @@ def test_an_earlier_input_comes_back_to_where_one_draws(opened):
     page.go_back()
     page.wait_for_function(f"() => {pixel}[0] < 200")
     assert abs(page.evaluate(pixel)[0] - before[0]) < 3
+
+
+def test_no_example_is_chosen_while_it_is_ones_own(opened):
+    page = opened("digits", "#input=example-2")
+    select = page.locator("#example")
+    select.wait_for()
+    page.wait_for_function("() => document.querySelector('#example').value === '2'")
+    page.locator(".draw").click(position={"x": 50, "y": 50})
+    page.wait_for_function("() => document.querySelector('#example').value === ''")
+    page.get_by_role("button", name="next").click()
+    page.wait_for_function("() => document.querySelector('#example').value === '0'")

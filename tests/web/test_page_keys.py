@@ -129,6 +129,15 @@ def test_what_comes_in_meanwhile_takes_no_keyboard_away(opened):
     assert page.evaluate("document.activeElement.id") == "sentence"
 
 
+def test_the_stride_that_is_shown_is_marked(opened):
+    page = opened("digits", "#walk=2")
+    one, two = (page.get_by_role("button", name=f"stride {n}") for n in (1, 2))
+    assert [b.get_attribute("aria-pressed") for b in (one, two)] == ["false", "true"]
+    one.click()
+    assert [b.get_attribute("aria-pressed") for b in (one, two)] == ["true", "false"]
+    assert page.get_by_role("table", name="the map").locator("td").count() == 16
+
+
 def test_pooling_in_the_walk_is_moved_by_its_buttons(opened):
     page = opened("digits", "#walk=6")
     line = page.locator("#walk .result").first

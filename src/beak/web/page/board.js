@@ -93,8 +93,9 @@ export function boardEditor(give) {
       h("button", { type: "button", onclick: () => { history.mark(); stones = stones.map(() => 0); black = true; last = next = null; send(); } }, "clear"), history.buttons,
       opener(".sgf", open, "open SGF"), arrows), move, told),
     show: ({ about, answers }, again) => {
+      record = again ? null : given;
+      reachable();
       if (about.stones) {
-        record = again ? null : given;
         ({ stones, black, last, next } = about);
         if (record) { move.max = String(about.moves); move.value = String(about.move); }
         reachable();
