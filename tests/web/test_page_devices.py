@@ -234,3 +234,22 @@ def test_no_example_is_chosen_while_it_is_ones_own(opened):
     page.wait_for_function("() => document.querySelector('#example').value === ''")
     page.get_by_role("button", name="next").click()
     page.wait_for_function("() => document.querySelector('#example').value === '0'")
+
+
+def test_an_example_that_comes_late_is_not_laid_over_what_is_being_drawn(opened):
+    page = opened("digits", "#input=example-0")
+    page.locator("#example").wait_for()
+    page.wait_for_timeout(300)
+    page.get_by_role("button", name="clear").click()
+    page.route("**/api/look?input=example-2*", lambda route: held.append(route))
+    held: list = []
+    page.locator("#example").select_option("2")
+    box = page.locator(".draw").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 90, box["y"] + 60)
+    held[0].continue_()
+    page.wait_for_timeout(400)
+    page.mouse.up()
+    row = "() => [...document.querySelector('.draw').getContext('2d').getImageData(0, 4, 168, 160).data].filter((v, i) => i % 4 === 0 && v > 0 && v < 255).length"  # noqa: E501
+    assert page.evaluate(row) < 200  # a stroke's edges, no greys of an example

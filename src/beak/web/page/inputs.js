@@ -53,7 +53,7 @@ async function work() {
       trouble("");
       tell(maps.about, note);
       seen(maps);
-      editor?.show?.(maps, known);
+      editor?.show?.(maps, known, Boolean(waiting)); // something newer may have come meanwhile
     } catch (error) {
       trouble(error.message);
     }

@@ -18,7 +18,7 @@ export function pictureEditor(give) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const colour = channels === 3 ? h("input", { type: "color", value: pen, "aria-label": "Colour of the pen" }) : null;
   const place = h("span", { class: "pen", hidden: true });
-  let pointer = null, opaque = false; // opaque: the browser cannot show what the network was given
+  let pointer = null, sending = 0, opaque = false; // opaque: the browser cannot show what the network was given
 
   const history = past(() => context.getImageData(0, 0, SIDE, height), (image) => {
     cam.stop();
@@ -29,7 +29,8 @@ export function pictureEditor(give) {
   const clear = () => { context.fillStyle = paper; context.fillRect(0, 0, SIDE, height); };
   const send = (note) => {
     opaque = false;
-    canvas.toBlob((blob) => blob && give(blob, undefined, note), "image/png");
+    sending++;
+    canvas.toBlob((blob) => { sending--; if (blob) give(blob, undefined, note); }, "image/png");
   };
 
   function stroke(from, to) {
@@ -114,7 +115,8 @@ export function pictureEditor(give) {
     element: h("div", { class: "editor" }, h("div", { class: "sheet" }, canvas, place), h("div", { class: "row" },
       h("button", { type: "button", onclick: () => { changing(); clear(); send(); } }, "clear"), history.buttons, opener("image/*", take),
       cam.button, colour, cam.video), h("p", { class: "hint" }, "Draw, drop or paste a picture.")),
-    show: (maps, again) => {
+    show: (maps, again, newer) => {
+      if (pointer || sending || newer) return; // what is being drawn stays
       if (again ? maps.input === "nothing" : !opaque) return;
       if (again) changing();
       opaque = false;
