@@ -28,7 +28,7 @@ function refresh(element) {
 }
 
 function bar(answer, label) {
-  return h("li", {}, h("button", { type: "button", title: `What moved “${label}”?`, onclick: () => go({ answer: label }) },
+  return h("li", {}, h("button", { type: "button", "data-label": label, title: `What moved “${label}”?`, onclick: () => go({ answer: label }) },
     h("span", { class: "label" }, label),
     h("span", { class: "rail" }, h("span", { class: "filled" })),
     h("span", { class: "share" })));
@@ -38,4 +38,6 @@ function update(row, share, best) {
   row.classList.toggle("best", best);
   row.querySelector(".filled").style.width = `${100 * Math.max(0, Math.min(1, share))}%`;
   row.querySelector(".share").textContent = percent(share);
+  const button = row.firstChild;
+  button.setAttribute("aria-label", `${button.dataset.label}, ${percent(share)}: what moved it?`);
 }

@@ -6,6 +6,7 @@ import { largestOf, signed } from "./colour.js";
 import { announce, breaking, fill, h, number, percent, sizes } from "./dom.js";
 import { flatOf, packed } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
+import { closeButton } from "./parts.js";
 import { go, place } from "./state.js";
 import { colourOf, isColour, lying, shapeOf, valuesOf, world } from "./world.js";
 
@@ -92,7 +93,7 @@ function heading({ what, name }) {
   select.value = `${what}:${name}`;
   const folded = world.network.blocks.some((block) => block.layers.length > 1);
   return h("div", { class: "heading" }, h("h2", {}, "Side by side"),
-    h("button", { type: "button", class: "close", onclick: () => go({}), "aria-label": "Close" }, "×"),
+    closeButton(),
     h("div", { class: "row wide" }, h("label", { for: "with" }, "with"), select, what === "run" ? epochs(name, others) : null,
       what === "input" ? h("button", { type: "button", onclick: () => choose(`input:${world.maps.input}`) }, "hold this one instead") : null,
       h("button", { type: "button", onclick: () => go(what === "run" ? { run: name, beside: `run:${world.network.run}` } : { input: name, beside: `input:${world.maps.input}` }) }, "swap"),

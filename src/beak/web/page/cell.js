@@ -4,6 +4,7 @@ import { explain } from "./api.js";
 import { h, fill, number, sizes, whole } from "./dom.js";
 import { packed, placeOf } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
+import { closeButton } from "./parts.js";
 import { go, link } from "./state.js";
 import { channels, sentence } from "./terms.js";
 import { colourOf, isColour, lying, shapeOf, valuesOf, world } from "./world.js";
@@ -40,7 +41,7 @@ function heading(name, index, told) {
   return h("div", { class: "heading" },
     h("h2", {}, h("button", { type: "button", class: "plain-link", onclick: () => go({ layer: name }) }, name), `[${index.join(", ")}] = ${number(told.facts.value)}`,
       " ", h("small", {}, told.facts.formula.replaceAll(" x ", " × "))),
-    h("button", { type: "button", class: "close", onclick: () => go({}), "aria-label": "Close" }, "×"),
+    closeButton(),
     h("p", {}, said(told)),
     steps(name, index));
 }

@@ -4,13 +4,20 @@ export function h(tag, props = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(props)) {
     if (value === undefined || value === null || value === false) continue;
-    if (name === "style") Object.assign(element.style, value);
+    if (name === "style") styled(element.style, value);
     else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
     else if (name === "value" || name === "checked") element[name] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
   element.append(...children.flat(3).filter((child) => child !== null && child !== undefined));
   return element;
+}
+
+function styled(style, given) {
+  for (const [name, value] of Object.entries(given)) {
+    if (name.startsWith("--")) style.setProperty(name, value);
+    else style[name] = value;
+  }
 }
 
 export const at = (id) => document.getElementById(id);

@@ -23,9 +23,10 @@ export function build(section, whenSeen) {
   fill(section, h("h2", {}, "Your input"), editor?.element, about, h("div", { id: "examples" }));
 }
 
-// The newest input wins; one is on its way at a time, so that drawing never queues up.
-export function give(body, move) {
-  waiting = () => lookAt(body, move);
+// The newest input wins; one is on its way at a time, so that drawing never queues up. `note`: what
+// is to be told beside it.
+export function give(body, move, note) {
+  waiting = { look: () => lookAt(body, move), note };
   work();
 }
 
@@ -37,7 +38,7 @@ export async function offerExamples(look) {
 }
 
 export function again(input) {
-  waiting = () => lookAgain(input);
+  waiting = { look: () => lookAgain(input), again: true };
   return work();
 }
 
@@ -45,14 +46,14 @@ async function work() {
   if (busy) return;
   busy = true;
   while (waiting) {
-    const next = waiting;
+    const { look, again: known = false, note } = waiting;
     waiting = null;
     try {
-      const maps = await next();
+      const maps = await look();
       trouble("");
-      tell(maps.about);
+      tell(maps.about, note);
       seen(maps);
-      editor?.show?.(maps);
+      editor?.show?.(maps, known, Boolean(waiting)); // something newer may have come meanwhile
     } catch (error) {
       trouble(error.message);
     }
@@ -60,10 +61,10 @@ async function work() {
   busy = false;
 }
 
-function tell(about) {
+function tell(about, note) {
   const select = document.getElementById("example");
-  if (select && about.example !== undefined) select.value = String(about.example);
-  const line = [about.name ? `${about.name}, labelled ${about.label}` : null, ...(about.notes ?? [])];
+  if (select) select.value = String(about.example ?? ""); // none of them is chosen where it is one's own
+  const line = [about.name ? `${about.name}, labelled ${about.label}` : null, ...(about.notes ?? []), note];
   document.getElementById("about").textContent = line.filter(Boolean).join("; ");
 }
 
@@ -81,7 +82,7 @@ async function offer(place) {
   const select = h("select", { id: "example", onchange: () => again(`example-${select.value}`) },
     found.names.slice(0, 200).map((name, i) => h("option", { value: String(i) }, `${name}: ${found.labels[i]}`)));
   const next = h("button", { type: "button", onclick: () => {
-    select.value = String((Number(select.value) + 1) % found.names.length);
+    select.value = String((select.selectedIndex + 1) % select.length);
     again(`example-${select.value}`);
   } }, "next");
   fill(place, h("label", { for: "example" }, "or one of the examples it was tested on"), h("div", { class: "row" }, select, next));

@@ -3,6 +3,7 @@
 import { h, fill, sizes, whole } from "./dom.js";
 import { packed } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
+import { closeButton, tabList } from "./parts.js";
 import { go } from "./state.js";
 import { TABS } from "./tabs.js";
 import { colourOf, isColour, lying, said, shapeOf, valuesOf, world } from "./world.js";
@@ -29,7 +30,7 @@ function heading(name, layer) {
     : [`${sizes(world.network.input)} numbers`, world.network.preparation];
   return h("div", { class: "heading" },
     h("h2", {}, name, " ", h("small", {}, layer ? said(layer) : "what came in")),
-    h("button", { type: "button", class: "close", onclick: () => go({}), "aria-label": "Close" }, "×"),
+    closeButton(),
     h("p", {}, facts.filter(Boolean).join(" · ")));
 }
 
@@ -37,8 +38,8 @@ const boxed = (layer) => `${layer.fields.by ?? "ONNX"} computes it; beak has no 
 
 function tabs(name, layer, tab) {
   const there = Object.entries(TABS).filter(([, one]) => one.fits(layer));
-  return h("div", { class: "tabs", role: "tablist" }, [["maps", { title: "maps" }], ...there].map(([key, one]) =>
-    h("button", { type: "button", role: "tab", "aria-selected": String(key === tab), onclick: () => go({ layer: name, tab: key === "maps" ? undefined : key }) }, one.title)));
+  const titles = Object.fromEntries([["maps", "maps"], ...there.map(([key, one]) => [key, one.title])]);
+  return tabList(titles, tab, (key) => go({ layer: name, tab: key === "maps" ? undefined : key }), `What there is of ${name}`);
 }
 
 function maps(body, name, only) {

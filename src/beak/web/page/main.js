@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { hideBeside, showBeside } from "./beside.js";
 import { showCell } from "./cell.js";
 import { at, sizes, trouble, whole } from "./dom.js";
+import { enter, kept, leave } from "./focus.js";
 import * as inputs from "./inputs.js";
 import { refreshLayer, showLayer } from "./layer.js";
 import { showMoved } from "./moved.js";
@@ -30,10 +31,16 @@ async function begin() {
   overview.build(at("network"));
   inputs.build(at("own"), seen);
   ways();
-  listen(follow);
+  addEventListener("resize", laid);
+  listen((where) => follow(where));
   await first();
   if (network.examples) await inputs.offerExamples(place().input === "nothing");
-  follow(place());
+  follow(place(), "begun"); // the keyboard stays where it is
+}
+
+function laid() {
+  overview.resized(at("network"));
+  overview.choose(place().layer);
 }
 
 // The views of the whole network, from the header.
@@ -70,8 +77,10 @@ function seen(maps) {
 }
 
 async function besides(where) {
+  const keep = kept(at("beside"));
   try {
     await showBeside(at("beside"), where);
+    keep();
   } catch (error) {
     trouble(error.message);
   }
@@ -83,23 +92,38 @@ async function follow(where, scroll = true) {
   const mine = ++asked;
   const section = at("detail");
   const view = where.cell ? showCell : where.answer ? showMoved : where.layer ? showLayer : VIEWS[where.view] ?? null;
+  const open = where.walk ? at("walk") : view ? section : where.beside ? at("beside") : null;
+  const keep = kept(open ?? section);
   showWalk(at("walk"), where.walk);
   at("stage").hidden = Boolean(where.walk);
   at("network").hidden = Boolean(where.beside);
   at("beside").hidden = !where.beside;
   section.hidden = !view || Boolean(where.walk);
+  overview.resized(at("network"));
   overview.choose(where.layer);
-  if (where.input && world.maps && where.input !== world.maps.input && scroll) inputs.again(where.input);
-  else if (where.beside && world.maps && scroll) besides(where);
+  const other = scroll && where.input && world.maps && where.input !== world.maps.input;
+  if (other) inputs.again(where.input);
   if (!where.beside) hideBeside(at("beside"));
+  keep();
+  if (scroll === true) shifted(open);
+  if (where.beside && world.maps && scroll && !other) besides(where);
   if (!view || !world.maps) return;
   try {
-    await view(section, where);
+    const made = view(section, where);
+    keep();
+    await made;
+    keep();
     trouble("");
   } catch (error) {
     if (mine === asked) trouble(error.message);
   }
   if (scroll && mine === asked) section.scrollIntoView({ block: "nearest", behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+}
+
+// The keyboard goes where the reader goes: into what opened, and back from what closed.
+function shifted(open) {
+  if (open) enter(open);
+  else leave(at("network"));
 }
 
 // Where choices are kept; within another page there may be no such place.

@@ -125,6 +125,7 @@ export class Mosaic {
       if (found) choose(found);
     });
     canvas.addEventListener("keydown", (event) => this.key(event, choose));
+    canvas.addEventListener("focus", () => canvas.matches(":focus-visible") && this.point(this.cursor));
     canvas.addEventListener("blur", () => { this.point(null); this.pointed(null); });
   }
 

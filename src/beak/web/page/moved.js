@@ -5,6 +5,7 @@ import { css, ink, largestOf, signed } from "./colour.js";
 import { h, fill, number, percent } from "./dom.js";
 import { packed } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
+import { closeButton, tabList } from "./parts.js";
 import { go } from "./state.js";
 import { heatBoard } from "./stones.js";
 import { wanted } from "./tabs.js";
@@ -21,9 +22,8 @@ export async function showMoved(section, { answer, method = Object.keys(ways())[
   const looks = h("div");
   fill(section, h("div", { class: "heading" },
     h("h2", {}, `What moved “${answer}”?`, " ", h("small", {}, share === undefined ? "" : percent(share))),
-    h("button", { type: "button", class: "close", onclick: () => go({}), "aria-label": "Close" }, "×")),
-  h("div", { class: "tabs", role: "tablist" }, Object.entries(ways()).map(([key, title]) =>
-    h("button", { type: "button", role: "tab", "aria-selected": String(key === method), onclick: () => go({ answer, method: key }) }, title))),
+    closeButton()),
+  tabList(ways(), method, (key) => go({ answer, method: key }), "How it is found out"),
   result, looks);
   fill(result, h("p", { class: "hint" }, "asking …"));
   const input = world.maps.input;

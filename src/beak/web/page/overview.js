@@ -6,20 +6,19 @@ import { breaking, h, fill, sizes, whole } from "./dom.js";
 import { packed } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
 import { go } from "./state.js";
+import { measured } from "./room.js";
 import { colourOf, isColour, lying, said, shapeOf, valuesOf, world } from "./world.js";
 
-// Room for a layer's maps: more of it on a large screen; on a phone, where layers stand one below the
-// other, as wide as that is and low.
-const box = () => (innerWidth >= 1700 ? { width: 156, height: 600 }
-  : innerWidth <= 720 ? { width: Math.min(innerWidth - 48, 480), height: 230 } : { width: 128, height: 400 });
 const MOST_MAPS = 64;
 const open = new Set();
 let drawn = [];
 let answers = null;
+let room = null; // for a layer
 
 export function build(section) {
   drawn = [];
-  const strip = h("div", { class: "strip", tabindex: "0", role: "group", "aria-label": "Layers, from the input to the answer" });
+  room = measured(section, across());
+  const strip = h("div", { class: room.all ? "strip all" : "strip", style: { "--each": `${room.each}px` }, tabindex: room.all ? undefined : "0", role: "group", "aria-label": "Layers, from the input to the answer" });
   strip.append(column("input", "input", inputLine(), [world.network.input]));
   let alone = [];
   const rest = () => { strip.append(...inOrder(alone)); alone = []; };
@@ -34,6 +33,38 @@ export function build(section) {
   fill(section, strip);
   refresh();
 }
+
+// How many layers stand behind each other, the longest branch counted where there are several, and
+// how often there is a frame around some.
+function across() {
+  const found = { columns: 1, frames: 0 };
+  const count = (names) => arranged(names, world.layers).reduce((sum, one) => {
+    if (typeof one === "string") return sum + 1;
+    found.frames++;
+    return sum + Math.max(...one.branches.map((branch) => branch.length));
+  }, 0);
+  let alone = [];
+  const rest = () => { found.columns += count(alone); alone = []; };
+  for (const block of world.network.blocks) {
+    if (block.layers.length === 1) { alone.push(block.layers[0]); continue; }
+    rest();
+    if (open.has(block.name)) { found.columns += count(block.layers); found.frames++; } else found.columns++;
+  }
+  rest();
+  return found;
+}
+
+// The window has another size: the layers are laid out anew where that gives them other room.
+export function resized(section) {
+  if (!section.clientWidth || !room) return;
+  const now = measured(section, across());
+  if (Object.keys(now).every((one) => now[one] === room[one])) return;
+  const focused = section.contains(document.activeElement) ? focusables(section).indexOf(document.activeElement) : -1;
+  build(section);
+  if (focused >= 0) focusables(section)[focused]?.focus({ preventScroll: true });
+}
+
+const focusables = (section) => [...section.querySelectorAll("button, [tabindex]")];
 
 function inputLine() {
   const { kind, preparation, input } = world.network;
@@ -71,7 +102,7 @@ function from(layer) {
   const i = world.network.layers.indexOf(layer);
   const before = i ? world.network.layers[i - 1].name : "input";
   const usual = layer.inputs.length === 1 && layer.inputs[0] === before;
-  return usual ? null : [h("br"), `reads ${layer.inputs.join(", ")}`];
+  return usual ? null : [h("br"), "reads ", layer.inputs.flatMap((name, k) => [k ? ", " : "", ...breaking(name)])];
 }
 
 function counted(layer, mosaic) {
@@ -89,7 +120,7 @@ function made(name, shape, beside = 1) {
   const g = lying(shape);
   const rgb = isColour(name);
   const tiles = rgb ? 1 : Math.min(g.maps, MOST_MAPS);
-  const { width, height } = box();
+  const { width, height } = room;
   const { columns, zoom } = packed(tiles, g.h, g.w, width, Math.max(80, height / beside));
   const mosaic = new Mosaic(shape, {
     columns, zoom, maps: tiles, name, colour: rgb ? "rgb" : "", label: `${name}, ${sizes(shape)}`,
@@ -113,7 +144,7 @@ function folded(block, section) {
   const boxes = block.layers.filter((name) => world.layers.get(name).kind === "Opaque").length;
   const mosaic = made(last, layer.output);
   return h("article", { class: "column folded", "data-layer": last },
-    h("h2", {}, h("button", { type: "button", onclick: () => unfold(block, section) }, block.name)),
+    h("h2", {}, h("button", { type: "button", "data-block": block.name, "aria-expanded": "false", onclick: () => unfold(block, section) }, breaking(block.name))),
     h("p", { class: "kind" }, `${block.layers.length} layers, folded${boxes ? `, ${boxes} of them not opened` : ""}`),
     h("p", { class: "shape" }, sizes(shapeOf(last))),
     mosaic.element,
@@ -122,7 +153,7 @@ function folded(block, section) {
 
 function unfolded(block, section) {
   return h("div", { class: "block" },
-    h("button", { type: "button", class: "fold", onclick: () => unfold(block, section) }, `fold ${block.name}`),
+    h("button", { type: "button", class: "fold", "data-block": block.name, "aria-expanded": "true", onclick: () => unfold(block, section) }, `fold ${block.name}`),
     h("div", { class: "strip inner" }, inOrder(block.layers)));
 }
 
@@ -130,7 +161,9 @@ function unfold(block, section) {
   if (!open.delete(block.name)) open.add(block.name);
   const left = section.querySelector(".strip").scrollLeft;
   build(section);
-  section.querySelector(".strip").scrollLeft = left;
+  const strip = section.querySelector(".strip");
+  strip.scrollLeft = left;
+  strip.querySelector(`[data-block="${CSS.escape(block.name)}"]`)?.focus({ preventScroll: true });
 }
 
 // New numbers on the same canvases.

@@ -1,7 +1,9 @@
 // A picture: drawn, dropped, pasted, chosen, or from the webcam.
 
-import { h, trouble } from "./dom.js";
-import { takeFiles } from "./files.js";
+import { webcam } from "./devices.js";
+import { h } from "./dom.js";
+import { opener, takeFiles } from "./files.js";
+import { past } from "./past.js";
 import { world } from "./world.js";
 
 const SIDE = 168;
@@ -14,13 +16,22 @@ export function pictureEditor(give) {
   const canvas = h("canvas", { width: SIDE, height, class: "draw", tabindex: "0", role: "application",
     "aria-label": "Draw here with the pointer; with the keyboard arrow keys move the pen, Space puts it down or lifts it" });
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  const file = h("input", { type: "file", accept: "image/*", id: "file", class: "hidden-file", onchange: () => file.files[0] && take(file.files[0]) });
   const colour = channels === 3 ? h("input", { type: "color", value: pen, "aria-label": "Colour of the pen" }) : null;
-  const video = h("video", { class: "hidden-file", muted: true, playsinline: true });
-  let pointer = null, stream = null;
+  const place = h("span", { class: "pen", hidden: true });
+  let pointer = null, sending = 0, opaque = false; // opaque: the browser cannot show what the network was given
 
+  const history = past(() => context.getImageData(0, 0, SIDE, height), (image) => {
+    cam.stop();
+    context.putImageData(image, 0, 0);
+    send();
+  });
+  const changing = () => { cam.stop(); history.mark(); };
   const clear = () => { context.fillStyle = paper; context.fillRect(0, 0, SIDE, height); };
-  const send = () => canvas.toBlob((blob) => blob && give(blob), "image/png");
+  const send = (note) => {
+    opaque = false;
+    sending++;
+    canvas.toBlob((blob) => { sending--; if (blob) give(blob, undefined, note); }, "image/png");
+  };
 
   function stroke(from, to) {
     context.strokeStyle = colour?.value ?? pen;
@@ -39,6 +50,7 @@ export function pictureEditor(give) {
   };
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
+    changing();
     pointer = spot(event);
     stroke(pointer, pointer);
   });
@@ -53,62 +65,67 @@ export function pictureEditor(give) {
   const key = { x: SIDE / 2, y: height / 4, down: false };
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [-6, 0], ArrowRight: [6, 0], ArrowUp: [0, -6], ArrowDown: [0, 6] }[event.key];
-    if (event.key === " ") { key.down = !key.down; event.preventDefault(); if (key.down) stroke(key, key); }
+    if (event.key === " ") {
+      key.down = !key.down;
+      event.preventDefault();
+      if (key.down) { changing(); stroke(key, key); }
+      point();
+    }
     if (!step) return;
     event.preventDefault();
     const from = { x: key.x, y: key.y };
     key.x = Math.max(0, Math.min(SIDE, key.x + step[0]));
     key.y = Math.max(0, Math.min(height, key.y + step[1]));
     if (key.down) stroke(from, key);
+    point();
   });
+  // Where the pen is, for those who move it by keys; full while it is down.
+  function point() {
+    place.hidden = false;
+    place.classList.toggle("down", key.down);
+    place.style.left = `${(100 * key.x) / SIDE}%`;
+    place.style.top = `${(100 * key.y) / height}%`;
+  }
+  canvas.addEventListener("focus", () => canvas.matches(":focus-visible") && point());
+  canvas.addEventListener("blur", () => { place.hidden = true; key.down = false; });
 
-  async function take(blob) {
-    give(blob);
+  async function take(blob, note) {
+    changing();
+    give(blob, undefined, note);
+    opaque = false;
     try {
       const picture = await createImageBitmap(blob);
       clear();
       context.drawImage(picture, 0, 0, SIDE, height);
-    } catch { /* the server says what is wrong with it */ }
+    } catch {
+      opaque = true; // the server may read it all the same, else it says what is wrong with it
+    }
   }
 
-  async function webcam() {
-    if (stream) return stop();
-    try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: true });
-    } catch {
-      return trouble("the browser gave no webcam; allow it, or drop a picture");
-    }
-    video.srcObject = stream;
-    await video.play();
-    cam.textContent = "stop";
-    const look = () => {
-      if (!stream) return;
-      const side = Math.min(video.videoWidth / wide, video.videoHeight / high);
-      const [w, t] = [side * wide, side * high];
-      context.drawImage(video, (video.videoWidth - w) / 2, (video.videoHeight - t) / 2, w, t, 0, 0, SIDE, height);
-      send();
-      setTimeout(look, 150);
-    };
-    look();
-  }
-  function stop() {
-    stream.getTracks().forEach((track) => track.stop());
-    stream = null;
-    cam.textContent = "webcam";
-  }
-  const cam = h("button", { type: "button", onclick: webcam }, "webcam");
+  const cam = webcam(history.mark, (video) => {
+    const side = Math.min(video.videoWidth / wide, video.videoHeight / high);
+    const [w, t] = [side * wide, side * high];
+    context.drawImage(video, (video.videoWidth - w) / 2, (video.videoHeight - t) / 2, w, t, 0, 0, SIDE, height);
+    send();
+  }, send);
 
   takeFiles(take);
   clear();
   return {
-    element: h("div", { class: "editor" }, canvas, h("div", { class: "row" },
-      h("button", { type: "button", onclick: () => { clear(); send(); } }, "clear"), h("label", { class: "button", for: "file" }, "open"), file,
-      cam, colour, video), h("p", { class: "hint" }, "Draw, drop or paste a picture.")),
-    show: (maps) => { if (maps.about.example !== undefined) mirror(maps, context, height); },
+    element: h("div", { class: "editor" }, h("div", { class: "sheet" }, canvas, place), h("div", { class: "row" },
+      h("button", { type: "button", onclick: () => { changing(); clear(); send(); } }, "clear"), history.buttons, opener("image/*", take),
+      cam.button, colour, cam.video), h("p", { class: "hint" }, "Draw, drop or paste a picture.")),
+    show: (maps, again, newer) => {
+      if (pointer || sending || newer) return; // what is being drawn stays
+      if (again ? maps.input === "nothing" : !opaque) return;
+      if (again) changing();
+      opaque = false;
+      mirror(maps, context, height);
+    },
   };
 }
 
-// An example is drawn where one draws, so that one can go on drawing on it.
+// What the network looks at is drawn where one draws, so that one can go on drawing on it.
 function mirror(maps, context, height) {
   const { values, shape } = maps.layers.get("input");
   const bounds = world.network.bounds;

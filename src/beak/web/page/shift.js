@@ -2,6 +2,7 @@
 
 import { explain } from "./api.js";
 import { fill, h, number, percent } from "./dom.js";
+import { closeButton, tabList } from "./parts.js";
 import { go, link } from "./state.js";
 import { world } from "./world.js";
 
@@ -10,10 +11,9 @@ const STEPS = [1, 2, 3];
 export async function showShift(section, { shift = "1" }) {
   const body = h("div", { class: "tab-body" }, h("p", { class: "hint" }, "shifting …"));
   fill(section, h("div", { class: "heading" }, h("h2", {}, "What a shift changes", " ", h("small", {}, "and what pooling forgives")),
-    h("button", { type: "button", class: "close", onclick: () => go({}), "aria-label": "Close" }, "×"),
+    closeButton(),
     h("p", {}, "The input is moved a little each way; the bars say how far each layer's numbers move with it, as a share of their size. Pooling keeps the largest number of a window wherever in it that stood, so the bars get shorter behind it.")),
-  h("div", { class: "tabs", role: "tablist" }, STEPS.map((step) => h("button", { type: "button", role: "tab", "aria-selected": String(String(step) === shift),
-    onclick: () => go({ view: "shift", shift: step }) }, `by ${step}`))), body);
+  tabList(Object.fromEntries(STEPS.map((step) => [step, `by ${step}`])), shift, (step) => go({ view: "shift", shift: step }), "How far it is shifted"), body);
   const input = world.maps.input;
   const told = await explain("forgives", { input, shift });
   if (input !== world.maps.input || !body.isConnected) return;

@@ -1,55 +1,77 @@
 // A sound: recorded, dropped or opened. What is recorded goes out as a 16-bit wav file.
 
+import { refused } from "./devices.js";
 import { h, trouble } from "./dom.js";
-import { takeFiles } from "./files.js";
+import { opener, takeFiles } from "./files.js";
 import { world } from "./world.js";
 
 const MOST_SECONDS = 10;
 
 export function soundEditor(give) {
   const audio = h("audio", { controls: true, hidden: true, "aria-label": "What came in" });
-  const file = h("input", { type: "file", accept: "audio/*", id: "file", class: "hidden-file", onchange: () => file.files[0] && take(file.files[0]) });
   const button = h("button", { type: "button", onclick: record }, "record");
-  let stopping = null;
+  const seconds = world.network.sound.seconds;
+  const usual = `Record${seconds ? ` about ${seconds.toFixed(1)} s` : ""}, or drop a sound.`;
+  const hint = h("p", { class: "hint" }, usual);
+  let recorder = null, asking = false;
 
-  function take(blob) {
+  function take(blob, note) {
     if (audio.src) URL.revokeObjectURL(audio.src);
     audio.src = URL.createObjectURL(blob);
     audio.hidden = false;
-    give(blob);
+    give(blob, undefined, note);
   }
 
   async function record() {
-    if (stopping) return stopping();
+    if (recorder) return recorder.state === "recording" && recorder.stop();
+    if (asking) return;
+    asking = true;
     let stream;
     try {
       stream = await navigator.mediaDevices.getUserMedia({ audio: true });
-    } catch {
-      return trouble("the browser gave no microphone; allow it, or drop a sound");
+      recorder = recording(stream);
+    } catch (error) {
+      stream?.getTracks().forEach((track) => track.stop());
+      trouble(refused("microphone", error, "drop a sound"));
+    } finally {
+      asking = false;
     }
-    const recorder = new MediaRecorder(stream);
-    const parts = [];
-    recorder.ondataavailable = (event) => parts.push(event.data);
-    recorder.onstop = async () => {
-      stopping = null;
+  }
+
+  // Records until it is stopped, the microphone goes away, or it is long enough.
+  function recording(stream) {
+    const made = new MediaRecorder(stream), parts = [];
+    let lost = false, passed = 0;
+    const clock = setInterval(() => { if (++passed === MOST_SECONDS) made.stop(); else tell(); }, 1000);
+    const tell = () => { hint.textContent = `Recording, ${passed} of at most ${MOST_SECONDS} s`; };
+    stream.getTracks().forEach((track) => track.addEventListener("ended", () => {
+      lost = true;
+      if (made.state === "recording") made.stop();
+    }));
+    made.ondataavailable = (event) => parts.push(event.data);
+    made.onstop = async () => {
+      clearInterval(clock);
+      recorder = null;
       button.textContent = "record";
+      hint.textContent = usual;
       stream.getTracks().forEach((track) => track.stop());
       try {
-        take(await asWav(new Blob(parts)));
+        take(await asWav(new Blob(parts)), lost ? "the microphone went away; this is what came until then" : undefined);
       } catch {
-        trouble("the recording could not be read; try a file");
+        trouble(lost ? "the microphone went away before anything came; try again" : "the recording could not be read; record for longer, or drop a sound");
       }
     };
-    stopping = () => recorder.state === "recording" && recorder.stop();
-    recorder.start();
+    made.start();
     button.textContent = "stop";
-    setTimeout(() => stopping?.(), 1000 * MOST_SECONDS);
+    tell();
+    return made;
   }
 
   takeFiles(take);
-  const seconds = world.network.sound.seconds;
-  return { element: h("div", { class: "editor" }, h("div", { class: "row" }, button, h("label", { class: "button", for: "file" }, "open"), file), audio,
-    h("p", { class: "hint" }, `Record${seconds ? ` about ${seconds.toFixed(1)} s` : ""}, or drop a sound.`)) };
+  return {
+    element: h("div", { class: "editor" }, h("div", { class: "row" }, button, opener("audio/*", take)), audio, hint),
+    show: (maps, again) => { if (again) audio.hidden = true; }, // what is looked at is not what can be heard
+  };
 }
 
 async function asWav(blob) {

@@ -15,7 +15,7 @@ export const STEPS = [
     "A colour picture is three grids: red, green, blue. A filter then has 3 × 3 × 3 weights and still makes one number at each place: all 27 products are added up. In later layers it is as deep as there are maps before it."] },
   { title: "A fully connected layer, thinned out", play: twinStep, lead: [
     "Fully connected, 36 inputs and 16 outputs have 576 weights. A convolution keeps 9 edges for each output, 144 in all, and gives the same nine weights to every output: 9 are left to learn.",
-    "Each row is an output, each column an input; the same colour is the same weight. Point at a row."] },
+    "Each row is an output, each column an input; the same colour is the same weight. Point at a row, or move the slider."] },
   { title: "Max pooling: smaller, and what it shows stays", play: poolStep, lead: [
     "A picture at half its size still shows the same bird. Pooling keeps the largest number of each 2 × 2 and drops the rest: no weights, a quarter of the numbers, and a step aside of the pattern often changes nothing."] },
   { title: "The whole", play: wholeStep, lead: [

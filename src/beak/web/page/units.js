@@ -6,6 +6,7 @@ import { signed } from "./colour.js";
 import { fill, h, number, percent, whole } from "./dom.js";
 import { packed } from "./geometry.js";
 import { Mosaic } from "./mosaic.js";
+import { closeButton } from "./parts.js";
 import { go, link } from "./state.js";
 
 const SHOWN = 64;
@@ -14,7 +15,7 @@ const SHOWN = 64;
 export async function showUnits(section) {
   const body = h("div", { class: "tab-body" }, h("p", { class: "hint" }, "going through the examples …"));
   fill(section, h("div", { class: "heading" }, h("h2", {}, "Dead or alike"),
-    h("button", { type: "button", class: "close", onclick: () => go({}), "aria-label": "Close" }, "×"),
+    closeButton(),
     h("p", {}, "A dead unit never answers, whatever comes; filters that are alike do one another's work. A layer's name opens its units and tells how much each would be missed.")), body);
   const told = await explain("alike", {});
   if (!body.isConnected) return;

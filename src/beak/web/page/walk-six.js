@@ -13,6 +13,9 @@ const small = (rows, label, largest = 4) => {
 };
 const named = (caption, ...content) => h("figure", {}, content, h("figcaption", {}, caption));
 
+// A sign that stays with what it stands before.
+const behind = (sign, element) => h("div", { class: "behind" }, h("span", { class: "sign" }, sign), element);
+
 function lit(table, columns, y, x, high, wide) {
   [...table.querySelectorAll("td")].forEach((cell, i) => {
     const [row, column] = [Math.floor(i / columns), i % columns];
@@ -20,38 +23,46 @@ function lit(table, columns, y, x, high, wide) {
   });
 }
 
-// A picture, a filter and its map; hovering or arrow keys move the window.
+// Four buttons that move a window over so many places a side; `show(row, column)` is told where it is.
+function mover(side, show) {
+  let [row, column] = [0, 0];
+  const move = (y, x) => { row = (y + side) % side; column = (x + side) % side; show(row, column); };
+  const go = (word, sign, dy, dx) => h("button", { type: "button", onclick: () => move(row + dy, column + dx), "aria-label": `Window ${word}` }, sign);
+  show(0, 0);
+  return { move, element: h("p", { class: "choices" }, go("left", "←", 0, -1), go("up", "↑", -1, 0), go("down", "↓", 1, 0), go("right", "→", 0, 1)) };
+}
+
+// A picture, a filter and its map; hovering or buttons move the window.
 function explorer(place, { filter, stride = 1, name = "filter 1" }) {
   const map = convolved(PICTURE, filter, stride);
   const side = map.length;
   const picture = small(PICTURE, "the picture", 2);
   const answer = small(map, "the map");
   const line = h("p", { class: "result", "aria-live": "polite" });
-  let [row, column] = [0, 0];
-  const show = () => {
+  const { move, element } = mover(side, (row, column) => {
     lit(picture, 6, row * stride, column * stride, 3, 3);
     lit(answer, side, row, column, 1, 1);
     const window = windowAt(PICTURE, row * stride, column * stride).flat();
     const terms = filter.flat().map((w, i) => `${window[i]}×${w < 0 ? `(${text(w)})` : w}`);
     line.textContent = `${terms.join(" + ")} = ${text(sumAt(PICTURE, filter, row * stride, column * stride))}`;
-  };
-  const move = (y, x) => { row = (y + side) % side; column = (x + side) % side; show(); };
+  });
   [...answer.querySelectorAll("td")].forEach((cell, i) => cell.addEventListener("pointerenter", () => move(Math.floor(i / side), i % side)));
   [...picture.querySelectorAll("td")].forEach((cell, i) => cell.addEventListener("pointerenter", () =>
     move(Math.min(side - 1, Math.floor(Math.floor(i / 6) / stride)), Math.min(side - 1, Math.floor((i % 6) / stride)))));
-  const go = (word, dy, dx) => h("button", { type: "button", onclick: () => move(row + dy, column + dx), "aria-label": `Window ${word}` }, { left: "←", right: "→", up: "↑", down: "↓" }[word]);
-  fill(place, h("div", { class: "flow" }, named("the picture, 6 × 6", picture), h("span", { class: "sign" }, "∗"), named(name, small(filter, name, 2)),
-    h("span", { class: "sign" }, "="), named(`its map, ${side} × ${side}`, answer)),
-  h("p", { class: "choices" }, go("left", 0, -1), go("up", -1, 0), go("down", 1, 0), go("right", 0, 1)), line);
-  show();
+  fill(place, h("div", { class: "flow" }, named("the picture, 6 × 6", picture), behind("∗", named(name, small(filter, name, 2))),
+    behind("=", named(`its map, ${side} × ${side}`, answer))), element, line);
 }
 
 export const filterStep = (place) => explorer(place, { filter: DIAGONAL });
 
 export function strideStep(place) {
   const body = h("div");
-  const show = (stride) => explorer(body, { filter: DIAGONAL, stride });
-  fill(place, h("p", { class: "choices" }, [1, 2].map((stride) => h("button", { type: "button", onclick: () => show(stride) }, `stride ${stride}`))), body);
+  const buttons = [1, 2].map((stride) => h("button", { type: "button", onclick: () => show(stride) }, `stride ${stride}`));
+  const show = (stride) => {
+    buttons.forEach((button, i) => button.setAttribute("aria-pressed", String(i + 1 === stride)));
+    explorer(body, { filter: DIAGONAL, stride });
+  };
+  fill(place, h("p", { class: "choices" }, buttons), body);
   show(2);
 }
 
@@ -69,7 +80,7 @@ export function colourStep(place) {
   fill(place, parts.map(([name, picture, filter], i) => {
     const shown = small(picture, name, 2);
     lit(shown, 6, 0, 0, 3, 3);
-    return h("div", { class: "flow" }, named(name, shown), h("span", { class: "sign" }, "∗"), named(`the filter's part for ${name}`, small(filter, name, 2)), h("span", { class: "total" }, `adds ${text(sums[i])}`));
+    return h("div", { class: "flow" }, named(name, shown), behind("∗", named(`the filter, ${name}`, small(filter, name, 2))), h("span", { class: "total" }, `adds ${text(sums[i])}`));
   }), h("p", { class: "result" }, `${sums.map((s) => (s < 0 ? `(${text(s)})` : s)).join(" + ")} = ${text(sums.reduce((a, b) => a + b))}: one number of one map`));
 }
 
@@ -98,10 +109,15 @@ export function poolStep(place) {
     const map = convolved(PICTURE, filter);
     const kept = pooled(map);
     const from = small(map, `${name}'s map`), to = small(kept, "pooled");
-    const show = (y, x) => { lit(from, 4, 2 * y, 2 * x, 2, 2); lit(to, 2, y, x, 1, 1); };
-    [...to.querySelectorAll("td")].forEach((cell, i) => cell.addEventListener("pointerenter", () => show(Math.floor(i / 2), i % 2)));
-    [...from.querySelectorAll("td")].forEach((cell, i) => cell.addEventListener("pointerenter", () => show(Math.floor(i / 8), Math.floor((i % 4) / 2))));
-    show(0, 0);
-    return h("div", { class: "flow" }, named(`${name}'s map`, from), h("span", { class: "sign" }, "→"), named("the largest of each 2 × 2", to));
+    const line = h("p", { class: "result", "aria-live": "polite" });
+    const show = (y, x) => {
+      lit(from, 4, 2 * y, 2 * x, 2, 2);
+      lit(to, 2, y, x, 1, 1);
+      line.textContent = `the largest of ${windowAt(map, 2 * y, 2 * x, 2).flat().map(text).join(", ")} is ${text(kept[y][x])}`;
+    };
+    const steps = mover(2, show);
+    [...to.querySelectorAll("td")].forEach((cell, i) => cell.addEventListener("pointerenter", () => steps.move(Math.floor(i / 2), i % 2)));
+    [...from.querySelectorAll("td")].forEach((cell, i) => cell.addEventListener("pointerenter", () => steps.move(Math.floor(i / 8), Math.floor((i % 4) / 2))));
+    return [h("div", { class: "flow" }, named(`${name}'s map`, from), behind("→", named("the largest of each 2 × 2", to))), steps.element, line];
   }));
 }

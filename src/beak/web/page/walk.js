@@ -17,12 +17,12 @@ export function showWalk(section, which) {
   fill(section,
     h("ol", { class: "progress", "aria-label": "Steps" }, STEPS.map((one, i) => h("li", {}, h("a", {
       href: link({ walk: i + 1 }), title: one.title, "aria-current": i + 1 === number ? "step" : undefined }, String(i + 1))))),
-    h("h2", {}, step.title),
+    h("h2", { id: "walk-title" }, step.title),
     step.lead.map((line) => h("p", { class: "lead" }, line)),
     play,
     h("div", { class: "walk-foot" },
-      h("button", { type: "button", onclick: () => go(number > 1 ? { walk: number - 1 } : {}) }, number > 1 ? "← back" : "← to the network"),
-      h("button", { type: "button", onclick: () => go(number < STEPS.length ? { walk: number + 1 } : {}) }, number < STEPS.length ? "on →" : "to your network →")));
+      h("button", { type: "button", "aria-describedby": "walk-title", onclick: () => go(number > 1 ? { walk: number - 1 } : {}) }, number > 1 ? "← back" : "← to the network"),
+      h("button", { type: "button", "aria-describedby": "walk-title", onclick: () => go(number < STEPS.length ? { walk: number + 1 } : {}) }, number < STEPS.length ? "on →" : "to your network →")));
   step.play(play);
   scrollTo({ top: 0 });
 }
