@@ -32,7 +32,7 @@ x = layers.Dropout(0.5)(x)
 outputs = layers.Dense(10)(x)
 model = keras.Model(inputs, outputs)
 
-schedule = keras.optimizers.schedules.CosineDecay(0.02, decay_steps=20)
+schedule = keras.optimizers.schedules.CosineDecay(0.005, decay_steps=20)
 model.compile(
     optimizer=keras.optimizers.SGD(schedule, momentum=0.9, weight_decay=1e-3),
     loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
